@@ -1,0 +1,22 @@
+"""The six objectives. Importing this package does not load torch: the functions only use methods of the tensors."""
+
+from __future__ import annotations
+
+from selectdis.objectives.annealed_vae import ANNEALED_VAE
+from selectdis.objectives.beta_tc_vae import BETA_TC_VAE
+from selectdis.objectives.beta_vae import BETA_VAE
+from selectdis.objectives.dip_vae_i import DIP_VAE_I
+from selectdis.objectives.dip_vae_ii import DIP_VAE_II
+from selectdis.objectives.factor_vae import FACTOR_VAE
+from selectdis.objectives.objective import Adversary, Batch, Loss, Objective
+
+__all__ = ["OBJECTIVES", "Adversary", "Batch", "Loss", "Objective"]
+
+OBJECTIVES: dict[str, Objective] = {
+    "beta_vae": BETA_VAE,
+    "annealed_vae": ANNEALED_VAE,
+    "factor_vae": FACTOR_VAE,
+    "dip_vae_i": DIP_VAE_I,
+    "dip_vae_ii": DIP_VAE_II,
+    "beta_tc_vae": BETA_TC_VAE,
+}
