@@ -1,0 +1,276 @@
+"""The study file: a validated, frozen description of a search, its data, its training and its selection rule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from selectdis.errors import SelectdisError
+from selectdis.objectives.specification import OBJECTIVE_NAMES, STRENGTHS
+from selectdis.study.yaml_lines import describe_problem
+
+__all__ = ["DataSpec", "Range", "RuleSpec", "SearchSpec", "SeedsSpec", "StudySpec", "TrainingSpec", "read_spec"]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataSpec(BaseModel):
+    """A data set by name; every further key is an option of its loader."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    name: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return dict(self.__pydantic_extra__ or {})
+
+
+def _data_from_name(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+Data = Annotated[DataSpec, BeforeValidator(_data_from_name)]
+
+
+class Range(Model):
+    """A continuous (or whole-number) hyperparameter between two bounds, both included."""
+
+    low: float
+    high: float
+    log: bool = False
+    integer: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Range:
+        if not self.low <= self.high:
+            raise ValueError(f"low must not be above high, found low {self.low} and high {self.high}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"a logarithmic range needs low above 0, found {self.low}")
+        return self
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list | tuple | dict | Range) else [value]
+
+
+Numbers = Annotated[tuple[float, ...] | Range, BeforeValidator(_as_list)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+Wholes = Annotated[tuple[int, ...], BeforeValidator(_as_list)]
+
+
+class SearchSpec(Model):
+    """The space: architectures, latents, learning rates, and each objective with strengths of its own."""
+
+    objective: dict[str, dict[str, Numbers]] = Field(min_length=1)
+    architecture: Words = ("conv",)
+    latents: Wholes = (10,)
+    learning_rate: Numbers = (1e-4,)
+    width: Wholes | None = None
+    sampler: Literal["grid", "qmc", "random", "tpe", "gp"] = "grid"
+    trials: int | None = Field(default=None, ge=1)
+    batch: int = Field(default=8, ge=1)
+    startup: int = Field(default=16, ge=1)
+    seed: int = 0
+
+    @field_validator("objective", mode="before")
+    @classmethod
+    def _objectives(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = [value]
+        return dict.fromkeys(value, {}) if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _names(self) -> SearchSpec:
+        for objective, strengths in self.objective.items():
+            _check_name("objective", objective, OBJECTIVE_NAMES)
+            for strength in strengths:
+                _check_name(f"strength of {objective}", strength, STRENGTHS[objective])
+        if self.sampler == "grid" and self.ranges:
+            raise ValueError(f"a grid needs lists of values, found a range in {', '.join(self.ranges)}")
+        if self.sampler != "grid" and self.trials is None:
+            raise ValueError(f"the sampler {self.sampler!r} needs a number of trials")
+        return self
+
+    @property
+    def ranges(self) -> list[str]:
+        strengths = [
+            f"{objective}.{name}"
+            for objective, own in self.objective.items()
+            for name, values in own.items()
+            if isinstance(values, Range)
+        ]
+        return strengths + (["learning_rate"] if isinstance(self.learning_rate, Range) else [])
+
+
+class UnknownName(ValueError):
+    """A name that is not among the known ones; carries them, so that the message can offer the nearest."""
+
+    def __init__(self, what: str, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(f"unknown {what} {name!r}")
+        self.name, self.known = name, known
+
+
+def _check_name(what: str, name: str, known: Any) -> None:
+    if name not in known:
+        raise UnknownName(what, name, tuple(known))
+
+
+class SeedsSpec(Model):
+    """How many seeds a configuration gets: `count`, or from `count` up to `max` unless Wilcoxon's test gives it up."""
+
+    count: int = Field(default=3, ge=1)
+    max: int | None = None
+    first: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> SeedsSpec:
+        if self.max is not None and self.max < self.count:
+            raise ValueError(f"seeds.max must not be below seeds.count, found {self.max} and {self.count}")
+        return self
+
+
+def _seeds_from_number(value: Any) -> Any:
+    return {"count": value} if isinstance(value, int) else value
+
+
+class TrainingSpec(Model):
+    """How every candidate is trained."""
+
+    steps: int = Field(default=300_000, ge=1)
+    batch_size: int = Field(default=64, ge=2)
+    precision: Literal["float32", "tf32", "bf16", "float64"] = "float32"
+    device: str = "auto"
+    curve_every: int | None = Field(default=None, ge=1)
+    checkpoint_every: int | None = Field(default=None, ge=1)
+
+
+class EvaluationSpec(Model):
+    """What is measured on each run, and on how much data."""
+
+    metrics: Words = ("fast",)
+    sampled: bool = True
+    held_out: float = Field(default=0.1, ge=0.0, le=0.5)
+    n_train: int = Field(default=10_000, ge=10)
+    n_test: int = Field(default=5_000, ge=10)
+    probe: int = Field(default=1_000, ge=10)
+    seed: int = 0
+
+
+class RuleSpec(Model):
+    """How configurations are chosen on the proxy, and a run among theirs on the target."""
+
+    configuration: Literal["mean", "median", "lcb"] = "mean"
+    score: str = "mean_rank"
+    run: str = "udr_lasso"
+    top: int = Field(default=1, ge=1)
+    seeds: int = Field(default=5, ge=1)
+
+
+class Constraint(Model):
+    """A bound on a score; configurations outside are sampled less and ranked behind all others."""
+
+    score: str
+    min: float | None = None
+    max: float | None = None
+
+
+class StudySpec(Model):
+    """A whole study, as its YAML file says it."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
+    description: str = ""
+    preset: Literal["fast", "good", "paper"] | None = None
+    proxy: Data
+    target: Data | None = None
+    search: SearchSpec
+    seeds: Annotated[SeedsSpec, BeforeValidator(_seeds_from_number)] = SeedsSpec()
+    training: TrainingSpec = TrainingSpec()
+    evaluation: EvaluationSpec = EvaluationSpec()
+    select: RuleSpec = RuleSpec()
+    optimise: Words = ("score",)
+    constraints: tuple[Constraint, ...] = ()
+    warm_start: str | None = None
+    time_budget: float | None = Field(default=None, gt=0, description="minutes")
+    storage: str | None = None
+    tracking: str | None = "mlflow"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> StudySpec:
+        if len(self.optimise) > 1 and self.seeds.max is not None:
+            raise ValueError("seeds.max (pruning of seeds) works with one score to optimise, found several in optimise")
+        return self
+
+
+def read_spec(path: str | Path) -> StudySpec:
+    """The study file at `path`, checked.
+
+    Raises
+    ------
+    SelectdisError
+        If the file cannot be read, is not YAML, or holds an unknown key or a wrong value: with the key, its line and
+        the nearest right word.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SelectdisError(f"cannot read the study file {path}: {error}; give the path of a YAML file") from None
+    return parse_spec(text, source=str(path))
+
+
+def parse_spec(text: str, *, source: str = "study file") -> StudySpec:
+    """The study description in `text` (YAML), checked; see `read_spec`."""
+    try:
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" line {where.line + 1}" if where else ""
+        problem = getattr(error, "problem", None) or str(error) or type(error).__name__
+        raise SelectdisError(f"{source}{line}: not valid YAML: {problem}") from None
+    if not isinstance(content, dict):
+        raise SelectdisError(f"{source}: a study file holds `key: value` lines, found {type(content).__name__}")
+    return check_spec(with_preset(content), text=text, source=source)
+
+
+def check_spec(content: dict[str, Any], *, text: str = "", source: str = "study") -> StudySpec:
+    """The study described by a plain dict, checked."""
+    try:
+        return StudySpec.model_validate(content)
+    except ValidationError as error:
+        raise SelectdisError(describe_problem(error, StudySpec, text, source)) from None
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "fast": {
+        "training": {"steps": 3_000},
+        "seeds": {"count": 3},
+        "evaluation": {"metrics": ["fast"], "n_train": 2_000, "n_test": 1_000},
+    },
+    "good": {
+        "training": {"steps": 50_000},
+        "seeds": {"count": 5},
+        "evaluation": {"metrics": ["paper"]},
+    },
+    "paper": {
+        "training": {"steps": 300_000},
+        "seeds": {"count": 50},
+        "evaluation": {"metrics": ["all"]},
+    },
+}
+
+
+def with_preset(content: dict[str, Any]) -> dict[str, Any]:
+    """`content` completed by the preset that it names; its own keys win, one level down as well."""
+    preset = content.get("preset")
+    if not isinstance(preset, str):
+        return content
+    merged = dict(content)
+    for key, values in PRESETS.get(preset, {}).items():
+        own = content.get(key, {})
+        merged[key] = {**values, **own} if isinstance(own, dict) else own
+    return merged

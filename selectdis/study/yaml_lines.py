@@ -1,0 +1,90 @@
+"""From a pydantic error to one sentence with the key, its line and the nearest right word."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from selectdis.errors import nearest
+
+__all__ = ["describe_problem"]
+
+
+def describe_problem(error: ValidationError, model: type[BaseModel], text: str, source: str) -> str:
+    """One sentence for the first problem in `error`, and the number of the others."""
+    problems = error.errors()
+    # A misspelt key also leaves the right one missing: the misspelt one says more.
+    problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")
+    first = problems[0]
+    line = line_of(text, first["loc"])
+    where = f"{source}, line {line}" if line else source
+    more = f" ({len(problems) - 1} more after this one)" if len(problems) > 1 else ""
+    return f"{where}: {_sentence(first, model)}{more}"
+
+
+def _sentence(problem: Any, model: type[BaseModel]) -> str:
+    location = [part for part in problem["loc"] if isinstance(part, str) and part.isidentifier()]
+    key = ".".join(location) or "the study"
+    if problem["type"] == "extra_forbidden":
+        known = fields_at(model, problem["loc"][:-1])
+        hint = nearest(str(problem["loc"][-1]), known) or f"; known keys: {', '.join(sorted(known))}"
+        return f"unknown key {key!r}{hint}"
+    if problem["type"] == "missing":
+        return f"the key {key!r} is missing"
+    cause = problem.get("ctx", {}).get("error")
+    message = problem["msg"].removeprefix("Value error, ")
+    if cause is not None and hasattr(cause, "known"):
+        message += nearest(cause.name, cause.known) or f"; known: {', '.join(cause.known)}"
+        return f"{key}: {message}"
+    return f"{key}: {message[0].lower()}{message[1:]}, found {problem['input']!r:.80}"
+
+
+def fields_at(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    """The keys that `model` knows at the nested `location`."""
+    current: Any = model
+    for part in location:
+        fields = getattr(current, "model_fields", {})
+        if part in fields:
+            current = _model_in(fields[part].annotation) or current
+        elif isinstance(part, str) and (by_name := _named_model(current, part)):
+            current = by_name
+    return list(getattr(current, "model_fields", {}))
+
+
+def _model_in(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
+
+
+def _named_model(current: Any, name: str) -> Any:
+    for field in getattr(current, "model_fields", {}).values():
+        found = _model_in(field.annotation)
+        if found is not None and found.__name__ == name:
+            return found
+    return None
+
+
+def line_of(text: str, location: tuple[Any, ...]) -> int | None:
+    """The 1-based line of the deepest part of `location` that `text` (YAML) holds."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        return None
+    line = None
+    for part in location:
+        found = _child(node, part)
+        if found is not None:
+            key, node = found
+            line = key.start_mark.line + 1
+    return line
+
+
+def _child(node: Any, part: Any) -> tuple[Any, Any] | None:
+    if isinstance(node, yaml.MappingNode):
+        return next(((key, value) for key, value in node.value if key.value == str(part)), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part], node.value[part]
+    return None
