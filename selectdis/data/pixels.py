@@ -1,0 +1,57 @@
+"""Small operations on batches of uint8 images (n, channels, height, width)."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+__all__ = ["LUMA", "area_average", "center_square", "resize", "to_channels", "to_grey"]
+
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as Pillow's mode "L"
+
+
+def area_average(images: np.ndarray, size: int) -> np.ndarray:
+    """Shrink (..., h, w) by averaging whole blocks of pixels; `size` must divide h and w. Rounds to nearest."""
+    *lead, h, w = images.shape
+    if h == size and w == size:
+        return images
+    blocks = images.reshape(*lead, size, h // size, size, w // size)
+    total = blocks.sum(axis=(-3, -1), dtype=np.uint32)
+    per_block = (h // size) * (w // size)
+    return ((total + per_block // 2) // per_block).astype(np.uint8)
+
+
+def resize(images: np.ndarray, size: int) -> np.ndarray:
+    """(n, c, h, w) -> (n, c, size, size): whole blocks averaged where `size` divides, else bilinear and antialiased."""
+    n, c, h, w = images.shape
+    if h == w and h % size == 0:
+        return area_average(images, size)
+    planes = images.reshape(n * c, h, w)
+    bilinear = Image.Resampling.BILINEAR
+    resized = [np.asarray(Image.fromarray(plane).resize((size, size), bilinear)) for plane in planes]
+    return np.stack(resized).reshape(n, c, size, size)
+
+
+def center_square(images: np.ndarray) -> np.ndarray:
+    """(n, c, h, w) -> (n, c, s, s): the middle square, s = min(h, w)."""
+    h, w = images.shape[2:]
+    side = min(h, w)
+    top, left = (h - side) // 2, (w - side) // 2
+    return images[:, :, top : top + side, left : left + side]
+
+
+def to_grey(images: np.ndarray) -> np.ndarray:
+    """(n, 3, h, w) -> (n, 1, h, w) by luminance; one channel stays as it is."""
+    if images.shape[1] == 1:
+        return images
+    grey = np.einsum("nchw,c->nhw", images.astype(np.float32), LUMA)
+    return np.rint(grey).astype(np.uint8)[:, None]
+
+
+def to_channels(images: np.ndarray, grey: bool | None) -> np.ndarray:
+    """Grey, RGB, or (None) as they are."""
+    if grey is None:
+        return images
+    if grey:
+        return to_grey(images)
+    return images if images.shape[1] == 3 else np.repeat(images, 3, axis=1)

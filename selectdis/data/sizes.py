@@ -1,0 +1,58 @@
+"""Checks of the options that rendered data sets share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from selectdis.errors import SelectdisError, nearest
+
+__all__ = ["IMAGE_SIZES", "Sizes", "check_choice", "check_image_size", "check_sizes", "spaced"]
+
+IMAGE_SIZES = (64, 32, 16)
+Sizes = Mapping[str, int] | Sequence[int] | None
+
+
+def check_image_size(image_size: int) -> int:
+    """`image_size` in pixels, if the networks have a shape for it."""
+    if image_size not in IMAGE_SIZES:
+        raise SelectdisError(f"image_size must be 64, 32 or 16 pixels, found {image_size!r}")
+    return int(image_size)
+
+
+def check_sizes(sizes: Sizes, defaults: Mapping[str, int], most: Mapping[str, int]) -> tuple[int, ...]:
+    """How many values each factor takes: a mapping completes `defaults`, a sequence names all in order.
+
+    `most` is the largest number of values for the factors that have one (three shapes are all there are).
+    """
+    if isinstance(sizes, Mapping):
+        for name in sizes:
+            if name not in defaults:
+                raise SelectdisError(f"sizes names the unknown factor {name!r}{nearest(str(name), defaults)}")
+        chosen = {**defaults, **sizes}
+    else:
+        given = list(defaults.values()) if sizes is None else list(sizes)
+        if len(given) != len(defaults):
+            raise SelectdisError(f"sizes needs {len(defaults)} numbers ({', '.join(defaults)}), found {len(given)}")
+        chosen = dict(zip(defaults, given, strict=True))
+    for name, size in chosen.items():
+        top = most.get(name)
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1 or (top is not None and size > top):
+            limit = "a whole number of at least 1" if top is None else f"a whole number from 1 to {top}"
+            raise SelectdisError(f"the size of factor {name!r} must be {limit}, found {size!r}")
+    return tuple(chosen.values())
+
+
+def check_choice(option: str, value: object, choices: Sequence[str]) -> str:
+    """`value` if it is one of `choices`."""
+    if value not in choices:
+        raise SelectdisError(
+            f"{option} must be one of {', '.join(choices)}; found {value!r}{nearest(str(value), choices)}"
+        )
+    return str(value)
+
+
+def spaced(low: float, high: float, n: int) -> np.ndarray:
+    """float64 (n,) values from `low` to `high`; a single one lies in the middle."""
+    return np.linspace(low, high, n) if n > 1 else np.array([(low + high) / 2])
