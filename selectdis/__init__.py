@@ -1,1 +1,62 @@
-"""selectdis"""
+"""selectdis: find disentanglement hyperparameters on labelled images, carry them to unlabelled ones, and know how far
+to trust the pick.
+
+>>> import selectdis as sd
+>>> study = sd.Study.from_file("studies/quickstart.yaml").run()       # doctest: +SKIP
+>>> best = study.transfer(target="digits").best                        # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from selectdis import criteria, data, metrics, objectives, selection
+    from selectdis.data import ImageDataset, load_dataset
+    from selectdis.errors import SelectdisError
+    from selectdis.evaluation import evaluate
+    from selectdis.selection import Rule, backtest
+    from selectdis.study import Listener, Study, Transfer
+    from selectdis.tracking import MLflowListener
+    from selectdis.training import Candidate, Run, train
+
+# Public name -> its module. Loaded when first used: torch, Optuna and MLflow take seconds to import.
+_HOME = {
+    "Candidate": "selectdis.training",
+    "ImageDataset": "selectdis.data",
+    "Listener": "selectdis.study",
+    "MLflowListener": "selectdis.tracking",
+    "Rule": "selectdis.selection",
+    "Run": "selectdis.training",
+    "SelectdisError": "selectdis.errors",
+    "Study": "selectdis.study",
+    "Transfer": "selectdis.study",
+    "backtest": "selectdis.selection",
+    "evaluate": "selectdis.evaluation",
+    "load_dataset": "selectdis.data",
+    "train": "selectdis.training",
+}
+_PACKAGES = ("criteria", "data", "metrics", "objectives", "selection")
+
+__version__ = "0.1.0"
+__all__ = [  # noqa: RUF022 - the lazy names and the packages, each in order
+    "Candidate", "ImageDataset", "Listener", "MLflowListener", "Rule", "Run", "SelectdisError", "Study", "Transfer",
+    "backtest", "evaluate", "load_dataset", "train",
+    "criteria", "data", "metrics", "objectives", "selection",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+    elif name in _PACKAGES:
+        value = import_module(f"selectdis.{name}")
+    else:
+        raise AttributeError(f"module 'selectdis' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

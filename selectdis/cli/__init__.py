@@ -1,0 +1,73 @@
+"""The `selectdis` command: one file a command, no logic here."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+import typer
+from rich.console import Console
+
+from selectdis.cli.analyze import analyze
+from selectdis.cli.backtest import backtest
+from selectdis.cli.data import data_app
+from selectdis.cli.leaderboard import leaderboard
+from selectdis.cli.report import report
+from selectdis.cli.run import run
+from selectdis.cli.score import score
+from selectdis.cli.track import track
+from selectdis.cli.transfer import transfer
+from selectdis.cli.ui import ui
+from selectdis.errors import SelectdisError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="selectdis",
+    help="Find disentanglement hyperparameters on labelled images, carry them to unlabelled ones, and know how far to "
+    "trust the pick.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (run, transfer, leaderboard, report, ui, score, backtest, analyze, track):
+    app.command()(command)
+app.add_typer(data_app, name="data")
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"selectdis {installed('selectdis')}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line: a user's mistake is one sentence on stderr and exit code 2."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        console.print(f"[yellow]warning:[/] {escaped(str(message))}")
+
+    warnings.showwarning = show
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    try:
+        app()
+    except SelectdisError as error:
+        console.print(f"[red]error:[/] {escaped(str(error))}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        console.print("stopped; what is done is kept: run the same command again to go on")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def escaped(text: str) -> str:
+    """`text` with nothing in it that rich would take for markup."""
+    from rich.markup import escape
+
+    return escape(text)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import os
-import re
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,39 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from selectdis.data import ImageDataset, load_dataset
+from selectdis.study.reference import DataReference
 from selectdis.study.scoring import Scorer
 from selectdis.study.spec import EvaluationSpec, TrainingSpec
 from selectdis.training import Candidate, Run, train_cohort
 
-__all__ = ["CohortJob", "DataReference", "codes_path", "model_path", "run_cohort"]
-
-
-@dataclass(frozen=True)
-class DataReference:
-    """A data set by name and options: small enough to send anywhere, loaded where it is needed."""
-
-    name: str
-    options: str = "{}"  # JSON, so that the reference can be hashed
-
-    @classmethod
-    def of(cls, name: str, options: dict[str, Any]) -> DataReference:
-        return cls(name, json.dumps(options, sort_keys=True))
-
-    def load(self) -> ImageDataset:
-        """The data set; loaded once a process."""
-        return _load(self)
-
-    @property
-    def slug(self) -> str:
-        """A folder name of its own for every data set and choice of options."""
-        digest = hashlib.sha256(f"{self.name}{self.options}".encode()).hexdigest()[:6]
-        return f"{re.sub(r'[^A-Za-z0-9]+', '-', Path(self.name).name).strip('-')[:40]}-{digest}"
-
-
-@functools.lru_cache(maxsize=4)
-def _load(reference: DataReference) -> ImageDataset:
-    return load_dataset(reference.name, **json.loads(reference.options))
+__all__ = ["CohortJob", "codes_path", "model_path", "run_cohort"]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,40 @@
+"""`selectdis leaderboard`: what a study has found so far."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selectdis.cli.common import FileArgument, FolderOption, StorageOption, open_study, print_table
+
+__all__ = ["leaderboard"]
+
+
+class By(StrEnum):
+    configuration = "configuration"
+    run = "run"
+
+
+def leaderboard(
+    file: FileArgument,
+    by: Annotated[By, typer.Option(help="One row a configuration or one a run.")] = By.configuration,
+    score: Annotated[str | None, typer.Option(help="A metric, or mean_rank.")] = None,
+    rows: Annotated[int, typer.Option(min=1, help="Rows to print.")] = 20,
+    out: Annotated[Path | None, typer.Option(help="Write all records to this CSV file as well.")] = None,
+    folder: FolderOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Print a study's leaderboards: the proxy's, and that of each target."""
+    study = open_study(file, folder, storage)
+    print_table(study.leaderboard(by.value, score=score), title=f"proxy: {study.spec.proxy.name}", rows=rows)
+    transfers = study.transfers()
+    for transfer in transfers:
+        print_table(transfer.leaderboard(by.value), title=f"target: {transfer.target}", rows=rows)
+    if out is not None:
+        import pandas as pd
+
+        pd.concat([study.records, *(transfer.records for transfer in transfers)]).to_csv(out, index=False)
+        print(f"wrote {out}")

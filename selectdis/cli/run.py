@@ -1,0 +1,34 @@
+"""`selectdis run`: the search on the proxy."""
+
+from __future__ import annotations
+
+from selectdis.cli.common import (
+    FileArgument,
+    FolderOption,
+    JobsOption,
+    ProgressListener,
+    QuietOption,
+    SchedulerOption,
+    StorageOption,
+    open_study,
+    print_table,
+)
+
+__all__ = ["run"]
+
+
+def run(
+    file: FileArgument,
+    folder: FolderOption = None,
+    jobs: JobsOption = None,
+    scheduler: SchedulerOption = None,
+    storage: StorageOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Train and score the search of a study on its labelled proxy; go on where it stopped."""
+    study = open_study(file, folder, storage, jobs, scheduler)
+    with ProgressListener(quiet) as progress:
+        study.run(listeners=[progress])
+    print_table(study.leaderboard(), title=f"{study.name}: configurations on the proxy {study.spec.proxy.name}")
+    if not quiet:
+        print(f"kept in {study.folder}; next: selectdis transfer {file}")

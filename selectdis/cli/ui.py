@@ -1,0 +1,33 @@
+"""`selectdis ui`: the MLflow UI of a study."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from selectdis.cli.common import FileArgument, FolderOption, open_study
+from selectdis.errors import SelectdisError
+
+__all__ = ["ui"]
+
+
+def ui(
+    file: FileArgument,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 5000,
+    host: Annotated[str, typer.Option(help="Address to listen on; others than 127.0.0.1 show the study to the network.")] = "127.0.0.1",
+    folder: FolderOption = None,
+) -> None:
+    """Open a study in the MLflow UI."""
+    study = open_study(file, folder)
+    store = study.folder / "mlflow.db"
+    if not store.exists():
+        raise SelectdisError(f"{store} does not exist: run the study first, or make it with `selectdis track {file} --rebuild`")
+    print(f"MLflow UI: http://{host}:{port}  (Ctrl-C stops it)", flush=True)
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", f"sqlite:///{store.resolve()}"]
+    try:
+        raise typer.Exit(subprocess.call([*command, "--host", host, "--port", str(port)]))
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None

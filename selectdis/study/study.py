@@ -1,0 +1,415 @@
+"""A study: search on the labelled proxy, transfer to the target, everything kept in one folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas as pd
+from optuna.storages import BaseStorage
+
+from selectdis import selection
+from selectdis.data import ImageDataset
+from selectdis.errors import SelectdisError
+from selectdis.study.executor import default_jobs, run_jobs
+from selectdis.study.listener import Listener, Listeners, StageInfo
+from selectdis.study.reference import DataReference
+from selectdis.study.search import grid, make_sampler, params_of, quasi_random
+from selectdis.study.spec import StudySpec, check_spec, read_spec, with_preset
+from selectdis.study.stage import Stage, with_patience
+from selectdis.study.storage import driver_lock, open_storage
+from selectdis.study.transfer import Transfer
+from selectdis.study.values import directions, trial_values
+from selectdis.study.worker import model_path
+from selectdis.training import Run
+
+__all__ = ["Study"]
+
+# Changing one of these makes runs that cannot be compared with those that are there already.
+FIXED = ("proxy", "training", "evaluation", "optimise")
+
+
+class Study:
+    """Search on a labelled proxy and transfer to an unlabelled target, kept in one folder and resumed by itself.
+
+    Parameters
+    ----------
+    spec : StudySpec or dict
+        What a study file says; see `docs/studies.md`.
+    folder : path, optional
+        Where everything is kept; by default ``runs/<name>``.
+    jobs : int, optional
+        Processes on this machine; by default one a core, or one on a GPU.
+    scheduler : str, optional
+        Address of a Dask scheduler to send the cohorts to.
+    storage : str, optional
+        A PostgreSQL URL that several drivers share; by default the journal ``study.log`` in the folder.
+
+    Examples
+    --------
+    >>> study = Study.from_file("studies/quickstart.yaml").run()      # doctest: +SKIP
+    >>> study.leaderboard().head()                                     # doctest: +SKIP
+    >>> best = study.transfer(target="digits").best                    # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        spec: StudySpec | dict[str, Any],
+        *,
+        folder: str | Path | None = None,
+        jobs: int | None = None,
+        scheduler: str | None = None,
+        storage: str | None = None,
+    ) -> None:
+        self.spec = spec if isinstance(spec, StudySpec) else check_spec(with_preset(spec))
+        self.folder = Path(folder or Path("runs") / self.spec.name)
+        self.jobs = jobs
+        self.scheduler = scheduler
+        self.storage_url = storage or self.spec.storage
+        self._open_storage: BaseStorage | None = None
+
+    @classmethod
+    def from_file(cls, path: str | Path, **options: Any) -> Study:
+        """The study that the YAML file at `path` describes; `options` as of the class.
+
+        Raises
+        ------
+        SelectdisError
+            If the file holds an unknown key or a wrong value, with the line and the nearest right word.
+        """
+        return cls(read_spec(path), **options)
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    # Running ---------------------------------------------------------------------------------------------------------
+
+    def run(self, *, listeners: Sequence[Listener] = ()) -> Study:
+        """Train and score all of the search on the proxy, or what is still missing of it.
+
+        Returns
+        -------
+        Study
+            Itself.
+
+        Raises
+        ------
+        SelectdisError
+            If the proxy has no labels, the folder is in use, or it holds a study with other settings.
+        """
+        data = self._reference(self.spec.proxy.name, self.spec.proxy.options)
+        if not data.load().labelled:
+            raise SelectdisError(
+                f"the proxy {data.name!r} has no labels to score disentanglement with; take a labelled data set "
+                "(`selectdis data list` shows them), and give this one as the target"
+            )
+        with self._driving(listeners) as told:
+            stage = self._stage("proxy", data)
+            self._plan(stage)
+            self._run_stage(stage, told, trials=self._n_trials(), seeds=self._seeds(self.spec.seeds.count))
+        return self
+
+    def transfer(
+        self,
+        target: str | ImageDataset | None = None,
+        *,
+        top: int | None = None,
+        seeds: int | None = None,
+        rule: selection.Rule | None = None,
+        listeners: Sequence[Listener] = (),
+        **options: Any,
+    ) -> Transfer:
+        """Train the configurations that the proxy selects on the target, and pick a run there without labels.
+
+        Parameters
+        ----------
+        target : str or ImageDataset, optional
+            By default the study file's. Labels that it may have are not used to pick; they only show, beside the
+            result, how good the pick was.
+        top, seeds : int, optional
+            Configurations to carry over, and seeds for each; by default the study file's ``select``.
+        rule : selectdis.selection.Rule, optional
+            By default the one of the study file.
+        options
+            Options of the target's loader.
+
+        Raises
+        ------
+        SelectdisError
+            If there is no target, or no finished run on the proxy.
+        """
+        rule = rule or self.rule(top)
+        reference = self._target(target, options)
+        proxies = self.records
+        if proxies.empty:
+            raise SelectdisError(f"the study {self.name!r} has no runs on its proxy yet: run it first")
+        chosen = rule.configurations(proxies)[: max(rule.top, 1)]
+        with self._driving(listeners) as told:
+            stage = self._stage("target", reference)
+            rows = proxies.drop_duplicates("configuration").set_index("configuration").loc[chosen]
+            stage.plan(p for _, row in rows.iterrows() if (p := params_of(row.to_dict(), self.spec.search)) is not None)
+            self._run_stage(stage, told, trials=None, seeds=self._seeds(seeds or self.spec.select.seeds))
+            transfer = Transfer.of(self, stage, rule, proxies)
+            if transfer.pick is not None:
+                told.picked(self, self._info(stage), transfer.best, transfer.why, transfer.trust.to_dict())
+        return transfer
+
+    def rule(self, top: int | None = None) -> selection.Rule:
+        """The selection rule of the study file."""
+        select = self.spec.select
+        return selection.Rule(
+            configuration=selection.ConfigurationScore(select.configuration, select.score),
+            run=selection.at_random() if select.run == "random" else selection.by_criterion(select.run),
+            top=top or select.top,
+        )
+
+    def _run_stage(self, stage: Stage, told: Listeners, *, trials: int | None, seeds: Sequence[int]) -> None:
+        info = self._info(stage)
+        told.stage_started(self, info)
+        for record in stage.raw_records():  # what an earlier driver finished and the listeners may have missed
+            told.run_finished(self, info, record, self._load_run(stage, record))
+
+        def on_records(records: list[dict[str, Any]]) -> None:
+            for record in records:
+                told.run_finished(self, info, record, self._load_run(stage, record))
+
+        budget = self.spec.time_budget
+        stage.run(
+            lambda jobs: run_jobs(jobs, n_jobs=self._n_jobs(), scheduler=self.scheduler),
+            trials=trials,
+            seeds=seeds,
+            max_seeds=self.spec.seeds.max if stage.name == "proxy" else None,
+            deadline=None if budget is None else time.monotonic() + 60 * budget,
+            on_records=on_records,
+            on_progress=lambda done, total: told.progress(info, done, total),
+        )
+        records = stage.finish()
+        self._warn_of_failures(records)
+        told.stage_finished(self, info, records)
+
+    def _warn_of_failures(self, records: pd.DataFrame) -> None:
+        failed = records[records["status"] == "failed"] if "status" in records else records
+        if len(failed):
+            warnings.warn(
+                f"{len(failed)} of {len(records)} runs failed and are tried again by the next run of the study; the "
+                f"first: {failed['candidate'].iloc[0]}: {failed['error'].iloc[0]}",
+                stacklevel=3,
+            )
+
+    @contextmanager
+    def _driving(self, listeners: Sequence[Listener]) -> Iterator[Listeners]:
+        shared = self.storage_url is not None
+        if shared:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        with nullcontext() if shared else driver_lock(self.folder):
+            told = Listeners([*listeners, *self._tracker()])
+            try:
+                yield told
+            finally:
+                told.close()
+
+    def _tracker(self) -> list[Listener]:
+        """The listener that the study file's `tracking` names, found among the installed ones."""
+        if self.spec.tracking in (None, "none"):
+            return []
+        known = {point.name: point for point in entry_points(group="selectdis.listeners")}
+        if self.spec.tracking not in known:
+            raise SelectdisError(
+                f"tracking: no tracker is called {self.spec.tracking!r}; installed: {', '.join(known)}, none"
+            )
+        return [known[self.spec.tracking].load()(self.folder)]
+
+    def _plan(self, stage: Stage) -> None:
+        search = self.spec.search
+        if search.sampler == "grid":
+            planned = list(grid(search))
+            stage.plan(planned if search.trials is None else planned[: search.trials])
+        elif search.sampler == "qmc":
+            stage.plan(quasi_random(search, search.trials or 0))
+        elif search.sampler in ("tpe", "gp"):  # batches of a model-based sampler hardly spread: start them spread out
+            stage.plan(quasi_random(search, min(search.startup, search.trials or search.startup)))
+        if self.spec.warm_start and not stage.study.user_attrs.get("warm_start"):
+            self._warm_start(stage, self.spec.warm_start)
+
+    def _warm_start(self, stage: Stage, source: str) -> None:
+        """Tell the sampler of the configurations that earlier records hold, as far as they lie in this space."""
+        from selectdis.study.search import distributions_of
+
+        records = selection.read_records(source)
+        added = 0
+        for _, group in records.groupby("configuration"):
+            row = group.iloc[0].to_dict()
+            params = params_of(row, self.spec.search)
+            values = trial_values([r.to_dict() for _, r in group.iterrows()], self.spec)
+            if params is None or any(value is None for value in values):
+                continue
+            distributions = distributions_of(self.spec.search, params["objective"])
+            trial = optuna.trial.create_trial(
+                params=params, distributions=distributions, values=values, user_attrs={"requeued": True}
+            )
+            stage.study.add_trial(trial)
+            added += 1
+        stage.study.set_user_attr("warm_start", source)
+        if not added:
+            warnings.warn(f"warm_start: no configuration of {source} lies in this study's space", stacklevel=2)
+
+    def _n_trials(self) -> int | None:
+        return self.spec.search.trials if self.spec.search.sampler not in ("grid", "qmc") else None
+
+    def _seeds(self, count: int) -> list[int]:
+        return list(range(self.spec.seeds.first, self.spec.seeds.first + count))
+
+    def _n_jobs(self) -> int:
+        return self.jobs or default_jobs(self.spec.training.device)
+
+    # Reading ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def records(self) -> pd.DataFrame:
+        """Tidy frame of the proxy's runs, one row a run; empty before the study has run."""
+        stage = self._existing_stage("proxy", self._reference(self.spec.proxy.name, self.spec.proxy.options))
+        return pd.DataFrame() if stage is None else stage.records
+
+    def leaderboard(self, by: str = "configuration", *, score: str | None = None) -> pd.DataFrame:
+        """The proxy's configurations or runs, best first.
+
+        Parameters
+        ----------
+        by : "configuration" or "run"
+        score : str, optional
+            A metric or ``"mean_rank"`` (the default: the mean rank over the disentanglement metrics).
+        """
+        records = self.records
+        if records.empty:
+            raise SelectdisError(f"the study {self.name!r} in {self.folder} has no runs yet: run it first")
+        return selection.leaderboard(records, by=by, score=score or self.spec.select.score)
+
+    def transfers(self) -> list[Transfer]:
+        """The transfers made so far, in the order of their targets."""
+        if not self._exists():
+            return []
+        proxies = self.records
+        prefix = f"{self.name}/target/"
+        found = []
+        for name in sorted(optuna.get_all_study_names(self._storage())):
+            if name.startswith(prefix):
+                study = optuna.load_study(study_name=name, storage=self._storage())
+                reference = DataReference(**json.loads(study.user_attrs["data"]))
+                found.append(Transfer.of(self, self._wrap("target", reference, study), self.rule(), proxies))
+        return found
+
+    @property
+    def plot(self) -> Any:
+        """Figures of this study, such as ``study.plot.metric_heatmap()``."""
+        # By name: the report stands above the study, which must not import it.
+        from importlib import import_module
+
+        return import_module("selectdis.report.figures").StudyPlots(self)
+
+    # Storage ---------------------------------------------------------------------------------------------------------
+
+    def _exists(self) -> bool:
+        return self.storage_url is not None or (self.folder / "study.log").exists()
+
+    def _storage(self) -> BaseStorage:
+        if self._open_storage is None:
+            self._open_storage = open_storage(self.folder, self.storage_url)
+        return self._open_storage
+
+    def _reference(self, name: str, options: dict[str, Any]) -> DataReference:
+        return DataReference.of(name, options, folder=self.folder)
+
+    def _target(self, target: str | ImageDataset | None, options: dict[str, Any]) -> DataReference:
+        spec = self.spec.target
+        if target is None:
+            if spec is None:
+                raise SelectdisError("the study file names no target: give one (--target NAME, or target= in Python)")
+            return self._reference(spec.name, {**spec.options, **options})
+        if isinstance(target, ImageDataset):
+            return DataReference.of(target, folder=self.folder)
+        own = spec.options if spec is not None and spec.name == target else {}
+        shape = self._reference(self.spec.proxy.name, self.spec.proxy.options).load().image_shape
+        return self._reference(target, fitting_options(target, shape) | own | options)
+
+    def _study_name(self, stage: str, data: DataReference) -> str:
+        return f"{self.name}/proxy" if stage == "proxy" else f"{self.name}/target/{data.slug}"
+
+    def _existing_stage(self, stage: str, data: DataReference) -> Stage | None:
+        if not self._exists():
+            return None
+        try:
+            study = optuna.load_study(study_name=self._study_name(stage, data), storage=self._storage())
+        except KeyError:
+            return None
+        return self._wrap(stage, data, study)
+
+    def _stage(self, name: str, data: DataReference) -> Stage:
+        optimise = directions(self.spec) if name == "proxy" else ["maximize"]
+        study = with_patience(
+            lambda: optuna.create_study(
+                study_name=self._study_name(name, data),
+                storage=self._storage(),
+                sampler=make_sampler(self.spec.search),
+                directions=optimise,
+                load_if_exists=True,
+            )
+        )
+        self._check_unchanged(name, study)
+        with_patience(lambda: study.set_user_attr("data", json.dumps(vars(data))))
+        return self._wrap(name, data, study)
+
+    def _wrap(self, name: str, data: DataReference, study: optuna.Study) -> Stage:
+        return Stage(name, self.spec, data, study, str(self.folder), shared=self.storage_url is not None)
+
+    def _check_unchanged(self, stage: str, study: optuna.Study) -> None:
+        """Refuse to mix runs of other data, training or evaluation into one study."""
+        mine = json.loads(self.spec.model_dump_json(include=set(FIXED)))
+        if stage == "target":
+            mine.pop("proxy")
+        theirs = study.user_attrs.get("fixed")
+        if theirs is None:
+            with_patience(lambda: study.set_user_attr("fixed", mine))
+            return
+        for key, value in mine.items():
+            if theirs.get(key) != value:
+                raise SelectdisError(
+                    f"the study in {self.folder} was made with another `{key}` ({_difference(theirs.get(key), value)}): "
+                    "give this study another name, or delete that folder"
+                )
+
+    def _info(self, stage: Stage) -> StageInfo:
+        return StageInfo(stage.name, stage.data.load(), self.folder)
+
+    def _load_run(self, stage: Stage, record: dict[str, Any]) -> Run | None:
+        try:
+            return Run.load(model_path(self.folder, stage.data, record["candidate"]))
+        except ValueError:
+            return None
+
+
+def fitting_options(name: str, image_shape: tuple[int, int, int]) -> dict[str, Any]:
+    """Loader options that give a named data set the proxy's image size, as far as its loader has them."""
+    from selectdis.data import options_of
+
+    channels, size, _ = image_shape
+    wanted: dict[str, Any] = {"image_size": size, "grey": channels == 1}
+    return {key: value for key, value in wanted.items() if key in options_of(name)}
+
+
+def _difference(theirs: Any, mine: Any) -> str:
+    if isinstance(theirs, dict) and isinstance(mine, dict):
+        keys = [key for key in {**theirs, **mine} if theirs.get(key) != mine.get(key)]
+        return ", ".join(f"{key}: {theirs.get(key)!r}, now {mine.get(key)!r}" for key in keys)
+    return f"{theirs!r}, now {mine!r}"
+
+
+Callable, os  # noqa: B018

@@ -1,0 +1,72 @@
+"""What a transfer gives: the target's runs, the pick among them, and how far to trust it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from selectdis import selection
+from selectdis.errors import SelectdisError
+from selectdis.study.worker import model_path
+from selectdis.training import Run
+
+if TYPE_CHECKING:
+    from selectdis.study.stage import Stage
+    from selectdis.study.study import Study
+
+__all__ = ["Transfer"]
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """The outcome of `Study.transfer`.
+
+    Attributes
+    ----------
+    target : name of the data set
+    records : one row a run on the target
+    rule : the selection rule
+    pick : the picked run's place and why, or None where no run has finished
+    trust : what the rule did where labels are known; renders as one or two sentences
+    """
+
+    target: str
+    records: pd.DataFrame
+    rule: selection.Rule
+    pick: selection.Pick | None
+    trust: selection.Trust
+    proxies: pd.DataFrame
+    _stage: Stage
+
+    @classmethod
+    def of(cls, study: Study, stage: Stage, rule: selection.Rule, proxies: pd.DataFrame) -> Transfer:
+        """Apply `rule` to the runs of `stage`."""
+        records = stage.records
+        hidden = records.drop(columns=[c for c in records if str(c).startswith("metric.")])  # the rule sees no labels
+        finished = "status" in records and records["status"].isin(("complete", "stopped")).any()
+        pick = rule.pick(proxies, hidden) if finished else None
+        return cls(stage.data.name, records, rule, pick, selection.trust(rule, proxies), proxies, stage)
+
+    @property
+    def why(self) -> str:
+        """Why this run was picked."""
+        return "no run has finished" if self.pick is None else self.pick.why
+
+    @property
+    def best(self) -> Run:
+        """The picked run, loaded from disk.
+
+        Raises
+        ------
+        SelectdisError
+            If no run has finished on the target.
+        """
+        if self.pick is None:
+            raise SelectdisError(f"no run on the target {self.target!r} has finished, so there is none to pick")
+        return Run.load(model_path(self._stage.folder, self._stage.data, self.pick.candidate))
+
+    def leaderboard(self, by: str = "run") -> pd.DataFrame:
+        """The target's runs (or configurations), best first by the rule's criterion."""
+        return selection.leaderboard(self.records, by=by, score=self.rule.run.label)
