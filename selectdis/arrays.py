@@ -1,0 +1,171 @@
+"""What metrics and criteria share: checks of arrays, equal-width bins, information in nats."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from selectdis.errors import SelectdisError
+
+__all__ = [
+    "DegenerateWarning",
+    "as_classes",
+    "bin_codes",
+    "check_batches",
+    "check_codes",
+    "check_factors",
+    "check_stack",
+    "check_votes",
+    "entropy",
+    "live_columns",
+    "mutual_information_matrix",
+    "varying_factors",
+    "warn_degenerate",
+]
+
+
+class DegenerateWarning(UserWarning):
+    """A term of a score had to be left out or defined by convention; the message names it."""
+
+
+def warn_degenerate(score: str, what: str) -> None:
+    """Warn that `score` was computed without the part that `what` names."""
+    warnings.warn(f"{score}: {what}", DegenerateWarning, stacklevel=3)
+
+
+def check_codes(codes: np.ndarray, name: str = "codes") -> np.ndarray:
+    """`codes` as a finite float array (n_samples, n_latents); float32 and float64 keep their dtype.
+
+    Raises
+    ------
+    SelectdisError
+        On another number of axes, no sample, no latent, NaN or infinity (naming the first such column).
+    """
+    codes = np.asarray(codes)
+    if codes.ndim != 2 or 0 in codes.shape:
+        raise SelectdisError(f"{name} must be (n_samples, n_latents) and not empty; found shape {codes.shape}")
+    if codes.dtype not in (np.float32, np.float64):
+        codes = codes.astype(np.float64)
+    bad = ~np.isfinite(codes)
+    if bad.any():
+        column = int(np.flatnonzero(bad.any(axis=0))[0])
+        row = int(np.flatnonzero(bad[:, column])[0])
+        raise SelectdisError(
+            f"{name} must be finite; column {column} holds {codes[row, column]} "
+            f"({int(bad[:, column].sum())} of {len(codes)} samples): leave out the run or repair the encoder"
+        )
+    return codes
+
+
+def check_factors(factors: np.ndarray, n_samples: int, name: str = "factors") -> np.ndarray:
+    """`factors` as an array (n_samples, n_factors) of discrete values; one axis is read as a single factor."""
+    factors = np.asarray(factors)
+    if factors.ndim == 1:
+        factors = factors[:, np.newaxis]
+    if factors.ndim != 2 or factors.shape[1] == 0 or len(factors) != n_samples:
+        raise SelectdisError(
+            f"{name} must be (n_samples, n_factors) with one row a code ({n_samples}); found shape {factors.shape}"
+        )
+    if factors.dtype.kind == "f" and not np.isfinite(factors).all():
+        raise SelectdisError(f"{name} must be finite class labels; found NaN or infinity")
+    return factors
+
+
+def check_batches(codes: np.ndarray, name: str) -> np.ndarray:
+    """Codes of drawn batches as a finite float array (n_votes, batch, n_latents)."""
+    codes = np.asarray(codes)
+    if codes.ndim != 3 or 0 in codes.shape:
+        raise SelectdisError(f"{name} must be (n_votes, batch, n_latents) and not empty; found shape {codes.shape}")
+    return check_codes(codes.reshape(-1, codes.shape[-1]), name).reshape(codes.shape)
+
+
+def check_votes(factor: np.ndarray, n_votes: int, name: str) -> np.ndarray:
+    """The factor behind each vote as an int array (n_votes,)."""
+    factor = np.asarray(factor)
+    if factor.shape != (n_votes,) or factor.dtype.kind not in "iu":
+        raise SelectdisError(
+            f"{name} must hold the index of one factor a vote, int ({n_votes},); found {factor.dtype} {factor.shape}"
+        )
+    return factor
+
+
+def check_stack(codes: np.ndarray, name: str = "codes") -> np.ndarray:
+    """`codes` as a finite float array (n_runs, n_samples, n_latents), every run on the same images."""
+    codes = np.asarray(codes)
+    if codes.ndim != 3 or 0 in codes.shape:
+        raise SelectdisError(f"{name} must be (n_runs, n_samples, n_latents) and not empty; found shape {codes.shape}")
+    for run, one in enumerate(codes):
+        check_codes(one, f"{name} of run {run}")
+    return codes.astype(np.float64) if codes.dtype not in (np.float32, np.float64) else codes
+
+
+def live_columns(codes: np.ndarray) -> np.ndarray:
+    """Mask (n_latents,) of the codes that take more than one value.
+
+    By range, not by variance: in float32 the variance of a constant column may come out above 0.
+    """
+    live: np.ndarray = codes.max(axis=0) > codes.min(axis=0)
+    return live
+
+
+def varying_factors(factors: np.ndarray, score: str) -> list[int]:
+    """Indices of the factors with more than one value; the others are named in a warning."""
+    varying = [k for k in range(factors.shape[1]) if (factors[:, k] != factors[0, k]).any()]
+    constant = sorted(set(range(factors.shape[1])) - set(varying))
+    if constant:
+        warn_degenerate(score, f"left out constant factor(s) {', '.join(map(str, constant))}")
+    return varying
+
+
+def as_classes(labels: np.ndarray) -> tuple[np.ndarray, int]:
+    """`labels` (n,) renumbered 0 .. n_classes - 1, and n_classes."""
+    values, inverse = np.unique(labels, return_inverse=True)
+    return inverse.astype(np.int64), len(values)
+
+
+def bin_codes(codes: np.ndarray, n_bins: int = 20) -> np.ndarray:
+    """Bin numbers 0 .. n_bins - 1 of each column, in equal-width bins between its minimum and maximum.
+
+    Edges are in the dtype of the codes; bins are open on the right, and the maximum falls in the last one. A constant
+    column falls in bin 0.
+    """
+    binned = np.zeros(codes.shape, dtype=np.int64)
+    for j in np.flatnonzero(live_columns(codes)):
+        column = codes[:, j]
+        edges = np.linspace(column.min(), column.max(), n_bins + 1, dtype=np.result_type(codes, np.float32))
+        binned[:, j] = np.searchsorted(edges[:-1], column, side="right") - 1
+    return binned
+
+
+def entropy(labels: np.ndarray) -> float:
+    """Empirical entropy of labels (n,), in nats."""
+    p = np.unique(labels, return_counts=True)[1] / len(labels)
+    return float(-np.sum(p * np.log(p)))
+
+
+def mutual_information_matrix(binned: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Mutual information in nats, (n_columns of `binned`, n_columns of `factors`), between discrete columns.
+
+    The plug-in estimate from counts: biased upwards on few samples. Exactly 0 for independent counts.
+    """
+    n, n_codes = binned.shape
+    n_bins = int(binned.max()) + 1
+    information = np.zeros((n_codes, factors.shape[1]))
+    for k in range(factors.shape[1]):
+        classes, n_classes = as_classes(factors[:, k])
+        cell = (np.arange(n_codes) * n_bins + binned) * n_classes + classes[:, np.newaxis]
+        counts = np.bincount(cell.ravel(), minlength=n_codes * n_bins * n_classes)
+        information[:, k] = _information(counts.reshape(n_codes, n_bins, n_classes), n)
+    return information
+
+
+def _information(counts: np.ndarray, n: int) -> np.ndarray:
+    """I(a; b) in nats for each table of counts (..., a, b) that sums to n."""
+    rows, columns = counts.sum(axis=-1, keepdims=True), counts.sum(axis=-2, keepdims=True)
+    outer = rows.astype(np.float64) * columns
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.where(counts > 0, counts / n * (np.log(counts) - np.log(outer) + np.log(n)), 0.0)
+    # Rounding leaves about 1e-17 where the counts are independent; modularity would take that for information.
+    terms[np.abs(terms) < np.finfo(np.float64).eps] = 0.0
+    return np.clip(terms.sum(axis=(-2, -1)), 0.0, None)

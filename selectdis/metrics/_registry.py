@@ -1,0 +1,80 @@
+"""How a metric describes itself, and the drawn samples that it is computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from selectdis.errors import SelectdisError
+from selectdis.metrics._trees import FittedTrees, fit_all_trees
+
+__all__ = ["Draws", "Metric", "Need", "Samples"]
+
+Need = Literal["train", "test", "pairs", "fixed_factor"]
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Votes as positions in a table of codes: `batches` hold (votes, batch) each, `factor` (votes,) what was fixed."""
+
+    batches: tuple[np.ndarray, ...]
+    factor: np.ndarray
+
+
+@dataclass(frozen=True)
+class Samples:
+    """All that the metrics of one representation are computed from.
+
+    Attributes
+    ----------
+    codes_train, codes_test : (n_samples, n_latents)
+    factors_train, factors_test : (n_samples, n_factors) int
+    table : (n_images, n_latents), the codes that `draws` point into
+    draws : the (train, test) votes of the BetaVAE score ("pairs") and of the FactorVAE score ("fixed_factor")
+    """
+
+    codes_train: np.ndarray
+    factors_train: np.ndarray
+    codes_test: np.ndarray
+    factors_test: np.ndarray
+    seed: int = 0
+    table: np.ndarray | None = None
+    draws: Mapping[Need, tuple[Draws, Draws]] = field(default_factory=dict)
+
+    @property
+    def split(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """codes_train, factors_train, codes_test, factors_test: the arguments of the metrics that fit a model."""
+        return self.codes_train, self.factors_train, self.codes_test, self.factors_test
+
+    def votes(self, need: Need) -> list[np.ndarray]:
+        """Codes of the batches (votes, batch, n_latents) and the factor (votes,), for training, then for test."""
+        if self.table is None or need not in self.draws:
+            raise SelectdisError(f"these samples hold no draws of {need!r}; they hold {sorted(self.draws)}")
+        return [part for drawn in self.draws[need] for part in (*(self.table[b] for b in drawn.batches), drawn.factor)]
+
+    @cached_property
+    def trees(self) -> dict[int, FittedTrees]:
+        """Boosted trees from codes to each varying factor; DCI, downstream and fairness share them."""
+        return fit_all_trees(*self.split, seed=self.seed)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A supervised score: what it is called, what it needs, and where it comes from.
+
+    `function` is the public function of arrays; `compute` calls it on `Samples` and names the numbers.
+    """
+
+    name: str
+    scores: tuple[str, ...]
+    function: Callable[..., Any]
+    compute: Callable[[Samples], dict[str, float]]
+    paper: str
+    needs: tuple[Need, ...] = ("train",)
+    range: tuple[float, float] = (0.0, 1.0)
+    higher_is_better: bool | None = True
+    cost: Literal["cheap", "slow"] = "cheap"
