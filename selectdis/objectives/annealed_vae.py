@@ -32,4 +32,5 @@ ANNEALED_VAE = Objective(
     main="c_max",
     grid=(5, 10, 25, 50, 75, 100),
     paper="Burgess et al. 2018, Understanding disentangling in beta-VAE",
+    terms=("capacity", "penalty"),
 )

@@ -42,4 +42,5 @@ BETA_TC_VAE = Objective(
     main="beta",
     grid=(1, 2, 4, 6, 8, 10),
     paper="Chen et al. 2018, Isolating sources of disentanglement in VAEs",
+    terms=("tc",),
 )

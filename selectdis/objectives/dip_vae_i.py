@@ -28,4 +28,5 @@ DIP_VAE_I = Objective(
     main="lambda_od",
     grid=(1, 2, 5, 10, 20, 50),
     paper="Kumar et al. 2018, Variational inference of disentangled latent concepts",
+    terms=("penalty",),
 )

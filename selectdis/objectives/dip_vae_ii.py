@@ -29,4 +29,5 @@ DIP_VAE_II = Objective(
     main="lambda_od",
     grid=(1, 2, 5, 10, 20, 50),
     paper="Kumar et al. 2018, Variational inference of disentangled latent concepts",
+    terms=("penalty",),
 )

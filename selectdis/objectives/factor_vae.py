@@ -49,5 +49,6 @@ FACTOR_VAE = Objective(
     main="gamma",
     grid=(10, 20, 30, 40, 50, 100),
     paper="Kim & Mnih 2018, Disentangling by factorising",
+    terms=("tc",),
     adversary=Adversary(discriminator_loss),
 )

@@ -62,6 +62,10 @@ class Objective:
         The strength that the literature sweeps.
     grid
         The values of the main strength in Locatello et al. 2019.
+    terms
+        The names of the terms that the loss reports.
+    adversary
+        The loss of a discriminator, where the objective needs one.
     """
 
     name: str
@@ -71,6 +75,7 @@ class Objective:
     grid: tuple[float, ...]
     paper: str
     derived: Mapping[str, tuple[str, float]] = field(default_factory=dict)
+    terms: tuple[str, ...] = ()
     adversary: Adversary | None = None
 
     @property

@@ -1,0 +1,39 @@
+"""The parameters of a model: their names, shapes and first values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Parameter", "bias", "glorot_weight", "initial_values"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One tensor of one candidate; its first values are uniform in [-limit, limit]."""
+
+    name: str
+    shape: tuple[int, ...]
+    limit: float
+
+
+def glorot_weight(name: str, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Parameter:
+    """A weight with the uniform initialisation of Glorot & Bengio 2010 (eq. 16), the default of the reference."""
+    return Parameter(name, shape, math.sqrt(6.0 / (fan_in + fan_out)))
+
+
+def bias(name: str, size: int) -> Parameter:
+    """A bias, zero at first."""
+    return Parameter(name, (size,), 0.0)
+
+
+def initial_values(parameters: Sequence[Parameter], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """First values of one candidate, float32, drawn in the order of `parameters`."""
+    values = {}
+    for parameter in parameters:
+        unit = rng.random(parameter.shape, dtype=np.float32) if parameter.limit else np.full(parameter.shape, 0.5)
+        values[parameter.name] = ((2 * unit - 1) * parameter.limit).astype(np.float32)
+    return values

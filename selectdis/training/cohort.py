@@ -1,0 +1,231 @@
+"""A cohort: K candidates of one architecture, their stacked state, and the step that moves them all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from selectdis.models import discriminate, initial_values
+from selectdis.models.parameters import Parameter
+from selectdis.objectives.factor_vae import discriminator_loss, permute_codes
+from selectdis.training.adam import Adam
+from selectdis.training.candidate import Candidate
+from selectdis.training.curves import Curves
+from selectdis.training.images import ImageBank, image_shape
+from selectdis.training.program import Program
+from selectdis.training.streams import BLOCK, Purpose, draw_block, stream
+
+__all__ = ["PRECISIONS", "Cohort", "program_key"]
+
+# precision -> dtype of the weights
+PRECISIONS: dict[str, torch.dtype] = {
+    "float32": torch.float32,
+    "tf32": torch.float32,
+    "bf16": torch.float32,
+    "float64": torch.float64,
+}
+
+
+def program_key(candidate: Candidate) -> tuple[Any, ...]:
+    """What candidates must share to train as one program."""
+    return (
+        candidate.architecture,
+        candidate.latents,
+        candidate.batch_size,
+        candidate.width,
+        candidate.discriminator_width,
+    )
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and how exactly a cohort computes."""
+
+    device: torch.device
+    precision: str = "float32"
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of weights, optimiser and losses."""
+        return PRECISIONS[self.precision]
+
+    def autocast(self) -> AbstractContextManager:
+        """bfloat16 matrix products where the precision asks for them."""
+        if self.precision != "bf16":
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+
+class Cohort:
+    """K candidates that train as one program; their results do not depend on each other.
+
+    Attributes
+    ----------
+    candidates
+        Sorted by objective.
+    step_count
+        Steps done.
+    weights, discriminator
+        Stacked parameters by name; the discriminator's rows are those of the candidates that have one.
+    failed_step
+        (K,) the step whose loss was not finite, or -1.
+    """
+
+    def __init__(self, candidates: Sequence[Candidate], data: Any, place: Place) -> None:
+        self.candidates = tuple(candidates)
+        self.place, self.data = place, data
+        self.bank = ImageBank(data, place.device, place.dtype)
+        self.program = Program(candidates, image_shape(data), place.device, place.dtype)
+        self.weights = self._initial(self.program.parameters, candidates, Purpose.WEIGHTS)
+        self.adversaries = self.candidates[self.program.adversarial]
+        self.discriminator = self._initial(
+            self.program.discriminator, self.adversaries, Purpose.DISCRIMINATOR_WEIGHTS
+        )
+        self.optimisers = {"model": Adam(self.weights, [_model_settings(c) for c in candidates])}
+        if self.adversaries:
+            self.optimisers["discriminator"] = Adam(
+                self.discriminator, [_discriminator_settings(c) for c in self.adversaries]
+            )
+        self.step_count = 0
+        self.failed_step = torch.full((len(candidates),), -1, dtype=torch.int64, device=place.device)
+        self.alive = torch.ones(len(candidates), dtype=torch.bool, device=place.device)
+        self._alive_count = len(candidates)
+        self.curves = Curves(len(candidates), place.device)
+        self._draws: dict[str, Tensor] = {}
+        self._block = -1
+
+    def _initial(
+        self, parameters: Sequence[Parameter], candidates: Sequence[Candidate], purpose: Purpose
+    ) -> dict[str, Tensor]:
+        values = [initial_values(parameters, stream(c.seed, purpose)) for c in candidates]
+        return {
+            p.name: torch.from_numpy(np.stack([own[p.name] for own in values]))
+            .to(self.place.device, self.place.dtype)
+            .requires_grad_()
+            for p in parameters
+        }
+
+    def step(self) -> None:
+        """One step of every candidate: a model update and, where there is one, a discriminator update."""
+        draws = self._next_draws()
+        step = torch.full((), float(self.step_count), dtype=self.place.dtype, device=self.place.device)
+        stats, sample = self._model_step(draws, step)
+        if self.adversaries:
+            stats["discriminator"] = self._discriminator_step(draws, sample[self.program.adversarial])
+        self.curves.add(stats)
+        self.step_count += 1
+
+    def _model_step(self, draws: Mapping[str, Tensor], step: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        images = self.bank.take(draws["order"], batch_first=self.program.model.batch_first)
+        with self.place.autocast():
+            total, stats, sample = self.program.losses(self.weights, self.discriminator, images, draws["noise"], step)
+        torch.where(self.alive, total, 0.0).sum().backward()
+        self.optimisers["model"].step()
+        self._note_failures(total.detach(), step)
+        return stats, sample
+
+    def _discriminator_step(self, draws: Mapping[str, Tensor], sample: Tensor) -> Tensor:
+        """Algorithm 2 of Kim & Mnih 2018: true codes of the model's batch, permuted codes of a second batch."""
+        rows = self.program.adversarial
+        images = self.bank.take(draws["second_order"], batch_first=self.program.model.batch_first)
+        with self.place.autocast():
+            with torch.no_grad():
+                own = {name: weight[rows] for name, weight in self.weights.items()}
+                _, _, second = self.program.encode(own, images, draws["second_noise"])
+                permuted = permute_codes(second, draws["permutation"])
+            true_logits = discriminate(self.discriminator, sample).to(self.place.dtype)
+            permuted_logits = discriminate(self.discriminator, permuted).to(self.place.dtype)
+            loss = discriminator_loss(true_logits, permuted_logits)
+        torch.where(self.alive[rows], loss, 0.0).sum().backward()
+        self.optimisers["discriminator"].step()
+        spread = torch.zeros(len(self.candidates), dtype=loss.dtype, device=loss.device)
+        spread[rows] = loss.detach()
+        return spread
+
+    def _note_failures(self, total: Tensor, step: Tensor) -> None:
+        failed_now = ~total.isfinite() & (self.failed_step < 0)
+        self.failed_step = torch.where(failed_now, step.long() + 1, self.failed_step)
+
+    def settle_failures(self) -> None:
+        """Freeze the candidates that diverged since the last call: rows of zeros, which stay zeros.
+
+        On a GPU this waits for the device, so it is called now and then. Until then a diverged candidate computes NaN,
+        which no other candidate sees.
+        """
+        failed = (self.failed_step >= 0) & self.alive
+        if not bool(failed.any()):
+            return
+        self.alive &= ~failed
+        self._alive_count = int(self.alive.sum())
+        for name, tensor in self.tensors().items():
+            dead = failed[self.program.adversarial] if name.startswith("discriminator") else failed
+            tensor[dead] = 0
+
+    def settle_broken_weights(self) -> None:
+        """Count candidates as diverged whose last update broke the weights while the loss was still finite."""
+        finite = torch.ones_like(self.alive)
+        for weight in self.weights.values():
+            finite &= weight.detach().isfinite().flatten(1).all(1)
+        broken = ~finite & (self.failed_step < 0)
+        self.failed_step = torch.where(broken, self.step_count, self.failed_step)
+        self.settle_failures()
+
+    @property
+    def alive_count(self) -> int:
+        """Candidates that have not diverged, as of the last look."""
+        return self._alive_count
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Weights and moments by name, each with a leading axis of candidates; changes to them change the cohort."""
+        found = {}
+        for part, optimiser in self.optimisers.items():
+            for kind, group in (("weight", optimiser.weights), ("first", optimiser.first), ("second", optimiser.second)):
+                found |= {f"{part}/{kind}/{name}": tensor.detach() for name, tensor in group.items()}
+        return found
+
+    def seek(self, step_count: int) -> None:
+        """Continue after `step_count` steps; the tensors and failures must be those of that moment."""
+        self.alive = self.failed_step < 0
+        self._alive_count = int(self.alive.sum())
+        self.step_count = step_count
+        for optimiser in self.optimisers.values():
+            optimiser.steps.fill_(step_count)
+
+    def _next_draws(self) -> dict[str, Tensor]:
+        block, offset = divmod(self.step_count, BLOCK)
+        if block != self._block:
+            first = self.candidates[0]
+            draws = draw_block(
+                block,
+                [c.seed for c in self.candidates],
+                [c.seed for c in self.adversaries],
+                images=len(self.data.images),
+                batch=first.batch_size,
+                latents=first.latents,
+            )
+            self._draws = {name: self._upload(array) for name, array in draws._asdict().items()}
+            self._block = block
+        return {name: values[offset] for name, values in self._draws.items()}
+
+    def _upload(self, array: np.ndarray) -> Tensor:
+        dtype = self.place.dtype if array.dtype.kind == "f" else torch.int64
+        return torch.from_numpy(array).to(self.place.device, dtype)
+
+
+def _model_settings(candidate: Candidate) -> tuple[float, float, float, float]:
+    return candidate.learning_rate, candidate.adam_beta1, candidate.adam_beta2, candidate.adam_epsilon
+
+
+def _discriminator_settings(candidate: Candidate) -> tuple[float, float, float, float]:
+    return (
+        candidate.discriminator_learning_rate,
+        candidate.discriminator_beta1,
+        candidate.discriminator_beta2,
+        candidate.adam_epsilon,
+    )

@@ -1,0 +1,77 @@
+"""The images of a training: uint8 in memory, resident on the device where they fit, taken by index in the step."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from selectdis.errors import SelectdisError
+
+__all__ = ["ImageBank", "fingerprint", "image_shape"]
+
+RESIDENT_SHARE = 0.5  # of the free memory of a device
+
+
+def image_shape(data: Any) -> tuple[int, int, int]:
+    """The (c, h, w) of a data set, checked."""
+    shape = tuple(int(side) for side in data.images.shape)
+    if len(shape) != 4 or shape[0] < 1 or data.images.dtype != np.uint8:
+        raise SelectdisError(
+            f"a data set's images must be uint8 (n, channels, height, width), n >= 1, found {data.images.dtype} {shape}"
+        )
+    return shape[1:]
+
+
+def fingerprint(data: Any) -> str:
+    """A short name of what the images hold, from their number, shape and 64 of them."""
+    count = len(data.images)
+    digest = hashlib.sha256(repr((count, image_shape(data))).encode())
+    for i in np.unique(np.linspace(0, count - 1, 64).astype(np.int64)):
+        digest.update(np.ascontiguousarray(data.images[int(i)]).tobytes())
+    return digest.hexdigest()[:16]
+
+
+class ImageBank:
+    """Images by index, as floats in [0, 1].
+
+    Where the array is an ndarray (a memory-map included) the CPU reads it in place. A CUDA device gets a copy when half
+    of its free memory is enough; else, and for lazy arrays, each batch is fetched on the host.
+    """
+
+    def __init__(self, data: Any, device: torch.device, dtype: torch.dtype) -> None:
+        image_shape(data)
+        self._source = data.images
+        self._device, self._dtype = device, dtype
+        self._resident = self._load()
+
+    def _load(self) -> Tensor | None:
+        if self._device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(self._device)
+            if int(np.prod(self._source.shape)) > RESIDENT_SHARE * free:
+                return None
+            return _tensor(np.asarray(self._source[:])).to(self._device)
+        return _tensor(self._source) if isinstance(self._source, np.ndarray) else None
+
+    def take(self, indices: Tensor, *, batch_first: bool) -> Tensor:
+        """Images (K, B, c, h, w) for indices (K, B); in memory (B, K, c, h, w) where `batch_first` says so."""
+        flat = indices.t().reshape(-1) if batch_first else indices.reshape(-1)
+        rows = self._rows(flat).to(self._dtype).div_(255)
+        k, batch = indices.shape
+        return rows.unflatten(0, (batch, k)).transpose(0, 1) if batch_first else rows.unflatten(0, (k, batch))
+
+    def _rows(self, flat: Tensor) -> Tensor:
+        if self._resident is not None:
+            return self._resident.index_select(0, flat)
+        unique, inverse = np.unique(flat.cpu().numpy(), return_inverse=True)  # lazy arrays want increasing indices
+        return torch.from_numpy(np.asarray(self._source[unique])[inverse]).to(self._device, non_blocking=True)
+
+
+def _tensor(images: np.ndarray) -> Tensor:
+    with warnings.catch_warnings():  # read-only memory-maps are read only here too
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(np.ascontiguousarray(images) if not images.flags.c_contiguous else images)

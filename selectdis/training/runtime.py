@@ -1,0 +1,100 @@
+"""Settings of the process while a cohort trains, put back afterwards; and Ctrl-C that waits for the step to end."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from selectdis.errors import SelectdisError, nearest
+from selectdis.training.cohort import PRECISIONS, Place
+
+__all__ = ["StopFlag", "TrainingInterrupted", "interruptible", "place_of", "torch_settings"]
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C during training: the message says what was saved and how to go on."""
+
+
+class StopFlag:
+    """Set once somebody asked for the end."""
+
+    def __init__(self) -> None:
+        self.requested = False
+
+
+def place_of(device: str, precision: str) -> Place:
+    """The device and precision by name; "auto" takes a CUDA device where there is one."""
+    if precision not in PRECISIONS:
+        raise SelectdisError(
+            f"the precision must be one of {', '.join(PRECISIONS)}, found {precision!r}"
+            f"{nearest(str(precision), PRECISIONS)}"
+        )
+    name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    try:
+        chosen = torch.device(name)
+    except (RuntimeError, TypeError):
+        chosen = torch.device("meta")
+    if chosen.type not in ("cpu", "cuda"):
+        raise SelectdisError(f'the device must be "auto", "cpu", "cuda" or "cuda:N", found {device!r}')
+    if chosen.type == "cuda" and not (
+        torch.cuda.is_available() and (chosen.index or 0) < torch.cuda.device_count()
+    ):
+        raise SelectdisError(f'the device {device!r} is not there; use "cpu", or "auto" to take what there is')
+    return Place(chosen, precision)
+
+
+@contextmanager
+def torch_settings(place: Place) -> Iterator[None]:
+    """One thread on CPU, where two were slower than two processes; numbers too small to matter count as zero.
+
+    Adam's moments of dead units decay into denormal numbers, which processors add up many times more slowly.
+    """
+    if place.device.type == "cuda":
+        with _tf32(place.precision in ("tf32", "bf16")):
+            yield
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(threads)
+
+
+@contextmanager
+def _tf32(allowed: bool) -> Iterator[None]:
+    matmul, cudnn = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = matmul, cudnn
+
+
+@contextmanager
+def interruptible() -> Iterator[StopFlag]:
+    """The first Ctrl-C sets a flag, so that a step can end and be saved; the second one interrupts at once.
+
+    Signals can only be caught in the main thread; elsewhere the flag is never set.
+    """
+    flag = StopFlag()
+    if threading.current_thread() is not threading.main_thread():
+        yield flag
+        return
+
+    def ask(number: int, frame: Any) -> None:
+        flag.requested = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield flag
+    finally:
+        signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)
