@@ -14,7 +14,7 @@ from selectdis.data.dataset import ImageDataset
 from selectdis.data.sizes import check_choice, check_image_size
 from selectdis.errors import SelectdisError
 
-__all__ = ["FITS", "MAX_PIXELS", "find_pictures", "folder", "read_picture", "read_pictures"]
+__all__ = ["FITS", "MAX_PIXELS", "find_pictures", "folder", "picture_pixels", "read_picture", "read_pictures"]
 
 FITS = ("crop", "stretch", "pad")
 MAX_PIXELS = 100_000_000  # a 10,000 x 10,000 picture; beyond it a small file may ask for gigabytes of memory
@@ -90,18 +90,22 @@ def read_pictures(
 
 
 def read_picture(path: Path, size: int, grey: bool | None, fit: str) -> np.ndarray:
-    """One picture as uint8 (c, size, size), upright, transparent parts on black; SelectdisError if it cannot be read."""
+    """One picture as uint8 (c, size, size), upright, transparent parts on black; SelectdisError if unreadable."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as opened:
                 _refuse_bomb(path, opened.size)
-                picture = _flat(ImageOps.exif_transpose(opened), grey)
+                return picture_pixels(ImageOps.exif_transpose(opened), size, grey, fit)
     except SelectdisError:
         raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, MemoryError, EOFError) as error:
         raise SelectdisError(f"{path} is not a picture that Pillow can read ({_first_line(error)})") from None
-    pixels = np.asarray(_square(picture, size, fit))
+
+
+def picture_pixels(picture: Image.Image, size: int, grey: bool | None, fit: str) -> np.ndarray:
+    """A Pillow picture as uint8 (c, size, size), c = 1 or 3."""
+    pixels = np.asarray(_square(_flat(picture, grey), size, fit))
     return pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
 
 

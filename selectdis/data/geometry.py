@@ -16,7 +16,7 @@ WALL_HEIGHT = 0.49
 CUBE, CYLINDER, SPHERE, CAPSULE = 0.086, 0.097, 0.103, 0.0755  # half edge or radius at scale 1
 CYLINDER_HEIGHT, CAPSULE_HEIGHT = 0.19, 0.32
 SIDE_WALL = 0.62  # brightness of the walls left and right, against the far wall's
-AMBIENT = 0.66
+AMBIENT, FRONTAL, DIFFUSE = 0.55, 0.35, 0.30  # light from everywhere, from the camera, and from the lamp
 LIGHT = np.array([-0.42, 1.0, 0.30])  # towards the light, seen from the camera: shadows fall to the right
 LIGHT /= np.linalg.norm(LIGHT)
 SHADOW = 0.30
@@ -29,13 +29,13 @@ def draw_layers(scale: float, shape: int, angle: float, rays: int) -> np.ndarray
     shape : 0 cube, 1 cylinder, 2 sphere, 3 capsule. angle : of the camera around the object, in radians.
     """
     eye, directions = _camera(angle, rays)
-    light = _turn(LIGHT, angle)
+    light, towards_eye = _turn(LIGHT, angle), _turn(np.array([0.0, 0.0, 1.0]), angle)
     to_object, normal = _hit(shape, scale, eye, directions)
     to_floor = np.where(directions[1] < 0, -eye[1] / np.minimum(directions[1], -1e-9), np.inf)
     to_wall, wall_light = _hit_walls(eye, directions)
     nearest = np.minimum(np.minimum(to_object, to_floor), to_wall)
     layers = np.zeros((4, rays * rays), dtype=np.float32)
-    layers[OBJECT] = np.where(to_object <= nearest, _lambert(normal, light), 0)
+    layers[OBJECT] = np.where(to_object <= nearest, _shade(normal, light, towards_eye), 0)
     layers[WALL] = np.where((to_wall <= nearest) & (to_wall < to_object), wall_light, 0)
     ground = (to_floor < to_wall) & (to_floor < to_object)
     points = eye[:, None] + directions[:, ground] * to_floor[ground]
@@ -63,9 +63,10 @@ def _turn(vectors: np.ndarray, angle: float) -> np.ndarray:
     return np.stack([cos * x + sin * z, y, -sin * x + cos * z])
 
 
-def _lambert(normal: np.ndarray, light: np.ndarray) -> np.ndarray:
-    """Ambient plus diffuse light, 0..1."""
-    return np.clip(AMBIENT + (1.15 - AMBIENT) * np.clip(light @ normal, 0, None), 0, 1)
+def _shade(normal: np.ndarray, light: np.ndarray, towards_eye: np.ndarray) -> np.ndarray:
+    """Brightness 0..1 of a matt surface with `normal` (3, k)."""
+    lit = FRONTAL * np.clip(towards_eye @ normal, 0, None) + DIFFUSE * np.clip(light @ normal, 0, None)
+    return np.clip(AMBIENT + lit, 0, 1)
 
 
 def _hit_walls(eye: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -4,53 +4,99 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+from selectdis.data.arrays import ARRAY_SUFFIXES, array_file
 from selectdis.data.dataset import ImageDataset
 from selectdis.data.folder import folder
+from selectdis.data.hf import hugging_face
+from selectdis.data.objects import from_array, from_items
+from selectdis.data.table import TABLE_SUFFIXES, table
 from selectdis.errors import SelectdisError, nearest
 
-__all__ = ["load_dataset"]
+__all__ = ["load_dataset", "loader_options", "options_of"]
 
 
 def load_dataset(name: Any, **options: Any) -> ImageDataset:
-    """Images by name, from a file or folder of your own, or from an object that holds them.
+    """Images by name, from files of your own, or from an object that holds them.
 
     Parameters
     ----------
-    name : one of `DATASETS` ("sprites", "scenes", "digits", "dsprites", ...) or "folder:PATH".
+    name : one of `DATASETS` ("sprites", "scenes", "digits", "dsprites", ...); "folder:PATH"; "hf:PATH"; an array file
+        "x.npy", "x.npz::key", "x.h5::key"; a table "x.csv" of pictures and factors; an array or tensor; or an object
+        with `len` and indexing that gives (image, label).
     options : those of the data set's own function, e.g. ``image_size=32``, ``grey=True``, ``path="/data/x.npz"``.
 
     Raises
     ------
     SelectdisError : an unknown name or option (with the nearest right one), or data that cannot be used.
     """
+    if isinstance(name, ImageDataset):
+        _check_options(name.name, lambda: name, options)
+        return name
     load, arguments = _loader(name)
-    _check_options(str(name), load, options)
+    _check_options(name if isinstance(name, str) else type(name).__name__, load, options)
     return load(*arguments, **options)
 
 
 def _loader(name: Any) -> tuple[Callable[..., ImageDataset], tuple[Any, ...]]:
     from selectdis.data import DATASETS  # the table imports the loaders, and the loaders know nothing of it
 
+    if isinstance(name, Path):
+        name = f"folder:{name}" if name.is_dir() else str(name)
+    if not isinstance(name, str):
+        return _object_loader(name)
     if name in DATASETS:
         return DATASETS[name].load, ()
     if name.startswith("folder:"):
         return folder, (name.removeprefix("folder:"),)
+    if name.startswith("hf:"):
+        return hugging_face, (name.removeprefix("hf:"),)
+    path, _, key = name.partition("::")
+    suffix = Path(path).suffix.lower()
+    if suffix in ARRAY_SUFFIXES:
+        return array_file, (path, key or None)
+    if suffix in TABLE_SUFFIXES and not key:
+        return table, (path,)
     raise _unknown(name, DATASETS)
 
 
+def _object_loader(data: Any) -> tuple[Callable[..., ImageDataset], tuple[Any, ...]]:
+    if hasattr(data, "shape") and hasattr(data, "dtype"):
+        return from_array, (data,)
+    if hasattr(data, "__len__") and hasattr(data, "__getitem__"):
+        return from_items, (data,)
+    raise SelectdisError(
+        f"a data set is a name, an array, or an object with len() and indexing; found {type(data).__name__}"
+    )
+
+
 def _unknown(name: str, known: Mapping[str, Any]) -> SelectdisError:
+    if Path(name).expanduser().is_dir():
+        return SelectdisError(f"{name!r} is a folder: write folder:{name}")
     return SelectdisError(
         f"no data set is called {name!r}{nearest(name, known)}; there are {', '.join(known)}, and your own images as "
-        "folder:PATH, a .npy, .npz or .csv file, or file.h5::key"
+        "folder:PATH, hf:PATH, a .npy, .npz, .h5 or .csv file, or file.h5::key"
     )
 
 
 def _check_options(name: str, load: Callable[..., ImageDataset], options: Mapping[str, Any]) -> None:
-    known = [p.name for p in inspect.signature(load).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    known = loader_options(load)
     for option in options:
         if option not in known:
-            raise SelectdisError(
-                f"the data set {name!r} has no option {option!r}{nearest(option, known)} (it has {', '.join(known)})"
-            )
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            raise SelectdisError(f"the data set {name!r} has no option {option!r}{nearest(option, known)} ({has})")
+
+
+def options_of(name: Any) -> dict[str, Any]:
+    """Names and defaults of the options that `load_dataset` takes for `name`."""
+    return loader_options(_loader(name)[0])
+
+
+def loader_options(load: Callable[..., ImageDataset]) -> dict[str, Any]:
+    """Names and defaults of the options that a loader takes."""
+    fixed = load.keywords if isinstance(load, partial) else {}
+    parameters = inspect.signature(load).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in fixed}

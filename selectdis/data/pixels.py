@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-__all__ = ["LUMA", "area_average", "center_square", "resize", "to_channels", "to_grey"]
+__all__ = ["LUMA", "area_average", "fit_square", "resize", "to_channels", "to_grey"]
 
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as Pillow's mode "L"
 
@@ -32,12 +32,17 @@ def resize(images: np.ndarray, size: int) -> np.ndarray:
     return np.stack(resized).reshape(n, c, size, size)
 
 
-def center_square(images: np.ndarray) -> np.ndarray:
-    """(n, c, h, w) -> (n, c, s, s): the middle square, s = min(h, w)."""
+def fit_square(images: np.ndarray, size: int, fit: str) -> np.ndarray:
+    """(n, c, h, w) -> (n, c, size, size): "crop" the middle square, "stretch", or "pad" with black."""
     h, w = images.shape[2:]
-    side = min(h, w)
-    top, left = (h - side) // 2, (w - side) // 2
-    return images[:, :, top : top + side, left : left + side]
+    side = max(h, w) if fit == "pad" else min(h, w)
+    top, left = abs(h - side) // 2, abs(w - side) // 2
+    if fit == "crop":
+        images = images[:, :, top : top + side, left : left + side]
+    elif fit == "pad":
+        around = ((0, 0), (0, 0), (top, side - h - top), (left, side - w - left))
+        images = np.pad(images, around)
+    return resize(images, size)
 
 
 def to_grey(images: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ TONES = ("floor_tone", "wall_tone", "object_tone", "scale", "shape", "orientatio
 SHAPES3D_SIZES = (10, 10, 10, 8, 4, 15)
 DEFAULT_SIZES = {64: (5, 5, 5, 4, 4, 9), 32: (5, 5, 5, 4, 4, 9), 16: (5, 5, 5, 3, 4, 5)}
 SKY = (153, 226, 249)
+SKY_TONE = 245.0
 
 
 def scenes(*, image_size: int = 64, sizes: Sizes = None, grey: bool = False) -> ImageDataset:
@@ -78,7 +79,7 @@ class SceneRenderer:
     def _palette(self, n: int, sky: bool = False) -> np.ndarray:
         """float32 (n, channel): hues HSV(i / 10, 1, 1) in colour, or tones from dark to white."""
         if sky:
-            return np.array([[205.0]] if self.grey else [SKY], dtype=np.float32)
+            return np.array([[SKY_TONE]] if self.grey else [SKY], dtype=np.float32)
         return tones(n) if self.grey else hues(n)
 
 
@@ -89,8 +90,8 @@ def hues(n: int) -> np.ndarray:
 
 
 def tones(n: int) -> np.ndarray:
-    """float32 (n, 1): evenly spaced brightness from 50 to 255."""
-    return spaced(50.0, 255.0, n).astype(np.float32)[:, None]
+    """float32 (n, 1): evenly spaced brightness from 40 to 210, darker than the sky."""
+    return spaced(40.0, 210.0, n).astype(np.float32)[:, None]
 
 
 @lru_cache(maxsize=1024)

@@ -1,0 +1,132 @@
+"""Arrays in files, read row by row: memory-mapped where the file allows it, else as a stream of blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Protocol, runtime_checkable
+
+import numpy as np
+
+from selectdis.errors import SelectdisError
+
+__all__ = [
+    "BLOCK_BYTES",
+    "MappedRows",
+    "PackedRows",
+    "RandomRows",
+    "Rows",
+    "map_npy",
+    "read_npy_header",
+    "rows_per_block",
+]
+
+BLOCK_BYTES = 32 * 2**20
+
+
+class Rows(Protocol):
+    """An array in a file: `shape`, `dtype`, and its rows one block after the other."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype: ...
+    @property
+    def label(self) -> str:
+        """What to call it in a message."""
+        ...
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """The rows in order, some at a time."""
+        ...
+
+
+@runtime_checkable
+class RandomRows(Rows, Protocol):
+    """Rows that are as cheap to read one by one."""
+
+    def at(self, indices: np.ndarray) -> np.ndarray:
+        """The rows at int64 (k,) `indices`."""
+        ...
+
+
+@dataclass(frozen=True)
+class MappedRows:
+    """An uncompressed array somewhere in a file. Pickles as its address, so workers share the pages."""
+
+    path: Path
+    offset: int
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    order: str = "C"
+    label: str = ""
+
+    def array(self) -> np.ndarray:
+        """The whole array, memory-mapped and read-only."""
+        return _mapped(self.path, self.offset, self.shape, self.dtype, self.order)
+
+    def at(self, indices: np.ndarray) -> np.ndarray:
+        return np.asarray(self.array()[indices])
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        step = rows_per_block(self.shape, self.dtype)
+        for start in range(0, self.shape[0], step):
+            yield np.asarray(self.array()[start : start + step])
+
+
+@dataclass(frozen=True)
+class PackedRows:
+    """Black-and-white images at one bit a pixel in a .npy file: 3 GB of dSprites are 377 MB."""
+
+    bits: MappedRows  # uint8 (n, height * width / 8)
+    image_shape: tuple[int, int, int]
+
+    def __call__(self, indices: np.ndarray) -> np.ndarray:
+        pixels = np.unpackbits(self.bits.at(indices), axis=1)
+        pixels *= 255
+        return pixels.reshape(len(indices), *self.image_shape)
+
+
+def map_npy(path: Path) -> MappedRows:
+    """A .npy file, memory-mapped; pickled arrays are refused."""
+    try:
+        with path.open("rb") as file:
+            shape, fortran, dtype = read_npy_header(file, str(path))
+            offset = file.tell()
+    except OSError as error:
+        raise SelectdisError(f"{path} cannot be read: {error.strerror or error}") from None
+    expected = offset + int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    if (found := path.stat().st_size) < expected:
+        raise SelectdisError(f"{path} is cut short: its header promises {expected:,} bytes, it has {found:,}")
+    return MappedRows(path, offset, shape, dtype, "F" if fortran else "C", str(path))
+
+
+def read_npy_header(file: IO[bytes], label: str) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """(shape, is Fortran-ordered, dtype) of a .npy stream, which then stands at the first byte of data."""
+    try:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(file)
+    except (ValueError, EOFError) as error:
+        raise SelectdisError(f"{label} is not a numpy array file: {str(error).splitlines()[0]}") from None
+    if dtype.hasobject:
+        raise SelectdisError(f"{label} holds pickled Python objects, which could run code: refused; save plain arrays")
+    if any(side < 0 for side in shape):
+        raise SelectdisError(f"{label} claims the impossible shape {shape}")
+    return shape, fortran, dtype
+
+
+def rows_per_block(shape: tuple[int, ...], dtype: np.dtype) -> int:
+    """How many rows make about `BLOCK_BYTES`."""
+    return max(1, BLOCK_BYTES // max(1, int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize))
+
+
+@lru_cache(maxsize=64)
+def _mapped(path: Path, offset: int, shape: tuple[int, ...], dtype: np.dtype, order: str) -> np.ndarray:
+    if 0 in shape:
+        return np.empty(shape, dtype)
+    return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=shape, order="F" if order == "F" else "C")
