@@ -143,7 +143,7 @@ class Evaluation:
             try:
                 drawn[need] = self._votes(need, stream)
             except SelectdisError as error:
-                if named & {name for m in asked for name in (m.name, *m.scores)}:
+                if named & {name for m in asked for name in (m.name, *m.produces)}:
                     raise
                 for m in asked:
                     del self._chosen[m.name]

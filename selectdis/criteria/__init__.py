@@ -1,0 +1,49 @@
+"""Scores of runs that need no labels: arrays in, numbers out.
+
+`CRITERIA` describes each score by its name; to add one, write its file and name it here.
+"""
+
+from __future__ import annotations
+
+from selectdis.criteria._registry import Criterion, Input
+from selectdis.criteria.centrality import MODEL_CENTRALITY, model_centrality
+from selectdis.criteria.gaussian import (
+    GAUSSIAN_TC,
+    GAUSSIAN_WASSERSTEIN,
+    gaussian_total_correlation,
+    gaussian_wasserstein,
+)
+from selectdis.criteria.held_out import ACTIVE_UNITS, ELBO, KL, RECONSTRUCTION, active_units, gaussian_kl, held_out
+from selectdis.criteria.information import MUTUAL_INFORMATION, mutual_information
+from selectdis.criteria.pipe import PIPE, pipe, shuffle_dimensions
+from selectdis.criteria.udr import UDR_LASSO, UDR_SPEARMAN, udr
+
+__all__ = [
+    "CRITERIA",
+    "Criterion",
+    "Input",
+    "active_units",
+    "gaussian_kl",
+    "gaussian_total_correlation",
+    "gaussian_wasserstein",
+    "held_out",
+    "model_centrality",
+    "mutual_information",
+    "pipe",
+    "shuffle_dimensions",
+    "udr",
+]
+
+CRITERIA: dict[str, Criterion] = {
+    "reconstruction": RECONSTRUCTION,
+    "kl": KL,
+    "elbo": ELBO,
+    "gaussian_tc": GAUSSIAN_TC,
+    "gaussian_wasserstein": GAUSSIAN_WASSERSTEIN,
+    "mutual_information": MUTUAL_INFORMATION,
+    "active_units": ACTIVE_UNITS,
+    "udr_lasso": UDR_LASSO,
+    "udr_spearman": UDR_SPEARMAN,
+    "model_centrality": MODEL_CENTRALITY,
+    "pipe": PIPE,
+}

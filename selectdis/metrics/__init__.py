@@ -66,7 +66,7 @@ METRICS: dict[str, Metric] = {
 }
 
 # The metric behind each score name (the column `metric.<score>` of a record).
-SCORES: dict[str, Metric] = {score: metric for metric in METRICS.values() for score in metric.scores}
+SCORES: dict[str, Metric] = {score: metric for metric in METRICS.values() for score in metric.produces}
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "all": tuple(METRICS),

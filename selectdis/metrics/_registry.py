@@ -70,7 +70,7 @@ class Metric:
     """
 
     name: str
-    scores: tuple[str, ...]
+    produces: tuple[str, ...]
     function: Callable[..., Any]
     compute: Callable[[Samples], dict[str, float]]
     paper: str

@@ -88,7 +88,7 @@ def _compute(samples: Samples) -> dict[str, float]:
 
 BETA_VAE = Metric(
     name="beta_vae",
-    scores=("beta_vae",),
+    produces=("beta_vae",),
     function=beta_vae_score,
     compute=_compute,
     paper="Higgins et al. 2017",

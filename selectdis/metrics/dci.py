@@ -111,7 +111,7 @@ def _compute(samples: Samples) -> dict[str, float]:
 
 DCI_METRIC = Metric(
     name="dci",
-    scores=("dci_disentanglement", "dci_completeness", "dci_informativeness"),
+    produces=("dci_disentanglement", "dci_completeness", "dci_informativeness"),
     function=dci,
     compute=_compute,
     paper="Eastwood and Williams 2018",

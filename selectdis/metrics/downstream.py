@@ -161,7 +161,7 @@ def _scores(predictor: str) -> tuple[str, ...]:
 
 DOWNSTREAM_LR = Metric(
     name="downstream_lr",
-    scores=_scores("lr"),
+    produces=_scores("lr"),
     function=downstream,
     compute=_compute_lr,
     paper="Locatello et al. 2019",
@@ -170,7 +170,7 @@ DOWNSTREAM_LR = Metric(
 )
 DOWNSTREAM_GBT = Metric(
     name="downstream_gbt",
-    scores=_scores("gbt"),
+    produces=_scores("gbt"),
     function=downstream,
     compute=_compute_gbt,
     paper="Locatello et al. 2019",

@@ -103,7 +103,7 @@ def _compute(samples: Samples) -> dict[str, float]:
 
 EXPLICITNESS = Metric(
     name="explicitness",
-    scores=("explicitness",),
+    produces=("explicitness",),
     function=explicitness,
     compute=_compute,
     paper="Ridgeway and Mozer 2018",

@@ -89,7 +89,7 @@ def _compute(samples: Samples) -> dict[str, float]:
 
 FACTOR_VAE = Metric(
     name="factor_vae",
-    scores=("factor_vae",),
+    produces=("factor_vae",),
     function=factor_vae_score,
     compute=_compute,
     paper="Kim and Mnih 2018",

@@ -80,7 +80,7 @@ def _compute(samples: Samples) -> dict[str, float]:
 
 FAIRNESS = Metric(
     name="fairness",
-    scores=("fairness",),
+    produces=("fairness",),
     function=fairness,
     compute=_compute,
     paper="Locatello et al. 2019b",

@@ -124,7 +124,7 @@ def _compute(samples: Samples) -> dict[str, float]:
 
 FEW_LABELS = Metric(
     name="few_labels",
-    scores=tuple(f"{name}.few{number}" for number in NUMBERS for name in ("mig", "sap", "dci_disentanglement")),
+    produces=tuple(f"{name}.few{number}" for number in NUMBERS for name in ("mig", "sap", "dci_disentanglement")),
     function=few_label_scores,
     compute=_compute,
     paper="Locatello et al. 2020",

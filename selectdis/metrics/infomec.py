@@ -101,7 +101,7 @@ def _compute(samples: Samples) -> dict[str, float]:
 
 INFOMEC = Metric(
     name="infomec",
-    scores=("infom", "infoe", "infoc"),
+    produces=("infom", "infoe", "infoc"),
     function=infomec,
     compute=_compute,
     paper="Hsu et al. 2023",

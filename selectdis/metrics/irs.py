@@ -58,4 +58,4 @@ def _compute(samples: Samples) -> dict[str, float]:
     return {"irs": irs(samples.codes_train, samples.factors_train)}
 
 
-IRS = Metric(name="irs", scores=("irs",), function=irs, compute=_compute, paper="Suter et al. 2019")
+IRS = Metric(name="irs", produces=("irs",), function=irs, compute=_compute, paper="Suter et al. 2019")

@@ -59,7 +59,7 @@ def _compute(samples: Samples) -> dict[str, float]:
 
 MIG = Metric(
     name="mig",
-    scores=("mig",),
+    produces=("mig",),
     function=mig,
     compute=_compute,
     paper="Chen et al. 2018",

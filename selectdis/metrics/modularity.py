@@ -50,7 +50,7 @@ def _compute(samples: Samples) -> dict[str, float]:
 
 MODULARITY = Metric(
     name="modularity",
-    scores=("modularity",),
+    produces=("modularity",),
     function=modularity,
     compute=_compute,
     paper="Ridgeway and Mozer 2018",

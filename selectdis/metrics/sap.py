@@ -63,7 +63,7 @@ def _compute(samples: Samples) -> dict[str, float]:
 
 SAP = Metric(
     name="sap",
-    scores=("sap",),
+    produces=("sap",),
     function=sap,
     compute=_compute,
     paper="Kumar et al. 2018",

@@ -1,0 +1,50 @@
+"""Stacked codes of many runs on the same images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from selectdis.arrays import check_codes, check_stack, warn_degenerate
+from selectdis.errors import SelectdisError
+
+__all__ = ["active_latents", "check_pool", "groups_of", "standardise"]
+
+
+def check_pool(codes: np.ndarray, kl: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Codes (n_runs, n_samples, n_latents) as float64 and KLs (n_runs, n_latents) that fit them."""
+    codes = check_stack(codes).astype(np.float64)
+    kl = check_codes(kl, "kl")
+    if kl.shape != (codes.shape[0], codes.shape[2]):
+        wanted = (codes.shape[0], codes.shape[2])
+        raise SelectdisError(f"kl must be (n_runs, n_latents), here {wanted}; found {kl.shape}")
+    return codes, kl
+
+
+def active_latents(kl: np.ndarray, threshold: float, score: str) -> np.ndarray:
+    """Mask (n_runs, n_latents) of KLs above `threshold`; warns of runs that have none."""
+    active: np.ndarray = kl > threshold
+    dead = np.flatnonzero(~active.any(axis=1))
+    if len(dead):
+        warn_degenerate(score, f"no latent has a KL above {threshold} in run(s) {', '.join(map(str, dead))}: 0 there")
+    return active
+
+
+def groups_of(configurations: np.ndarray | None, n_runs: int, score: str) -> list[np.ndarray]:
+    """Indices of the runs that are compared with one another; warns of runs that stand alone."""
+    labels = np.zeros(n_runs) if configurations is None else np.asarray(configurations)
+    if labels.shape != (n_runs,):
+        raise SelectdisError(f"configurations must hold one label a run ({n_runs}); found shape {labels.shape}")
+    inverse = np.unique(labels, return_inverse=True)[1]
+    groups = [np.flatnonzero(inverse == label) for label in range(inverse.max() + 1)]
+    alone = [str(group[0]) for group in groups if len(group) == 1]
+    if alone:
+        warn_degenerate(score, f"run(s) {', '.join(alone)} have no other to compare with: 0 there")
+    return groups
+
+
+def standardise(codes: np.ndarray) -> np.ndarray:
+    """Columns of mean 0 and deviation 1 (ddof 0); a constant column becomes 0."""
+    centred = codes - codes.mean(axis=0)
+    live = codes.max(axis=0) > codes.min(axis=0)
+    deviation = np.where(live, centred.std(axis=0), 1.0)
+    return np.where(live & (deviation > 0), centred / np.where(deviation > 0, deviation, 1.0), 0.0)
