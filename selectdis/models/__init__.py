@@ -42,4 +42,4 @@ def build_model(architecture: str, image_shape: tuple[int, int, int], latents: i
             f"images must be (channels, h, h) with h in {IMAGE_SIZES}, found {tuple(image_shape)}; "
             "resize them with the data set's image_size option"
         )
-    return MODELS[architecture](tuple(image_shape), latents, width)
+    return MODELS[architecture]((channels, height, breadth), latents, width)

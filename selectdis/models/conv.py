@@ -98,4 +98,4 @@ def _decode(weights: Weights, codes: Tensor, *, stages: int, top: int) -> Tensor
     for i in range(stages):
         x = deconv(x, weights[f"decoder.deconv{i}.weight"], weights[f"decoder.deconv{i}.bias"])
         x = x.relu_() if i < stages - 1 else x
-    return x.unflatten(1, (k, -1)).transpose(0, 1)  # (B, K * c, h, w) -> (K, B, c, h, w)
+    return x.view(batch, k, -1, *x.shape[2:]).transpose(0, 1)  # (B, K * c, h, w) -> (K, B, c, h, w)

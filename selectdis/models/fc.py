@@ -50,4 +50,4 @@ def _decode(weights: Weights, codes: Tensor, *, image_shape: tuple[int, int, int
     for i in range(3):
         x = dense(x, weights[f"decoder.dense{i}.weight"], weights[f"decoder.dense{i}.bias"]).tanh_()
     x = dense(x, weights["decoder.dense3.weight"], weights["decoder.dense3.bias"])
-    return x.unflatten(2, image_shape)  # (K, B, c * h * w) -> (K, B, c, h, w)
+    return x.view(*x.shape[:2], *image_shape)  # (K, B, c * h * w) -> (K, B, c, h, w)

@@ -12,7 +12,7 @@ from typing import Any
 from selectdis.errors import SelectdisError, nearest
 from selectdis.objectives import OBJECTIVES, Objective
 
-__all__ = ["ARCHITECTURES", "Candidate", "Strengths"]
+__all__ = ["ARCHITECTURES", "Candidate", "Strengths", "program_key"]
 
 # architecture -> the default width of its hidden dense layers
 ARCHITECTURES: dict[str, int] = {"conv": 256, "fc": 1200}
@@ -102,8 +102,8 @@ class Candidate:
             object.__setattr__(self, name, value)
         for name, (low, high) in _WHOLE.items():
             object.__setattr__(self, name, _whole(name, getattr(self, name), low, high))
-        for name, high in _REAL.items():
-            object.__setattr__(self, name, _real(name, getattr(self, name), high))
+        for name, bound in _REAL.items():
+            object.__setattr__(self, name, _real(name, getattr(self, name), bound))
 
     @property
     def specification(self) -> Objective:
@@ -149,6 +149,17 @@ class Candidate:
         for name in content:
             _check_name("setting of a candidate", name, known)
         return cls(**content)
+
+
+def program_key(candidate: Candidate) -> tuple[Any, ...]:
+    """What candidates must share to train as one program."""
+    return (
+        candidate.architecture,
+        candidate.latents,
+        candidate.batch_size,
+        candidate.width,
+        candidate.discriminator_width,
+    )
 
 
 # setting -> lowest and highest allowed value

@@ -15,7 +15,7 @@ from selectdis.training.cohort import Cohort
 from selectdis.training.images import fingerprint
 from selectdis.training.storage import WRITE_ERRORS, read_file, write_file
 
-__all__ = ["Checkpoint", "CohortState"]
+__all__ = ["Checkpoint", "CohortState", "remove_checkpoint"]
 
 KIND = "checkpoint"
 VERSION = 1
@@ -71,10 +71,13 @@ class Checkpoint:
                 warnings.warn(f"{error}; going on from the checkpoint before, or from the start", stacklevel=3)
         return None
 
-    def remove(self) -> None:
-        """Delete both generations."""
-        for path in (self.path, self.previous):
-            path.unlink(missing_ok=True)
+
+def remove_checkpoint(path: str | Path) -> None:
+    """Delete the checkpoint that `train_cohort` left at `path`: both generations, and those of a halved cohort."""
+    path = Path(path)
+    for found in path.parent.glob(f"{path.stem}*{path.suffix}"):
+        if found.stem == path.stem or found.stem.startswith((f"{path.stem}.", f"{path.stem}-")):
+            found.unlink(missing_ok=True)
 
 
 def dump(cohort: Cohort, seconds: float) -> CohortState:

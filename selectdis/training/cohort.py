@@ -21,7 +21,7 @@ from selectdis.training.images import ImageBank, image_shape
 from selectdis.training.program import Program
 from selectdis.training.streams import BLOCK, Purpose, draw_block, stream
 
-__all__ = ["PRECISIONS", "Cohort", "program_key"]
+__all__ = ["PRECISIONS", "Cohort", "Place"]
 
 # precision -> dtype of the weights
 PRECISIONS: dict[str, torch.dtype] = {
@@ -30,17 +30,6 @@ PRECISIONS: dict[str, torch.dtype] = {
     "bf16": torch.float32,
     "float64": torch.float64,
 }
-
-
-def program_key(candidate: Candidate) -> tuple[Any, ...]:
-    """What candidates must share to train as one program."""
-    return (
-        candidate.architecture,
-        candidate.latents,
-        candidate.batch_size,
-        candidate.width,
-        candidate.discriminator_width,
-    )
 
 
 @dataclass(frozen=True)
@@ -84,9 +73,7 @@ class Cohort:
         self.program = Program(candidates, image_shape(data), place.device, place.dtype)
         self.weights = self._initial(self.program.parameters, candidates, Purpose.WEIGHTS)
         self.adversaries = self.candidates[self.program.adversarial]
-        self.discriminator = self._initial(
-            self.program.discriminator, self.adversaries, Purpose.DISCRIMINATOR_WEIGHTS
-        )
+        self.discriminator = self._initial(self.program.discriminator, self.adversaries, Purpose.DISCRIMINATOR_WEIGHTS)
         self.optimisers = {"model": Adam(self.weights, [_model_settings(c) for c in candidates])}
         if self.adversaries:
             self.optimisers["discriminator"] = Adam(
@@ -125,7 +112,7 @@ class Cohort:
         images = self.bank.take(draws["order"], batch_first=self.program.model.batch_first)
         with self.place.autocast():
             total, stats, sample = self.program.losses(self.weights, self.discriminator, images, draws["noise"], step)
-        torch.where(self.alive, total, 0.0).sum().backward()
+        torch.where(self.alive, total, 0.0).sum().backward()  # type: ignore[no-untyped-call]
         self.optimisers["model"].step()
         self._note_failures(total.detach(), step)
         return stats, sample
@@ -142,7 +129,7 @@ class Cohort:
             true_logits = discriminate(self.discriminator, sample).to(self.place.dtype)
             permuted_logits = discriminate(self.discriminator, permuted).to(self.place.dtype)
             loss = discriminator_loss(true_logits, permuted_logits)
-        torch.where(self.alive[rows], loss, 0.0).sum().backward()
+        torch.where(self.alive[rows], loss, 0.0).sum().backward()  # type: ignore[no-untyped-call]
         self.optimisers["discriminator"].step()
         spread = torch.zeros(len(self.candidates), dtype=loss.dtype, device=loss.device)
         spread[rows] = loss.detach()
@@ -183,9 +170,13 @@ class Cohort:
 
     def tensors(self) -> dict[str, Tensor]:
         """Weights and moments by name, each with a leading axis of candidates; changes to them change the cohort."""
-        found = {}
+        found: dict[str, Tensor] = {}
         for part, optimiser in self.optimisers.items():
-            for kind, group in (("weight", optimiser.weights), ("first", optimiser.first), ("second", optimiser.second)):
+            for kind, group in (
+                ("weight", optimiser.weights),
+                ("first", optimiser.first),
+                ("second", optimiser.second),
+            ):
                 found |= {f"{part}/{kind}/{name}": tensor.detach() for name, tensor in group.items()}
         return found
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import os
 import warnings
 from typing import Any
 
@@ -12,9 +14,10 @@ from torch import Tensor
 
 from selectdis.errors import SelectdisError
 
-__all__ = ["ImageBank", "fingerprint", "image_shape"]
+__all__ = ["ImageBank", "fingerprint", "fits_in_memory", "image_shape"]
 
 RESIDENT_SHARE = 0.5  # of the free memory of a device
+HOST_SHARE = 0.25  # of the free memory of the machine, which several processes may share
 
 
 def image_shape(data: Any) -> tuple[int, int, int]:
@@ -36,11 +39,18 @@ def fingerprint(data: Any) -> str:
     return digest.hexdigest()[:16]
 
 
+def fits_in_memory(images: Any) -> bool:
+    """Whether lazy images may be made all at once."""
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return math.prod(images.shape) <= HOST_SHARE * free
+
+
 class ImageBank:
     """Images by index, as floats in [0, 1].
 
     Where the array is an ndarray (a memory-map included) the CPU reads it in place. A CUDA device gets a copy when half
-    of its free memory is enough; else, and for lazy arrays, each batch is fetched on the host.
+    of its free memory is enough. Lazy arrays are read once where a quarter of the free memory is enough. Else each
+    batch is fetched on the host.
     """
 
     def __init__(self, data: Any, device: torch.device, dtype: torch.dtype) -> None:
@@ -52,17 +62,20 @@ class ImageBank:
     def _load(self) -> Tensor | None:
         if self._device.type == "cuda":
             free, _ = torch.cuda.mem_get_info(self._device)
-            if int(np.prod(self._source.shape)) > RESIDENT_SHARE * free:
+            if math.prod(self._source.shape) > RESIDENT_SHARE * free:
                 return None
             return _tensor(np.asarray(self._source[:])).to(self._device)
-        return _tensor(self._source) if isinstance(self._source, np.ndarray) else None
+        if isinstance(self._source, np.ndarray):
+            return _tensor(self._source)
+        return _tensor(np.asarray(self._source[:])) if fits_in_memory(self._source) else None
 
     def take(self, indices: Tensor, *, batch_first: bool) -> Tensor:
         """Images (K, B, c, h, w) for indices (K, B); in memory (B, K, c, h, w) where `batch_first` says so."""
         flat = indices.t().reshape(-1) if batch_first else indices.reshape(-1)
         rows = self._rows(flat).to(self._dtype).div_(255)
         k, batch = indices.shape
-        return rows.unflatten(0, (batch, k)).transpose(0, 1) if batch_first else rows.unflatten(0, (k, batch))
+        shape = rows.shape[1:]
+        return rows.view(batch, k, *shape).transpose(0, 1) if batch_first else rows.view(k, batch, *shape)
 
     def _rows(self, flat: Tensor) -> Tensor:
         if self._resident is not None:

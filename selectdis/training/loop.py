@@ -12,9 +12,9 @@ import torch
 
 from selectdis.errors import SelectdisError
 from selectdis.objectives import OBJECTIVES
-from selectdis.training.candidate import Candidate
+from selectdis.training.candidate import Candidate, program_key
 from selectdis.training.checkpoint import Checkpoint
-from selectdis.training.cohort import Cohort, Place, program_key
+from selectdis.training.cohort import Cohort, Place
 from selectdis.training.images import image_shape
 from selectdis.training.run import Run
 from selectdis.training.runtime import TrainingInterrupted, interruptible, place_of, torch_settings

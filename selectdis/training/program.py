@@ -93,9 +93,7 @@ class Program:
         for group in self.groups:
             rows, objective = group.rows, OBJECTIVES[group.objective]
             opinion = discriminate(frozen, sample[rows]) if objective.adversary else None
-            batch = Batch(
-                reconstruction[rows], kl[rows], mean[rows], log_variance[rows], sample[rows], step, opinion
-            )
+            batch = Batch(reconstruction[rows], kl[rows], mean[rows], log_variance[rows], sample[rows], step, opinion)
             loss = objective.loss(batch, group.strengths)
             totals.append(loss.total)
             terms.append(loss.terms)

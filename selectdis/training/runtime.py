@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,9 +41,7 @@ def place_of(device: str, precision: str) -> Place:
         chosen = torch.device("meta")
     if chosen.type not in ("cpu", "cuda"):
         raise SelectdisError(f'the device must be "auto", "cpu", "cuda" or "cuda:N", found {device!r}')
-    if chosen.type == "cuda" and not (
-        torch.cuda.is_available() and (chosen.index or 0) < torch.cuda.device_count()
-    ):
+    if chosen.type == "cuda" and not (torch.cuda.is_available() and (chosen.index or 0) < torch.cuda.device_count()):
         raise SelectdisError(f'the device {device!r} is not there; use "cpu", or "auto" to take what there is')
     return Place(chosen, precision)
 
@@ -79,7 +77,7 @@ def _tf32(allowed: bool) -> Iterator[None]:
 
 
 @contextmanager
-def interruptible() -> Iterator[StopFlag]:
+def interruptible(on_request: Callable[[], None] = lambda: None) -> Iterator[StopFlag]:
     """The first Ctrl-C sets a flag, so that a step can end and be saved; the second one interrupts at once.
 
     Signals can only be caught in the main thread; elsewhere the flag is never set.
@@ -91,6 +89,7 @@ def interruptible() -> Iterator[StopFlag]:
 
     def ask(number: int, frame: Any) -> None:
         flag.requested = True
+        on_request()
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     before = signal.signal(signal.SIGINT, ask)

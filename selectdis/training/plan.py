@@ -1,0 +1,81 @@
+"""Which candidates train together, and in how many processes: a rule from measurements (see docs/training.md)."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+
+import torch
+
+from selectdis.errors import SelectdisError
+from selectdis.models import build_model, discriminator_parameters
+from selectdis.training.candidate import Candidate, program_key
+
+__all__ = ["cohort_size", "plan_cohorts", "worker_count"]
+
+CPU_PARAMETERS = 300_000  # of a whole fc cohort: stacked products this small cost less than their calls one by one
+CPU_LARGEST = 16
+CUDA_LARGEST = 64  # beyond it launches no longer matter (an estimate, not measured)
+CUDA_SHARE = 0.6  # of the free memory
+TRAINING_COPIES = 4  # weights, gradients and two moments
+
+
+def cohort_size(
+    candidate: Candidate, image_shape: tuple[int, int, int], count: int, device: str | torch.device = "auto"
+) -> int:
+    """How many of `count` candidates like this one should train as one program on a device: 1 to `count`.
+
+    On CPU stacking pays for small fully connected models only; on CUDA as many as fit into the free memory, up to 64.
+    """
+    if count < 1:
+        raise SelectdisError(f"the number of candidates must be at least 1, found {count}")
+    name = ("cuda" if torch.cuda.is_available() else "cpu") if str(device) == "auto" else str(device)
+    if torch.device(name).type == "cuda":
+        free, _ = torch.cuda.mem_get_info(torch.device(name))
+        return max(1, min(count, CUDA_LARGEST, int(CUDA_SHARE * free / candidate_bytes(candidate, image_shape))))
+    if candidate.architecture == "conv":
+        return 1
+    return max(1, min(count, CPU_LARGEST, CPU_PARAMETERS * 16 // _parameter_count(candidate, image_shape) or 1))
+
+
+def candidate_bytes(candidate: Candidate, image_shape: tuple[int, int, int]) -> int:
+    """An estimate of the memory that one candidate needs in training, in bytes; activations are counted generously."""
+    channels, height, breadth = image_shape
+    pixels = height * breadth
+    widest = 32 * pixels if candidate.architecture == "conv" else 8 * (candidate.width or 0) + pixels * channels
+    activations = 4 * candidate.batch_size * (3 * widest + 6 * pixels * channels)
+    return 4 * TRAINING_COPIES * _parameter_count(candidate, image_shape) + activations
+
+
+def _parameter_count(candidate: Candidate, image_shape: tuple[int, int, int]) -> int:
+    model = build_model(candidate.architecture, image_shape, candidate.latents, candidate.width or 0)
+    parameters = list(model.parameters)
+    if candidate.specification.adversary:
+        parameters += discriminator_parameters(candidate.latents, candidate.discriminator_width)
+    return sum(math.prod(parameter.shape) for parameter in parameters)
+
+
+def plan_cohorts(
+    candidates: Sequence[Candidate], image_shape: tuple[int, int, int], *, device: str | torch.device, jobs: int
+) -> list[list[int]]:
+    """Indices of the candidates of each cohort; every candidate is in one, and every process gets work."""
+    programs: dict[object, list[int]] = {}
+    for i, candidate in enumerate(candidates):
+        programs.setdefault(program_key(candidate), []).append(i)
+    fair = math.ceil(len(candidates) / jobs)
+    cohorts = []
+    for members in programs.values():
+        size = min(fair, *(cohort_size(candidates[i], image_shape, len(members), device) for i in members))
+        parts = math.ceil(len(members) / size)
+        cohorts += [members[part * len(members) // parts : (part + 1) * len(members) // parts] for part in range(parts)]
+    return cohorts
+
+
+def worker_count(jobs: int) -> int:
+    """Processes to use: `jobs`, or for -1 one for each core that this process may use."""
+    if jobs == -1:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not (isinstance(jobs, int) and jobs >= 1):
+        raise SelectdisError(f"jobs must be a whole number of at least 1, or -1 for all cores, found {jobs!r}")
+    return jobs
