@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from selectdis.data import draws
-from selectdis.data.lazy import LazyImages, Selection
+from selectdis.data.lazy import LazyImages, Selection, settle
 from selectdis.errors import SelectdisError
 
 __all__ = ["ImageDataset"]
@@ -144,11 +144,11 @@ class ImageDataset:
         return replace(self, factor_names=(), factor_sizes=(), factors=None, factor_values=())
 
     def subset(self, indices: np.ndarray | Sequence[int]) -> ImageDataset:
-        """The images at `indices`, as a labelled set that is no grid (or an unlabelled one). Nothing is copied."""
+        """The images at `indices`, as a labelled set that is no grid (or an unlabelled one)."""
         index = np.asarray(indices, dtype=np.int64)
         if index.size and (index.min() < 0 or index.max() >= len(self)):
             raise SelectdisError(f"indices must lie in 0..{len(self) - 1}, found {index.min()}..{index.max()}")
-        images = LazyImages((len(index), *self.image_shape), Selection(self.images, index))
+        images = settle(LazyImages((len(index), *self.image_shape), Selection(self.images, index)))
         factors = self.factors_at(index) if self.labelled else None
         return replace(self, images=images, factors=factors)
 

@@ -21,13 +21,13 @@ __all__ = ["SOURCE", "glyphs"]
 
 NAMES = ("letter", "style", "size", "rotation", "x", "y")
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-FONTS = ("DejaVuSans", "DejaVuSerif", "DejaVuSansMono", "DejaVuSans-Bold", "DejaVuSerif-Italic", "DejaVuSansMono-Bold")
+FONTS = ("DejaVuSans", "DejaVuSerif", "DejaVuSans-Bold", "DejaVuSerif-Italic", "DejaVuSansMono", "DejaVuSerif-Bold")
 DEFAULT_SIZES = {64: (10, 3, 4, 5, 6, 6), 32: (10, 3, 4, 5, 5, 5), 16: (10, 3, 3, 3, 5, 5)}
 SIDE = 64
-SMALLEST, LARGEST = 14.0, 26.0  # height of a capital, in pixels of 64
+SMALLEST, LARGEST = 13.0, 24.0  # height of a capital, in pixels of 64
 TILT = 45.0
 OVERSAMPLE = 4
-REACH = 14  # the centre stays this far from the middle of the picture, so that no letter is cut off
+REACH = 11  # the centre stays this far from the middle of the picture, so that no letter is cut off
 
 
 def glyphs(

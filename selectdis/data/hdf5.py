@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from selectdis.data.rows import MappedRows, Rows, rows_per_block
+from selectdis.data.rows import MappedRows, Rows, file_stamp, rows_per_block
 from selectdis.errors import SelectdisError, nearest
 
 __all__ = ["ChunkedRows", "hdf5_names", "hdf5_rows", "read_hdf5"]
@@ -31,9 +31,10 @@ def hdf5_rows(path: Path, key: str) -> Rows:
     with _opened(path) as file:
         dataset = _dataset(file, path, key)
         shape, dtype = tuple(int(side) for side in dataset.shape), np.dtype(dataset.dtype)
-        offset = None if dataset.chunks or dataset.compression else dataset.id.get_offset()
+        plain = not (dataset.chunks or dataset.compression or file.userblock_size)
+        offset = dataset.id.get_offset() if plain else None
     if offset is not None:
-        return MappedRows(path, int(offset), shape, dtype, label=f"{path}::{key}")
+        return MappedRows(path, int(offset), shape, dtype, label=f"{path}::{key}", stamp=file_stamp(path))
     return ChunkedRows(path, key, shape, dtype)
 
 

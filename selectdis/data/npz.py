@@ -13,7 +13,7 @@ from typing import IO
 
 import numpy as np
 
-from selectdis.data.rows import MappedRows, Rows, read_npy_header, rows_per_block
+from selectdis.data.rows import MappedRows, Rows, file_stamp, read_npy_header, rows_per_block
 from selectdis.errors import SelectdisError, nearest
 
 __all__ = ["DeflatedRows", "member_names", "npz_rows", "read_member"]
@@ -39,7 +39,8 @@ def npz_rows(path: Path, key: str) -> Rows:
     if info.file_size != header + size:
         raise SelectdisError(f"{path}::{key} promises {size:,} bytes of array and holds {info.file_size - header:,}")
     if info.compress_type == zipfile.ZIP_STORED and not fortran:
-        return MappedRows(path, _data_offset(path, info) + header, shape, dtype, label=f"{path}::{key}")
+        offset, label = _data_offset(path, info) + header, f"{path}::{key}"
+        return MappedRows(path, offset, shape, dtype, label=label, stamp=file_stamp(path))
     if fortran:
         raise SelectdisError(f"{path}::{key} is in Fortran order: save it again with np.ascontiguousarray")
     return DeflatedRows(path, key, shape, dtype)

@@ -18,6 +18,7 @@ __all__ = [
     "PackedRows",
     "RandomRows",
     "Rows",
+    "file_stamp",
     "map_npy",
     "read_npy_header",
     "rows_per_block",
@@ -64,10 +65,11 @@ class MappedRows:
     dtype: np.dtype
     order: str = "C"
     label: str = ""
+    stamp: int = 0  # changes when the file is written anew, so that an old mapping is not used for it
 
     def array(self) -> np.ndarray:
         """The whole array, memory-mapped and read-only."""
-        return _mapped(self.path, self.offset, self.shape, self.dtype, self.order)
+        return _mapped(self.path, self.offset, self.shape, self.dtype, self.order, self.stamp)
 
     def at(self, indices: np.ndarray) -> np.ndarray:
         return np.asarray(self.array()[indices])
@@ -102,7 +104,7 @@ def map_npy(path: Path) -> MappedRows:
     expected = offset + int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     if (found := path.stat().st_size) < expected:
         raise SelectdisError(f"{path} is cut short: its header promises {expected:,} bytes, it has {found:,}")
-    return MappedRows(path, offset, shape, dtype, "F" if fortran else "C", str(path))
+    return MappedRows(path, offset, shape, dtype, "F" if fortran else "C", str(path), file_stamp(path))
 
 
 def read_npy_header(file: IO[bytes], label: str) -> tuple[tuple[int, ...], bool, np.dtype]:
@@ -120,13 +122,18 @@ def read_npy_header(file: IO[bytes], label: str) -> tuple[tuple[int, ...], bool,
     return shape, fortran, dtype
 
 
+def file_stamp(path: Path) -> int:
+    """When the file was last written, in nanoseconds."""
+    return path.stat().st_mtime_ns
+
+
 def rows_per_block(shape: tuple[int, ...], dtype: np.dtype) -> int:
     """How many rows make about `BLOCK_BYTES`."""
     return max(1, BLOCK_BYTES // max(1, int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize))
 
 
 @lru_cache(maxsize=64)
-def _mapped(path: Path, offset: int, shape: tuple[int, ...], dtype: np.dtype, order: str) -> np.ndarray:
+def _mapped(path: Path, offset: int, shape: tuple[int, ...], dtype: np.dtype, order: str, _: int) -> np.ndarray:
     if 0 in shape:
         return np.empty(shape, dtype)
     return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=shape, order="F" if order == "F" else "C")

@@ -116,10 +116,9 @@ def _picture(path: Path) -> np.ndarray:
 def _texture() -> np.ndarray:
     """uint8 (350, 274, 3): bands that swirl around two centres, orange above and blue below."""
     y, x = np.mgrid[0:350, 0:274].astype(np.float64) / 274
-    swirl = np.sin(9 * y + 3 * np.sin(4 * x + 2 * y)) + np.sin(
-        14 * np.hypot(x - 0.2, y - 0.3) - 11 * np.hypot(x - 0.8, y - 1.0)
-    )
-    band = (0.5 + 0.25 * swirl)[..., None]
+    rings = np.sin(60 * np.hypot(x - 0.25, y - 0.35) + 4 * np.sin(9 * x)) + np.sin(47 * np.hypot(x - 0.8, y - 0.95))
+    swirl = np.sin(38 * y + 5 * np.sin(7 * x + 3 * y)) + rings
+    band = (0.5 + 0.2 * swirl)[..., None]
     warm, cold = np.array([0.92, 0.52, 0.18]), np.array([0.16, 0.28, 0.48])
     share = (1 / (1 + np.exp(12 * (y - 0.55 + 0.1 * np.sin(7 * x)))))[..., None]
     colour = share * warm + (1 - share) * cold
