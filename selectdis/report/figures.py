@@ -1,0 +1,219 @@
+"""``study.plot``: figures of a study, as matplotlib figures to show, save or change."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from selectdis import selection
+from selectdis.errors import SelectdisError, nearest
+from selectdis.report import charts
+from selectdis.report.material import Material, Target, gather, stage_scores
+from selectdis.report.theme import figure_style, new_figure
+from selectdis.report.words import configuration_labels, objective_label, run_label, score_label
+from selectdis.tracking.pictures import Anatomy, importance_figure, kl_figure, latent_labels, tile
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from PIL.Image import Image
+
+__all__ = ["StudyPlots", "correlation_table", "transfer_frame", "variance_table"]
+
+
+class StudyPlots:
+    """Figures of a study; also there as ``study.plot``.
+
+    Each method returns a `matplotlib.figure.Figure`, or a `PIL.Image.Image` where it shows images. All raise
+    `SelectdisError` where the study lacks what they show.
+
+    Examples
+    --------
+    >>> study.plot.criterion_heatmap().savefig("criteria.svg")     # doctest: +SKIP
+    >>> study.plot.traversals()                                     # doctest: +SKIP
+    """
+
+    def __init__(self, study: Any) -> None:
+        self._study = study
+
+    @cached_property
+    def material(self) -> Material:
+        """What the figures are made of, read once."""
+        return self._study if isinstance(self._study, Material) else gather(self._study)
+
+    def metric_heatmap(self, dataset: str | None = None, *, sampled: bool = False) -> Figure:
+        """Rank correlations of metrics with one another, over the runs of a labelled data set (the proxy)."""
+        table = correlation_table(self.material, "metrics", dataset, sampled=sampled)
+        return charts.heatmap(table, "Metrics with one another (Spearman)")
+
+    def criterion_heatmap(self, dataset: str | None = None, *, sampled: bool = False) -> Figure:
+        """Rank correlations of metrics with criteria: what can be seen of disentanglement without labels."""
+        table = correlation_table(self.material, "criteria", dataset, sampled=sampled)
+        return charts.heatmap(table, "Metrics with criteria (Spearman)")
+
+    def strength_seed(self, objective: str | None = None, *, score: str | None = None) -> Figure:
+        """A dot a run of `objective` (by default the best one's) on the proxy, at its strength."""
+        records = self.material.proxies
+        known = list(dict.fromkeys(map(str, records["objective"])))
+        if objective is None:
+            objective = self._best_objective(known)
+        if objective not in known:
+            hint = nearest(objective, known) or f"; there are: {', '.join(known)}"
+            raise SelectdisError(f"the study has no run of {objective!r}{hint}")
+        values, name = stage_scores(records, score or self.material.score, "")
+        return charts.strength_seed(records, values, objective, score_label(name))
+
+    def variance_explained(self, dataset: str | None = None) -> Figure:
+        """What explains each score: the objective, its strength, what else is in the configuration, the seed."""
+        return charts.stacked_bars(variance_table(self.material, dataset), "Share of the variance between runs")
+
+    def transfer_scatter(self, target: str | None = None) -> Figure:
+        """Configurations: their score on the proxy against the score (or the criterion) on a target."""
+        material, chosen = self.material, self._target(target)
+        table, y_name = transfer_frame(material, chosen)
+        groups = [objective_label(str(name)) for name in table["objective"]]
+        return charts.scatter(
+            table["proxy"],
+            table["target"],
+            f"{score_label(material.score)} on {material.proxy}",
+            f"{score_label(y_name)} on {chosen.name}",
+            groups,
+            _configuration_of(chosen.records, chosen.pick),
+        )
+
+    def curves(self, term: str = "loss", *, candidates: list[str] | None = None) -> Figure:
+        """Training curves of runs on the proxy (by default the best ones).
+
+        Parameters
+        ----------
+        term : ``loss``, ``reconstruction``, ``kl`` or another term of the objective.
+        """
+        from selectdis.study.replay import stage_views
+
+        view = next(iter(stage_views(self._study)))
+        labels = _run_labels(self.material.proxies)
+        series = {}
+        for candidate in candidates or self.material.best:
+            run = view.load_run(candidate)
+            if run is not None and term in run.curves:
+                series[labels.get(candidate, candidate)] = (run.curves["step"], run.curves[term])
+        if not series:
+            raise SelectdisError(f"no run has a curve {term!r}")
+        return charts.curves(series, f"{term} (nats an image)")
+
+    def parallel(self, *, score: str | None = None) -> Figure:
+        """Parallel coordinates of the proxy's runs: what they were trained with, and how they scored."""
+        records = self.material.proxies
+        values, name = stage_scores(records, score or self.material.score, "")
+        table = records[
+            [c for c in ("objective", "architecture", "learning_rate", "latents", "strength", "seed") if c in records]
+        ]
+        table = table.loc[:, [c for c in table if table[c].nunique() > 1]].copy()
+        table[name] = values
+        return charts.parallel(table, name)
+
+    def traversals(self, candidate: str | None = None, *, target: str | None = None) -> Image:
+        """What each latent of a run does, most informative first (by default the picked run, else the best)."""
+        anatomy = self._anatomy(candidate, target)
+        return tile(anatomy.traversals[anatomy.order], latent_labels(anatomy))
+
+    def reconstructions(self, candidate: str | None = None, *, target: str | None = None) -> Image:
+        """Images above, their reconstructions below."""
+        anatomy = self._anatomy(candidate, target)
+        return tile(np.stack([anatomy.originals, anatomy.reconstructions]))
+
+    def kl_per_latent(self, candidate: str | None = None, *, target: str | None = None) -> Figure:
+        """The KL of each latent of a run, in nats."""
+        with figure_style():
+            return kl_figure(self._anatomy(candidate, target))
+
+    def importance(self, candidate: str | None = None, *, target: str | None = None) -> Figure:
+        """Which latent of a run knows which factor (mutual information over the factor's entropy)."""
+        with figure_style():
+            figure = importance_figure(self._anatomy(candidate, target))
+        if figure is None:
+            raise SelectdisError("the factors of this data set are not known: take a run on the proxy")
+        return figure
+
+    def _best_objective(self, known: list[str]) -> str:
+        records = self.material.proxies
+        best = records[records["candidate"] == self.material.best[0]] if self.material.best else records
+        return str(best["objective"].iloc[0]) if len(best) else known[0]
+
+    def _target(self, name: str | None) -> Target:
+        targets = {target.name: target for target in self.material.targets}
+        if not targets:
+            raise SelectdisError("the study has no target yet: transfer it first")
+        if name is not None and name not in targets:
+            hint = nearest(name, targets) or f"; there are: {', '.join(targets)}"
+            raise SelectdisError(f"the study has no target {name!r}{hint}")
+        return targets[name] if name is not None else self.material.targets[-1]
+
+    def _anatomy(self, candidate: str | None, target: str | None) -> Anatomy:
+        material = self.material
+        stages = [(f"target/{t.name}", t.pick) for t in material.targets if target in (None, t.name)][::-1]
+        if target is None:
+            stages.append((f"proxy/{material.proxy}", material.best[0] if material.best else None))
+        for stage, default in stages:
+            if (wanted := candidate or default) and (anatomy := material.dissect(stage, wanted)) is not None:
+                return anatomy
+        raise SelectdisError(f"no trained run {candidate or ''} is on disk".replace("  ", " "))
+
+
+def correlation_table(
+    material: Material, of: Any, dataset: str | None = None, *, sampled: bool = False
+) -> pd.DataFrame:
+    """Spearman correlations: metrics in rows, metrics or criteria in columns; on mean codes, or on `sampled` ones."""
+    tables = selection.rank_correlations(material.everything, of)
+    dataset = dataset or material.proxy
+    if dataset not in tables:
+        raise SelectdisError(f"{dataset!r} is not labelled: there is nothing to correlate with")
+    table = tables[dataset]
+    rows, columns = ([n for n in names if _kept(str(n), sampled)] for names in (table.index, table.columns))
+    return table.loc[rows, columns].dropna(how="all").dropna(how="all", axis=1)
+
+
+def _kept(name: str, sampled: bool) -> bool:
+    return name.endswith(".sampled") == sampled and not name.startswith("downstream_efficiency")
+
+
+def variance_table(material: Material, dataset: str | None = None) -> pd.DataFrame:
+    """Shares of the variance: rows are scores, columns objective, strength, other settings and seed; they sum to 1."""
+    found = selection.variance_explained(material.everything, n_bootstrap=2)
+    found = found[found["dataset"] == (dataset or material.proxy)]
+    found = found[[_kept(str(name), False) for name in found["score"]]]
+    shares = found.pivot(index="score", columns="source", values="share").reindex(found["score"].drop_duplicates())
+    parts = {
+        "objective": shares["objective"],
+        "strength": shares["objective + strength"] - shares["objective"],
+        "other settings": shares["configuration"] - shares["objective + strength"],
+        "seed": shares["seed"],
+    }
+    table = pd.DataFrame({name: values.clip(0, 1) for name, values in parts.items()})
+    return table.loc[:, [name for name in table if name in ("strength", "seed") or table[name].max() > 0.005]]
+
+
+def transfer_frame(material: Material, target: Target) -> tuple[pd.DataFrame, str]:
+    """Configurations on both data sets: index configuration; ``objective``, mean ``proxy`` and ``target`` scores.
+
+    The second value names what the target is judged by: the score where it has labels, the criterion otherwise.
+    """
+    on_proxy, _ = stage_scores(material.proxies, material.score, "")
+    on_target, name = stage_scores(target.records, material.score, target.criterion)
+    left = pd.Series(on_proxy).groupby(material.proxies["configuration"].to_numpy()).mean()
+    right = pd.Series(on_target).groupby(target.records["configuration"].to_numpy()).mean()
+    table = pd.DataFrame({"proxy": left, "target": right}).dropna()
+    objectives = material.proxies.drop_duplicates("configuration").set_index("configuration")["objective"]
+    return table.assign(objective=objectives.reindex(table.index)), name
+
+
+def _configuration_of(records: pd.DataFrame, candidate: str | None) -> str | None:
+    found = records[records["candidate"] == candidate] if candidate is not None else records.iloc[:0]
+    return str(found["configuration"].iloc[0]) if len(found) else None
+
+
+def _run_labels(records: pd.DataFrame) -> dict[str, str]:
+    labels = configuration_labels(records)
+    return {str(row["candidate"]): run_label(row, labels) for row in records.to_dict("records")}

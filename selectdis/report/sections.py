@@ -1,0 +1,282 @@
+"""What each section of the page says, as plain values for the template."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from markupsafe import Markup
+
+from selectdis import selection
+from selectdis.errors import SelectdisError
+from selectdis.report import charts
+from selectdis.report.figures import correlation_table, transfer_frame, variance_table
+from selectdis.report.material import Material, Target, stage_scores
+from selectdis.report.tables import Heatmap, boards, heatmap_table
+from selectdis.report.theme import inline_svg
+from selectdis.report.words import configuration_labels, number, objective_label, run_label, score_label
+from selectdis.tracking.pictures import Anatomy, png_bytes, tile
+
+__all__ = ["all_sections"]
+
+Section = dict[str, Any]
+MAX_FAILURES = 50
+
+
+def all_sections(material: Material) -> dict[str, Section]:
+    """Every section by name; one that the study has nothing for holds ``missing``, the reason in words."""
+    makers: dict[str, Callable[[Material], Section]] = {
+        "pick": _pick,
+        "numbers": _numbers,
+        "boards": lambda m: {"boards": boards(m)},
+        "agreement": _agreement,
+        "strengths": _strengths,
+        "variance": _variance,
+        "transfer": _transfer,
+        "latents": _latents,
+        "failures": _failures,
+        "making": _making,
+    }
+    return {name: _or_reason(maker, material) for name, maker in makers.items()}
+
+
+def _or_reason(maker: Callable[[Material], Section], material: Material) -> Section:
+    try:
+        return {"missing": "", **maker(material)}
+    except SelectdisError as error:
+        return {"missing": f"{str(error)[:1].upper()}{str(error)[1:]}."}
+
+
+def _pick(material: Material) -> Section:
+    """The pick of the latest target; before there is one, the best configuration of the proxy."""
+    target = next((t for t in reversed(material.targets) if t.pick), None)
+    records = target.records if target else material.proxies
+    candidate = target.pick if target else (material.best[0] if material.best else None)
+    if candidate is None:
+        raise SelectdisError("no run has finished, so there is nothing to pick")
+    row = records[records["candidate"] == candidate].iloc[0].to_dict()
+    stage = f"target/{target.name}" if target else f"proxy/{material.proxy}"
+    anatomy = material.dissect(stage, candidate)
+    return {
+        "target": target,
+        "label": run_label(row, configuration_labels(material.everything)),
+        "candidate": candidate,
+        "why": _why(material, target),
+        "facts": _facts(material, target, records, candidate),
+        "animation": None if anatomy is None else _strips(anatomy, 5),
+        "reconstructions": None if anatomy is None else _reconstructions(anatomy),
+        "command": f"selectdis transfer {material.name}.yaml",
+    }
+
+
+def _why(material: Material, target: Target | None) -> str:
+    if target is None:
+        return f"The best run on the proxy by {score_label(material.score)}."
+    rule, _, rest = target.why.partition(";")
+    chosen, _, run = rule.partition(">")
+    text = f"Configurations by {score_label(chosen.strip())} on {material.proxy}, then the run by {score_label(run.strip())}"
+    return f"{text} on {target.name}, whose labels are not used{';' + rest if rest else ''}."
+
+
+def _facts(material: Material, target: Target | None, records: pd.DataFrame, candidate: str) -> list[tuple[str, str]]:
+    """(name, value) pairs about the pick; with labels on the target, also how good it turned out to be."""
+    mine = (records["candidate"] == candidate).to_numpy()
+    facts = []
+    for name in _telling_scores(records)[:4]:
+        value = records.loc[mine, name].iloc[0]
+        facts.append((score_label(name), number(value)))
+    if target is not None and selection.metric_names(records):
+        values, _ = stage_scores(records, material.score, target.criterion)
+        shares = selection.beats(values)
+        if np.isfinite(shares[mine][0]):
+            facts.insert(
+                0, (f"beats of {int(np.isfinite(values).sum())} runs on {target.name}", f"{shares[mine][0]:.0%}")
+            )
+    return facts
+
+
+def _telling_scores(records: pd.DataFrame) -> list[str]:
+    wanted = ["metric.mig", "metric.dci_disentanglement", "metric.factor_vae", "criterion.udr_lasso"]
+    wanted += ["criterion.active_units", "criterion.reconstruction", "criterion.kl", "criterion.elbo"]
+    return [name for name in wanted if name in records and records[name].notna().any()]
+
+
+def _numbers(material: Material) -> Section:
+    records = material.everything
+    states = records["status"].astype(str) if "status" in records else pd.Series("complete", index=records.index)
+    lost = int(states.isin(("diverged", "failed")).sum())
+    hours = float(records["seconds"].fillna(0).sum()) / 3600 if "seconds" in records else 0.0
+    steps = number(records["steps"].max()) if "steps" in records else "–"
+    facts = [
+        (f"{len(records):,}", "run" if len(records) == 1 else "runs"),
+        (f"{records['configuration'].nunique():,}", "configurations"),
+        (f"{records['seed'].nunique() if 'seed' in records else 1:,}", "seeds"),
+        (steps, "steps each"),
+        (f"{60 * hours:.0f} min" if hours < 2 else f"{hours:,.0f} h", "of training"),
+        (f"{lost:,}", "lost"),
+    ]
+    return {"facts": facts}
+
+
+def _agreement(material: Material) -> Section:
+    datasets = selection.labelled_datasets(material.everything)
+    return {"datasets": [{"name": name, "maps": _maps(material, name)} for name in datasets]}
+
+
+def _maps(material: Material, dataset: str) -> list[tuple[str, Heatmap]]:
+    captions = {
+        "criteria": "Metrics (rows, need labels) with criteria (columns, need none)",
+        "metrics": "Metrics with one another",
+    }
+    found = []
+    for of, caption in captions.items():
+        try:
+            table = correlation_table(material, of, dataset)
+        except SelectdisError:
+            continue
+        if table.size:
+            found.append((caption, heatmap_table(table)))
+    return found
+
+
+def _strengths(material: Material) -> Section:
+    figures = []
+    stages = [(material.proxy, material.proxies, "")]
+    stages += [(target.name, target.records, target.criterion) for target in material.targets]
+    for name, records, criterion in stages:
+        values, score = stage_scores(records, material.score, criterion)
+        for objective in dict.fromkeys(map(str, records["objective"])):
+            mine = (records["objective"] == objective).to_numpy() & np.isfinite(values)
+            if not mine.any():
+                continue
+            label = score_label(score)
+            figure = charts.strength_seed(records, values, objective, label)
+            levels = records["strength"][mine].nunique()
+            text = f"{label} of {mine.sum()} runs of {objective_label(objective)} at {levels} strengths, on {name}"
+            figures.append(
+                {"dataset": name, "svg": Markup(inline_svg(figure, "Strength and seed", text)), "text": text}
+            )
+    if not figures:
+        raise SelectdisError("no run has a score")
+    return {"figures": figures}
+
+
+def _variance(material: Material) -> Section:
+    figures = []
+    for dataset in selection.labelled_datasets(material.everything):
+        table = variance_table(material, dataset)
+        if len(table):
+            text = f"of the differences between runs on {dataset}"
+            figure = charts.stacked_bars(table)
+            figures.append(
+                {"dataset": dataset, "svg": Markup(inline_svg(figure, "Variance explained", text)), "table": table}
+            )
+    if not figures:
+        raise SelectdisError("a share of the variance needs two runs with a score")
+    return {"figures": figures}
+
+
+def _transfer(material: Material) -> Section:
+    if not material.targets:
+        raise SelectdisError("there is no target yet: `selectdis transfer FILE` makes one")
+    figures = []
+    for target in material.targets:
+        table, name = transfer_frame(material, target)
+        if len(table) < 2:
+            continue
+        labels = f"{score_label(material.score)} on {material.proxy}", f"{score_label(name)} on {target.name}"
+        groups = [objective_label(str(objective)) for objective in table["objective"]]
+        picked = target.records[target.records["candidate"] == target.pick]["configuration"]
+        figure = charts.scatter(
+            table["proxy"], table["target"], *labels, groups, None if picked.empty else str(picked.iloc[0])
+        )
+        correlation = float(table["proxy"].rank().corr(table["target"].rank())) if len(table) > 2 else float("nan")
+        text = f"{len(table)} configurations, means over their seeds"
+        if np.isfinite(correlation):
+            text += f"; rank correlation {correlation:.2f}"
+        svg = inline_svg(figure, f"{labels[0]} against {labels[1]}", text)
+        figures.append({"dataset": target.name, "svg": Markup(svg), "text": text, "labels": labels})
+    if not figures:
+        raise SelectdisError("a comparison needs two configurations with runs on both data sets")
+    return {"figures": figures}
+
+
+def _latents(material: Material) -> Section:
+    groups = []
+    labels = configuration_labels(material.everything)
+    stages = [(f"target/{t.name}", t.name, t.records, t.best) for t in reversed(material.targets)]
+    stages += [(f"proxy/{material.proxy}", material.proxy, material.proxies, material.best)]
+    picks = {target.pick for target in material.targets}
+    for stage, name, records, best in stages:
+        runs = []
+        for candidate in best:
+            anatomy = material.dissect(stage, candidate)
+            if anatomy is not None:
+                row = records[records["candidate"] == candidate].iloc[0].to_dict()
+                runs.append(_run_pictures(row, anatomy, labels, stage.startswith("target") and candidate in picks))
+        if runs:
+            groups.append({"dataset": name, "runs": runs})
+    if not groups:
+        raise SelectdisError("no trained run is on disk")
+    return {"groups": groups}
+
+
+def _run_pictures(row: Mapping[Any, Any], anatomy: Anatomy, labels: Mapping[str, str], picked: bool) -> Section:
+    return {
+        "label": run_label(row, labels),
+        "picked": picked,
+        "strips": _strips(anatomy, len(anatomy.order)),
+        "reconstructions": _reconstructions(anatomy),
+        "importance": None if anatomy.importance is None else _importance(anatomy),
+    }
+
+
+def _strips(anatomy: Anatomy, n: int) -> list[dict[str, str]]:
+    """One picture a latent, most informative first."""
+    return [
+        {"latent": f"z{latent}", "kl": f"{anatomy.kl[latent]:.2f}", "image": _data(anatomy.traversals[latent][None])}
+        for latent in anatomy.order[:n]
+    ]
+
+
+def _reconstructions(anatomy: Anatomy) -> str:
+    return _data(np.stack([anatomy.originals, anatomy.reconstructions]))
+
+
+def _importance(anatomy: Anatomy) -> Heatmap:
+    rows = [f"z{latent}" for latent in anatomy.order]
+    table = pd.DataFrame(anatomy.importance, columns=list(anatomy.factor_names)).iloc[anatomy.order]
+    return heatmap_table(table.set_axis(rows), plain=True)
+
+
+def _data(images: np.ndarray) -> str:
+    """uint8 (rows, columns, c, h, w) as a data URI in its own size: the page enlarges it."""
+    content = png_bytes(tile(images, cell=1, gap=max(1, images.shape[-1] // 16)))
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+
+
+def _failures(material: Material) -> Section:
+    records = material.everything
+    lost = records[records["status"].isin(("diverged", "failed"))] if "status" in records else records.iloc[:0]
+    if lost.empty:
+        raise SelectdisError("every run finished")
+    labels = configuration_labels(records)
+    rows = [
+        {
+            "dataset": row["dataset"],
+            "label": run_label(row, labels),
+            "status": row["status"],
+            "step": number(row.get("failed_step")),
+            "error": row.get("error") if isinstance(row.get("error"), str) else "",
+        }
+        for row in lost.head(MAX_FAILURES).to_dict("records")
+    ]
+    return {"rows": rows, "more": max(len(lost) - MAX_FAILURES, 0)}
+
+
+def _making(material: Material) -> Section:
+    return {"spec": yaml.safe_dump(material.spec, sort_keys=False, allow_unicode=True)}

@@ -1,0 +1,72 @@
+"""Where a study ran: versions, device, git commit. And what keeps MLflow quiet and quick to give up."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+
+__all__ = ["environment_tags", "quieten_mlflow"]
+
+_PACKAGES = ("selectdis", "torch", "optuna", "mlflow", "numpy", "scikit-learn")
+
+
+def environment_tags(device: str | None = None) -> dict[str, str]:
+    """Tags that every MLflow run of this process carries.
+
+    Parameters
+    ----------
+    device : what training was asked to use; ``auto`` or None is resolved here.
+    """
+    tags = {f"version.{name}": _version(name) for name in _PACKAGES}
+    tags |= {"version.python": platform.python_version(), "selectdis.device": _device(device)}
+    tags |= {"mlflow.source.name": "selectdis", "mlflow.source.type": "PROJECT", "mlflow.user": _user()}
+    commit = _git_commit()
+    return tags | {"mlflow.source.git.commit": commit} if commit else tags
+
+
+def quieten_mlflow() -> None:
+    """Before MLflow is imported: no telemetry, short timeouts, no chatter. What the user has set stays."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("DO_NOT_TRACK", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _device(device: str | None) -> str:
+    import torch
+
+    if device not in (None, "auto") and not str(device).startswith("cuda"):
+        return str(device)
+    if torch.cuda.is_available():
+        return f"cuda ({torch.cuda.get_device_name()})"
+    return f"cpu ({platform.machine()})"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user without a name
+        return "unknown"
+
+
+def _git_commit() -> str | None:
+    """The commit that the working directory is at, if it is in a git repository."""
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None
