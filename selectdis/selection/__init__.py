@@ -3,6 +3,7 @@
 Pandas in, pandas out: no training, no search, no tracking in here.
 """
 
+from selectdis.selection.analysis import AnalysisTable, analysis
 from selectdis.selection.backtest import BacktestResult, Picker, backtest
 from selectdis.selection.calibrated import Calibrated, calibrated
 from selectdis.selection.configurations import ConfigurationScore, by_lcb, by_mean, by_mean_rank, by_median
@@ -27,6 +28,7 @@ from selectdis.selection.variance import variance_explained
 
 __all__ = [
     "DISENTANGLEMENT",
+    "AnalysisTable",
     "AverageConfiguration",
     "BacktestResult",
     "Calibrated",
@@ -37,6 +39,7 @@ __all__ = [
     "Rule",
     "RunChooser",
     "Trust",
+    "analysis",
     "annealing_effect",
     "at_random",
     "backtest",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -161,10 +160,3 @@ def _spearman(a: pd.Series, b: pd.Series) -> float:
     if len(a) < 3 or a.nunique() < 2 or b.nunique() < 2:
         return float("nan")
     return float(a.rank().corr(b.rank()))
-
-
-def strongest(table: pd.DataFrame, count: int = 10) -> pd.DataFrame:
-    """The `count` largest correlations of a square table by size, each pair once."""
-    pairs = [(a, b, table.loc[a, b]) for a, b in combinations(table.columns, 2)]
-    frame = pd.DataFrame(pairs, columns=["a", "b", "spearman"]).dropna()
-    return frame.sort_values("spearman", key=np.abs, ascending=False, ignore_index=True).head(count)

@@ -9,7 +9,7 @@ from selectdis.selection.intervals import group_resamples
 from selectdis.selection.scores import MEAN_RANK, run_scores
 from selectdis.selection.tables import labelled, metric_names, need
 
-__all__ = ["variance_explained"]
+__all__ = ["SOURCES", "variance_explained"]
 
 
 def variance_explained(
@@ -55,14 +55,14 @@ def variance_explained(
             if keep.sum() > 1:
                 found = _dataset(part[keep], values[keep][:, complete], n_bootstrap, level, rng)
                 rows += [{"dataset": name, "score": wanted[complete[row.pop("column")]], **row} for row in found]
-    order = {source: k for k, source in enumerate(_SOURCES)}
+    order = {source: k for k, source in enumerate(SOURCES)}
     table = pd.DataFrame(
         rows, columns=["dataset", "score", "source", "share", "low", "high", "adjusted", "groups", "runs"]
     )
     return table.sort_values(["dataset", "score", "source"], key=lambda c: c.map(order) if c.name == "source" else c)
 
 
-_SOURCES = ("objective", "objective + strength", "configuration", "seed")
+SOURCES = ("objective", "objective + strength", "configuration", "seed")
 
 
 def _same_rows(values: np.ndarray) -> list[list[int]]:
@@ -82,7 +82,7 @@ def _dataset(
     draws = group_resamples(groups["configuration"], n_bootstrap, rng)
     z, n = norm.ppf(0.5 + level / 2), len(values)
     rows = []
-    for source in _SOURCES:
+    for source in SOURCES:
         group = "configuration" if source == "seed" else source
         codes, k = groups[group], len(np.unique(groups[group]))
         error = np.std([_share(values[drawn], codes[drawn]) for drawn in draws], axis=0)

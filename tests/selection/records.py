@@ -21,16 +21,19 @@ def make_records(
     metric_noise: float = 0.3,
     criterion_noise: float = 1.0,
     rng: np.random.Generator,
+    shared_rng: np.random.Generator | None = None,
+    own_rng: np.random.Generator | None = None,
 ) -> pd.DataFrame:
     """One row a run.
 
     quality = configuration effect (sd `shared`, the same on every data set) + (sd `own`, of the data set) + seed (sd
     `spread`). ``metric.<six>`` = quality + noise, on data set scales that differ. ``criterion.perfect`` is
-    the quality, ``criterion.useless`` noise, ``criterion.udr_lasso`` the quality + noise.
+    the quality, ``criterion.useless`` noise, ``criterion.udr_lasso`` the quality + noise. `shared_rng` and `own_rng`
+    draw the configuration effects (default: `rng`), to hold them fixed while other things vary.
     """
     shape = (datasets, configurations, seeds)
-    effect = shared * rng.normal(size=configurations)[None, :, None]
-    quality = effect + own * rng.normal(size=shape[:2])[:, :, None] + spread * rng.normal(size=shape)
+    effect = shared * (shared_rng or rng).normal(size=configurations)[None, :, None]
+    quality = effect + own * (own_rng or rng).normal(size=shape[:2])[:, :, None] + spread * rng.normal(size=shape)
     d, c, s = (axis.ravel() for axis in np.indices(shape))
     objectives = np.array(OBJECTIVES)[np.arange(configurations) % 6]
     strength = 2.0 ** (np.arange(configurations) // 6)

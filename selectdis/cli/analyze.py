@@ -1,0 +1,31 @@
+"""`selectdis analyze`: what explains the scores, and which of them agree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selectdis.cli.backtest import FilesArgument, load_records
+from selectdis.cli.common import print_table
+
+__all__ = ["analyze"]
+
+
+def analyze(
+    files: FilesArgument,
+    score: Annotated[str, typer.Option(help="For variance and transfer: mean_rank or a metric.")] = "mean_rank",
+    out: Annotated[Path | None, typer.Option(help="Write every table in full to this folder, as CSV files.")] = None,
+) -> None:
+    """Variance explained, rank correlations, transfer between data sets, mean against sampled codes, annealing."""
+    from selectdis import selection
+
+    tables = selection.analysis(load_records(files), score)
+    for table in tables:
+        print_table(table.shown, title=table.title, rows=60)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        for table in tables:
+            table.whole.to_csv(out / f"{table.name}.csv", index=False)
+        print(f"wrote {len(tables)} tables to {out}")
