@@ -24,10 +24,10 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 FONTS = ("DejaVuSans", "DejaVuSerif", "DejaVuSans-Bold", "DejaVuSerif-Italic", "DejaVuSansMono", "DejaVuSerif-Bold")
 DEFAULT_SIZES = {64: (10, 3, 4, 5, 6, 6), 32: (10, 3, 4, 5, 5, 5), 16: (10, 3, 3, 3, 5, 5)}
 SIDE = 64
-SMALLEST, LARGEST = 13.0, 24.0  # height of a capital, in pixels of 64
+SMALLEST, LARGEST = 12.0, 22.0  # height of a capital, in pixels of 64
 TILT = 45.0
-OVERSAMPLE = 4
-REACH = 11  # the centre stays this far from the middle of the picture, so that no letter is cut off
+OVERSAMPLE = 2
+REACH = 10  # the centre stays this far from the middle of the picture, so that no letter is cut off
 
 
 def glyphs(
@@ -92,7 +92,7 @@ def _moved(picture: np.ndarray, right: int, down: int) -> np.ndarray:
 
 @lru_cache(maxsize=4096)
 def _drawn(letter: str, font: str, height: float, degrees: float) -> np.ndarray:
-    """uint8 (128, 128): the letter in the middle, drawn four times as large and averaged."""
+    """uint8 (128, 128): the letter in the middle, drawn twice as large and averaged."""
     side = 2 * SIDE * OVERSAMPLE
     picture = Image.new("L", (side, side))
     # In DejaVu a capital is 0.73 of the font's size

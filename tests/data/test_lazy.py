@@ -20,7 +20,7 @@ WHOLE = numbered(np.arange(50))
      np.arange(50) % 7 == 0],
 )  # fmt: skip
 def test_indexing_is_that_of_an_array(key: object) -> None:
-    expected = WHOLE[np.asarray(key, dtype=int)] if key == [] else WHOLE[key]
+    expected = WHOLE[np.asarray(key, dtype=int)] if isinstance(key, list) else WHOLE[key]
     found = LAZY[key]
     assert found.dtype == np.uint8
     assert found.shape == expected.shape

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from selectdis.cli.data import data_app
+from selectdis.data import DATASETS
+from selectdis.errors import SelectdisError
+
+
+def run(*arguments: object) -> str:
+    result = CliRunner().invoke(data_app, [str(a) for a in arguments], catch_exceptions=False, env={"COLUMNS": "200"})
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_list_names_every_data_set() -> None:
+    listed = run("list")
+    for name in DATASETS:
+        assert name in listed
+
+
+def test_info(pictures: Path) -> None:
+    text = run("info", "scenes", "-o", "image_size=16", "--option", "grey=true", "-o", "sizes={scale: 2}")
+    assert "5,000 of 16 x 16, grey" in text
+    assert "known, a full grid" in text
+    assert "floor_tone" in text
+    assert "unknown" in run("info", f"folder:{pictures}")
+
+
+def test_preview_writes_a_picture(tmp_path: Path) -> None:
+    out = tmp_path / "new" / "sheet.png"
+    assert str(out) in run("preview", "digits", "--out", out, "-o", "image_size=16").replace("\n", "")
+    with Image.open(out) as sheet:
+        assert sheet.width > 700
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("info", "sprits"), "did you mean 'sprites'"),
+        (("info", "sprites", "-o", "image_size"), "KEY=VALUE"),
+        (("info", "sprites", "-o", "image_size=[3"), "is not YAML"),
+        (("info", "sprites", "-o", "image_size=3"), "64, 32 or 16"),
+        (("fetch", "sprites"), "nothing to fetch"),
+        (("preview", "digits", "--out", "/dev/null/x.png"), "cannot write the preview"),
+    ],
+)
+def test_mistakes_are_one_sentence(arguments: tuple, message: str) -> None:
+    with pytest.raises(SelectdisError, match=message):
+        run(*arguments)

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from selectdis.data import load_dataset
+from selectdis.errors import SelectdisError
+
+
+def test_pictures_below_are_found_in_order(pictures: Path) -> None:
+    data = load_dataset(f"folder:{pictures}", image_size=32)
+    assert data.images.shape == (3, 3, 32, 32)
+    assert not data.labelled
+    assert (load_dataset(pictures, image_size=32).images == data.images).all()
+
+
+@pytest.mark.parametrize(("fit", "left"), [("crop", 200), ("stretch", 100), ("pad", 0)])
+def test_fit(tmp_path: Path, fit: str, left: int) -> None:
+    wide = np.full((32, 96), 200, np.uint8)
+    wide[:, :16] = wide[:, -16:] = 100
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    (image,) = load_dataset(f"folder:{tmp_path}", image_size=32, fit=fit).images
+    edge = image[0, 0 if fit == "pad" else 16, 0]
+    assert abs(int(edge) - left) <= 1
+
+
+def test_grey_rgb_and_a_mixture(pictures: Path) -> None:
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(pictures / "grey.png")
+    with pytest.raises(SelectdisError, match=r"same number of channels: .*grey.png is grey \(1 are\)"):
+        load_dataset(f"folder:{pictures}")
+    assert load_dataset(f"folder:{pictures}", grey=True).image_shape[0] == 1
+    assert load_dataset(f"folder:{pictures}", grey=False).image_shape[0] == 3
+
+
+def test_unreadable_pictures_are_named_and_counted(pictures: Path) -> None:
+    (pictures / "broken.png").write_bytes(b"no picture")
+    (pictures / "cut.jpg").write_bytes((pictures / "b.jpg").read_bytes()[:600])
+    with pytest.warns(UserWarning, match=r"left out 2 of 5 pictures: .*broken.png is not a picture"):
+        assert len(load_dataset(f"folder:{pictures}")) == 3
+    with pytest.raises(SelectdisError, match="is not a picture that Pillow can read"):
+        load_dataset(f"folder:{pictures}", strict=True)
+
+
+def test_nothing_readable(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"")
+    with pytest.raises(SelectdisError, match="none of 1 pictures could be read"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        load_dataset(f"folder:{tmp_path}")
+
+
+def test_empty_and_missing_folders(tmp_path: Path) -> None:
+    with pytest.raises(SelectdisError, match="holds no picture"):
+        load_dataset(f"folder:{tmp_path}")
+    with pytest.raises(SelectdisError, match="it does not exist"):
+        load_dataset(f"folder:{tmp_path}/none")
+    (tmp_path / "file").touch()
+    with pytest.raises(SelectdisError, match="that is a file"):
+        load_dataset(f"folder:{tmp_path}/file")
+
+
+def test_a_loop_of_links_ends(pictures: Path) -> None:
+    (pictures / "below" / "up").symlink_to(pictures, target_is_directory=True)
+    (pictures / "self").symlink_to(pictures / "self")
+    (pictures / "dangling.png").symlink_to(pictures / "gone.png")
+    with pytest.warns(UserWarning, match="left out 1 of 4"):
+        assert len(load_dataset(f"folder:{pictures}")) == 3
+
+
+def test_hidden_files_and_other_files_are_left_alone(pictures: Path) -> None:
+    (pictures / ".hidden.png").write_bytes(b"x")
+    (pictures / ".git").mkdir()
+    (pictures / ".git" / "a.png").write_bytes(b"x")
+    (pictures / "notes.txt").write_text("hello")
+    assert len(load_dataset(f"folder:{pictures}", strict=True)) == 3
+
+
+def test_a_decompression_bomb_is_refused(pictures: Path) -> None:
+    Image.new("1", (11_000, 11_000)).save(pictures / "huge.png")
+    assert (pictures / "huge.png").stat().st_size < 100_000
+    with pytest.warns(UserWarning, match="claims 11000 x 11000 pixels"):
+        assert len(load_dataset(f"folder:{pictures}", grey=True)) == 3
+
+
+def test_odd_modes(tmp_path: Path) -> None:
+    rgba = np.zeros((16, 16, 4), np.uint8)
+    rgba[..., 0], rgba[:, 8:, 3] = 255, 255
+    Image.fromarray(rgba).save(tmp_path / "a.png")  # transparent on the left
+    Image.fromarray(np.full((16, 16, 3), 90, np.uint8)).quantize(4).save(tmp_path / "b.png")  # a palette
+    transparent, palette = load_dataset(f"folder:{tmp_path}", image_size=16).images
+    assert transparent[:, 4, 4].tolist() == [0, 0, 0]
+    assert transparent[:, 4, 12].tolist() == [255, 0, 0]
+    assert palette[:, 4, 4].tolist() == [90, 90, 90]
+
+
+def test_sixteen_bits_are_scaled(tmp_path: Path) -> None:
+    Image.fromarray(np.full((16, 16), 65535 // 2, np.uint16)).save(tmp_path / "deep.png")
+    (image,) = load_dataset(f"folder:{tmp_path}", image_size=16).images
+    assert image.shape == (1, 16, 16)
+    assert set(np.unique(image)) <= {127, 128}
+
+
+def test_a_photograph_lies_upright(tmp_path: Path) -> None:
+    upper = np.zeros((32, 32, 3), np.uint8)
+    upper[:16] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 3  # turned by 180 degrees
+    Image.fromarray(upper).save(tmp_path / "turned.png", exif=exif)
+    (image,) = load_dataset(f"folder:{tmp_path}", image_size=32).images
+    assert image[0, 4, 4] == 0
+    assert image[0, 28, 4] == 255
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fit": "corp"}, "did you mean 'crop'"),
+        ({"image_size": 65}, "64, 32 or 16"),
+        ({"gray": True}, "did you mean 'grey'"),
+    ],
+)
+def test_wrong_options(pictures: Path, options: dict, message: str) -> None:
+    with pytest.raises(SelectdisError, match=message):
+        load_dataset(f"folder:{pictures}", **options)

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from selectdis.data import DATASETS, load_dataset
+from selectdis.data.load import options_of
+from selectdis.errors import SelectdisError
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("sprits", "did you mean 'sprites'"),
+        ("mpi3d_complx", "did you mean 'mpi3d_complex'"),
+        ("whatever you like", "no data set is called 'whatever you like'; there are sprites, scenes"),
+    ],
+)
+def test_unknown_names(name: str, message: str) -> None:
+    with pytest.raises(SelectdisError, match=message):
+        load_dataset(name)
+
+
+def test_unknown_options() -> None:
+    with pytest.raises(SelectdisError, match="did you mean 'image_size'"):
+        load_dataset("sprites", imagesize=32)
+    with pytest.raises(SelectdisError, match="it has path, image_size, grey"):
+        load_dataset("mpi3d_toy", kind="real")
+
+
+def test_a_folder_without_its_prefix(tmp_path: Path) -> None:
+    with pytest.raises(SelectdisError, match=f"write folder:{tmp_path}"):
+        load_dataset(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_data_set_takes_an_image_size(name: str) -> None:
+    assert options_of(name)["image_size"] == 64
+    assert DATASETS[name].summary
+    assert DATASETS[name].licence
+
+
+@pytest.mark.filterwarnings("ignore:no dSprites file")
+@pytest.mark.parametrize("image_size", [64, 32, 16])
+@pytest.mark.parametrize(
+    "name", [name for name, source in DATASETS.items() if "render" in source.licence or name == "digits"]
+)
+def test_what_needs_no_file(name: str, image_size: int) -> None:
+    data = load_dataset(name, image_size=image_size)
+    assert data.image_shape[1:] == (image_size, image_size)
+    assert data.name == name
+    assert data.images_at([0, len(data) - 1]).max() > 100

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from selectdis.data import load_dataset
+from selectdis.errors import SelectdisError
+
+
+def write(pictures: Path, text: str, name: str = "t.csv") -> str:
+    (pictures / name).write_text(text)
+    return str(pictures / name)
+
+
+GOOD = "path,age,who,flag\na.png,10,ann,True\nb.jpg,9,bob,False\nbelow/c.bmp,10,ann,False\n"
+
+
+def test_columns_of_any_kind_become_classes(pictures: Path) -> None:
+    data = load_dataset(write(pictures, GOOD), image_size=16)
+    assert data.factor_names == ("age", "who", "flag")
+    assert data.factor_values == (("9", "10"), ("ann", "bob"), ("False", "True"))  # numbers in their order
+    assert data.factors_at(range(3)).tolist() == [[1, 0, 1], [0, 1, 0], [1, 0, 0]]
+    assert not data.is_grid
+    assert data.images.shape == (3, 3, 16, 16)
+
+
+def test_chosen_columns_and_other_separators(pictures: Path) -> None:
+    name = write(pictures, GOOD)
+    assert load_dataset(name, factors=["who"]).factor_names == ("who",)
+    assert load_dataset(name, factors="age").factor_sizes == (2,)
+    assert not load_dataset(name, factors=[]).labelled
+    tabbed = write(pictures, GOOD.replace(",", "\t"), "t.tsv")
+    assert load_dataset(tabbed, column="path").factor_names == ("age", "who", "flag")
+
+
+def test_unreadable_pictures_take_their_row_along(pictures: Path) -> None:
+    (pictures / "b.jpg").write_bytes(b"x")
+    with pytest.warns(UserWarning, match="left out 1 of 3"):
+        data = load_dataset(write(pictures, GOOD))
+    assert data.factors_at([1]).tolist() == [[0, 0, 0]]
+    assert data.factor_sizes == (1, 1, 2)
+    with pytest.raises(SelectdisError, match="not a picture"):
+        load_dataset(write(pictures, GOOD), strict=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        (GOOD, {"factors": ["agee"]}, "no column 'agee'; did you mean 'age'"),
+        (GOOD, {"column": "file"}, "no column 'file'"),
+        ("path,age\na.png\n", {}, "2 columns, and 1 in line 2"),
+        ("path,age\na.png,\nb.jpg,3\n", {}, "factor 'age' .* is empty in row 1"),
+        ("path,age,age\na.png,1,2\n", {}, "names a column twice"),
+        ("path,age\n", {}, "header and at least one row"),
+        ("", {}, "header and at least one row"),
+    ],
+)
+def test_tables_that_cannot_be_used(pictures: Path, text: str, options: dict, message: str) -> None:
+    with pytest.raises(SelectdisError, match=message):
+        load_dataset(write(pictures, text), **options)
+
+
+def test_no_table_at_all(pictures: Path) -> None:
+    with pytest.raises(SelectdisError, match="there is no file"):
+        load_dataset(f"{pictures}/none.csv")
+    (pictures / "t.csv").write_bytes(b"\xff\xfe\x00\x80,\n\x00")
+    with pytest.raises(SelectdisError, match="not a CSV file in UTF-8"):
+        load_dataset(f"{pictures}/t.csv")
