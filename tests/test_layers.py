@@ -10,12 +10,12 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "selectdis"
 # From the bottom up: a module imports from its own layer and from those below it.
 LAYERS = [
-    {"errors"},
+    {"errors", "arrays"},
     {"data"},
     {"metrics", "criteria"},
     {"objectives", "models"},
     {"training"},
-    {"evaluation"},
+    {"evaluation", "saved"},
     {"selection"},
     {"study"},
     {"tracking"},
@@ -24,7 +24,11 @@ LAYERS = [
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 # metrics and criteria stand side by side, and so do objectives and models; selection reads their registries.
-NOT_IN = {"metrics": {"torch", "optuna", "mlflow"}, "criteria": {"torch", "optuna", "mlflow"}, "selection": {"torch", "optuna", "mlflow"}}
+NOT_IN = {
+    "metrics": {"torch", "optuna", "mlflow"},
+    "criteria": {"torch", "optuna", "mlflow"},
+    "selection": {"torch", "optuna", "mlflow"},
+}
 
 
 def imports(path):
@@ -72,7 +76,9 @@ def test_imports_run_downwards(path):
 @pytest.mark.parametrize("package", ["metrics", "criteria", "selection", "data", "evaluation"])
 def test_array_packages_load_no_heavy_library(package):
     code = f"import sys, selectdis.{package}; print(sorted({{'torch', 'optuna', 'mlflow'}} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
 
 
 def test_only_tracking_imports_mlflow_and_only_study_imports_optuna():

@@ -24,11 +24,9 @@ def score(
 
     import pandas as pd
 
-    from selectdis.evaluation import score_arrays
-    from selectdis.files import load_arrays
+    from selectdis.saved import evaluate_codes, load_codes
 
-    arrays = load_arrays(codes, factors)
-    scores = score_arrays(*arrays, metrics=metrics or "all", seed=seed)
+    scores = evaluate_codes(*load_codes(codes, factors), metrics=metrics or "all", seed=seed)
     print_table(pd.DataFrame({"metric": scores.keys(), "score": scores.values()}), title=str(codes), rows=None)
     if out is not None:
         out.write_text(json.dumps(scores, indent=2), encoding="utf-8")

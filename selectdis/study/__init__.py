@@ -1,0 +1,10 @@
+"""Studies: the study file, the search on the proxy, the transfer to the target."""
+
+from __future__ import annotations
+
+from selectdis.study.listener import Listener, StageInfo
+from selectdis.study.spec import StudySpec, read_spec
+from selectdis.study.study import Study
+from selectdis.study.transfer import Transfer
+
+__all__ = ["Listener", "StageInfo", "Study", "StudySpec", "Transfer", "read_spec"]

@@ -119,10 +119,12 @@ def _with_restarts(
             failures += 1
             if failures > MAX_RESTARTS:
                 raise SelectdisError(
-                    f"the workers died {failures} times in a row without finishing a run ({error!r:.200}); what is done "
-                    "is kept: run the same command again, with fewer --jobs if memory was short"
+                    f"the workers died {failures} times in a row without finishing a run ({error!r:.200}); what is "
+                    "done is kept: run the same command again, with fewer --jobs if memory was short"
                 ) from None
-            warnings.warn(f"a worker was lost ({type(error).__name__}); {len(left) - len(done)} cohorts go on", stacklevel=2)
+            warnings.warn(
+                f"a worker was lost ({type(error).__name__}); {len(left) - len(done)} cohorts go on", stacklevel=2
+            )
             time.sleep(min(2**failures, 30))
         left = [job for number, job in enumerate(left) if number not in done]
 

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from selectdis.data import ImageDataset, load_dataset
+from selectdis.data.load import options_of
 from selectdis.errors import SelectdisError
 
-__all__ = ["DataReference"]
+__all__ = ["DataReference", "fitting_options"]
 
 
 @dataclass(frozen=True)
@@ -82,3 +83,10 @@ def _store(data: ImageDataset, folder: Path) -> Path:
     temporary.write_text(json.dumps(about | {"source": data.source}), encoding="utf-8")
     os.replace(temporary, path / "about.json")
     return path
+
+
+def fitting_options(name: str, image_shape: tuple[int, int, int]) -> dict[str, Any]:
+    """Loader options that give a named data set the size and channels of `image_shape`, as far as it has them."""
+    channels, size, _ = image_shape
+    wanted: dict[str, Any] = {"image_size": size, "grey": channels == 1}
+    return {key: value for key, value in wanted.items() if key in options_of(name)}

@@ -11,45 +11,61 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from scipy.stats import qmc
 
+from selectdis.objectives.specification import OBJECTIVE_NAMES
 from selectdis.study.spec import Range, SearchSpec, StudySpec
-from selectdis.training.candidate import Candidate
+from selectdis.training.candidate import ARCHITECTURES, Candidate
 
 __all__ = ["candidate_from", "distributions_of", "grid", "make_sampler", "params_of", "quasi_random", "suggest"]
 
 Params = dict[str, Any]
+Values = tuple[Any, ...] | Range
 
 
-def distributions_of(search: SearchSpec, objective: str) -> dict[str, BaseDistribution]:
-    """The Optuna distributions of one objective's configurations, in a fixed order.
+def values_of(search: SearchSpec, objective: str) -> dict[str, Values]:
+    """What each parameter of one objective's configurations may be: a tuple of values or a range, in a fixed order.
 
     A strength is named ``<objective>.<strength>``, so that two objectives never share a parameter of other meaning.
     """
-    spaces: dict[str, Any] = {"objective": tuple(search.objective), "architecture": search.architecture}
-    spaces |= {"latents": search.latents, "learning_rate": search.learning_rate}
+    values: dict[str, Values] = {"objective": (objective,), "architecture": search.architecture}
+    values |= {"latents": search.latents, "learning_rate": search.learning_rate}
     if search.width is not None:
-        spaces["width"] = search.width
-    spaces |= {f"{objective}.{name}": values for name, values in search.objective[objective].items()}
-    return {name: _distribution(values) for name, values in spaces.items()}
+        values["width"] = search.width
+    return values | {f"{objective}.{name}": own for name, own in search.objective[objective].items()}
 
 
-def _distribution(values: Any) -> BaseDistribution:
-    if not isinstance(values, Range):
+def distributions_of(search: SearchSpec, objective: str) -> dict[str, BaseDistribution]:
+    """The Optuna distributions of one objective's configurations.
+
+    Optuna refuses other choices in a study that exists. Where all configurations are enqueued (grid, qmc), the
+    distributions are therefore wide ones, so that a study can be extended by values and objectives.
+    """
+    enqueued = search.sampler in ("grid", "qmc")
+    known = {"objective": OBJECTIVE_NAMES if enqueued else tuple(search.objective)}
+    known |= {"architecture": tuple(ARCHITECTURES) if enqueued else search.architecture}
+    return {
+        name: CategoricalDistribution(known[name]) if name in known else _distribution(values, enqueued)
+        for name, values in values_of(search, objective).items()
+    }
+
+
+def _distribution(values: Values, enqueued: bool) -> BaseDistribution:
+    if isinstance(values, Range):
+        if values.integer:
+            return IntDistribution(int(values.low), int(values.high), log=values.log)
+        return FloatDistribution(values.low, values.high, log=values.log)
+    if not enqueued:
         return CategoricalDistribution(values)
-    if values.integer:
-        return IntDistribution(int(values.low), int(values.high), log=values.log)
-    return FloatDistribution(values.low, values.high, log=values.log)
+    if all(isinstance(value, int) for value in values):
+        return IntDistribution(min(values), max(values))
+    return FloatDistribution(min(values), max(values))
 
 
 def grid(search: SearchSpec) -> Iterator[Params]:
     """Every configuration of the space, objective by objective, the last key fastest."""
     for objective in search.objective:
-        choices = {
-            name: distribution.choices if name != "objective" else (objective,)
-            for name, distribution in distributions_of(search, objective).items()
-            if isinstance(distribution, CategoricalDistribution)
-        }
-        for values in itertools.product(*choices.values()):
-            yield dict(zip(choices, values, strict=True))
+        values = values_of(search, objective)
+        for combination in itertools.product(*(own for own in values.values() if not isinstance(own, Range))):
+            yield dict(zip(values, combination, strict=True))
 
 
 def quasi_random(search: SearchSpec, n: int) -> list[Params]:
@@ -57,36 +73,32 @@ def quasi_random(search: SearchSpec, n: int) -> list[Params]:
 
     One axis is the objective; the axes behind the shared parameters serve as whichever strengths that objective has.
     """
-    per_objective = {objective: distributions_of(search, objective) for objective in search.objective}
-    axes = max(len(distributions) for distributions in per_objective.values())
+    axes = max(len(values_of(search, objective)) for objective in search.objective)
     sobol = qmc.Sobol(axes, scramble=True, rng=np.random.default_rng(search.seed))
-    points = sobol.random(2 ** max(n - 1, 0).bit_length())[:n]  # a power of two keeps Sobol's balance
-    return [_configuration_at(point, search, per_objective) for point in points]
+    # A power of two keeps Sobol's balance; four times as many, since lists of values make points coincide.
+    points = sobol.random(4 * 2 ** max(n - 1, 0).bit_length())
+    configurations = (_configuration_at(point, search) for point in points)
+    return list({tuple(params.items()): params for params in configurations}.values())[:n]
 
 
-def _configuration_at(
-    point: np.ndarray, search: SearchSpec, per_objective: Mapping[str, Mapping[str, BaseDistribution]]
-) -> Params:
-    objectives = tuple(search.objective)
-    objective = objectives[min(int(point[0] * len(objectives)), len(objectives) - 1)]
-    rest = list(per_objective[objective].items())[1:]
-    return {"objective": objective} | {
-        name: _value_at(float(u), distribution) for u, (name, distribution) in zip(point[1:], rest, strict=False)
-    }
+def _configuration_at(point: np.ndarray, search: SearchSpec) -> Params:
+    objective = _value_at(float(point[0]), tuple(search.objective))
+    values = values_of(search, objective) | {"objective": (objective,)}
+    return {name: _value_at(float(u), own) for u, (name, own) in zip(point, values.items(), strict=False)}
 
 
-def _value_at(u: float, distribution: BaseDistribution) -> Any:
-    if isinstance(distribution, CategoricalDistribution):
-        return distribution.choices[min(int(u * len(distribution.choices)), len(distribution.choices) - 1)]
-    assert isinstance(distribution, FloatDistribution | IntDistribution)
-    low, high = float(distribution.low), float(distribution.high)
-    value = float(np.exp(np.log(low) + u * (np.log(high) - np.log(low)))) if distribution.log else low + u * (high - low)
-    return round(value) if isinstance(distribution, IntDistribution) else min(max(value, low), high)
+def _value_at(u: float, values: Values) -> Any:
+    if not isinstance(values, Range):
+        return values[min(int(u * len(values)), len(values) - 1)]
+    low, high = values.low, values.high
+    value = float(np.exp(np.log(low) + u * (np.log(high) - np.log(low)))) if values.log else low + u * (high - low)
+    return round(value) if values.integer else min(max(value, low), high)
 
 
 def suggest(trial: optuna.Trial, search: SearchSpec) -> Params:
     """Ask `trial` for one configuration: the objective first, then the parameters that it has."""
-    objective = trial.suggest_categorical("objective", tuple(search.objective))
+    first = distributions_of(search, next(iter(search.objective)))["objective"]
+    objective = trial._suggest("objective", first)
     values = {"objective": objective}
     for name, distribution in distributions_of(search, objective).items():
         if name != "objective":
@@ -121,9 +133,14 @@ def params_of(record: Mapping[str, Any], search: SearchSpec) -> Params | None:
     if objective not in search.objective:
         return None
     params: Params = {}
-    for name, distribution in distributions_of(search, str(objective)).items():
+    for name, values in values_of(search, str(objective)).items():
         value = record.get(name.replace(f"{objective}.", "strength.") if "." in name else name)
-        if value is None or not distribution._contains(distribution.to_internal_repr(value)):
+        if value is None or not _allowed(value, values):
             return None
-        params[name] = value
+        # The space's own 1 rather than a table's 1.0 or NumPy's: the same configuration must get the same id.
+        params[name] = value if isinstance(values, Range) else values[values.index(value)]
     return params
+
+
+def _allowed(value: Any, values: Values) -> bool:
+    return values.low <= value <= values.high if isinstance(values, Range) else value in values

@@ -82,7 +82,7 @@ class SearchSpec(Model):
     def _objectives(cls, value: Any) -> Any:
         if isinstance(value, str):
             value = [value]
-        return dict.fromkeys(value, {}) if isinstance(value, list) else value
+        return {name: {} for name in value} if isinstance(value, list) else value
 
     @model_validator(mode="after")
     def _names(self) -> SearchSpec:
@@ -153,6 +153,7 @@ class EvaluationSpec(Model):
     """What is measured on each run, and on how much data."""
 
     metrics: Words = ("fast",)
+    criteria: Words = ("fast",)  # or "all": with those that train a classifier a run (pipe)
     sampled: bool = True
     held_out: float = Field(default=0.1, ge=0.0, le=0.5)
     n_train: int = Field(default=10_000, ge=10)

@@ -14,6 +14,7 @@ import optuna
 import pandas as pd
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
+from scipy.stats import wilcoxon
 
 from selectdis.errors import SelectdisError
 from selectdis.study.pool import pool_criteria
@@ -22,7 +23,8 @@ from selectdis.study.search import Params, candidate_from, suggest
 from selectdis.study.storage import HEARTBEAT_SECONDS
 from selectdis.study.values import constraint_values, trial_values
 from selectdis.study.worker import CohortJob
-from selectdis.training import Candidate, cohort_size
+from selectdis.training import Candidate
+from selectdis.training.plan import plan_cohorts
 
 if TYPE_CHECKING:
     from selectdis.study.spec import StudySpec
@@ -35,6 +37,7 @@ RunJobs = Callable[[Sequence[CohortJob]], Iterator[tuple[CohortJob, list[Record]
 RECORD_PREFIX = "run:"
 REQUEUED = "requeued"  # a trial whose driver died; a copy of it was queued
 PRIVATE = ("kl_per_latent",)  # what a record keeps for the criteria over many runs; not a column
+GIVE_UP_P = 0.1
 T = TypeVar("T")
 
 
@@ -54,10 +57,20 @@ class Stage:
         The study's folder, where workers leave models, codes and checkpoints.
     shared : bool
         Whether other drivers may work on the same storage.
+    n_jobs : int
+        Cohorts that run at the same time, so that each process gets work.
     """
 
     def __init__(
-        self, name: str, spec: StudySpec, data: DataReference, optuna_study: optuna.Study, folder: str, *, shared: bool
+        self,
+        name: str,
+        spec: StudySpec,
+        data: DataReference,
+        optuna_study: optuna.Study,
+        folder: str,
+        *,
+        shared: bool,
+        n_jobs: int = 1,
     ) -> None:
         self.name = name
         self.spec = spec
@@ -65,6 +78,7 @@ class Stage:
         self.study = optuna_study
         self.folder = folder
         self.shared = shared
+        self.n_jobs = n_jobs
         self._tried: set[str] = set()
         self._mine: set[int] = set()
 
@@ -134,12 +148,13 @@ class Stage:
         """
         with self._heartbeat():
             self._requeue_lost()
+            self._requeue_for_more_seeds(seeds)
             while not _over(deadline) and (batch := self._next_batch(trials)):
                 self._run_round(batch, run_jobs, list(seeds), max_seeds, deadline, on_records, on_progress)
 
     def finish(self) -> pd.DataFrame:
         """Compute the criteria over many runs, store them, and return the records."""
-        pool = pool_criteria(self.raw_records(), self.folder, self.data)
+        pool = pool_criteria(self.raw_records(), self.folder, self.data, self.spec.evaluation)
         self._persist(lambda: self.study.set_user_attr("pool_criteria", pool))
         return self.records
 
@@ -202,10 +217,17 @@ class Stage:
         return going_on
 
     def _given_up(self, trial: FrozenTrial) -> bool:
-        trial = self._fresh(trial)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return bool(optuna.pruners.WilcoxonPruner(p_threshold=0.1).prune(self.study, trial))
+        """Wilcoxon's signed-rank test against the best configuration so far, over the seeds that both have.
+
+        As `optuna.pruners.WilcoxonPruner`, which however compares with finished trials alone: here all are under way
+        together.
+        """
+        own = self._fresh(trial).intermediate_values
+        others = [t.intermediate_values for t in self._trials() if t.intermediate_values and t.number != trial.number]
+        sign = 1 if self.study.direction == optuna.study.StudyDirection.MAXIMIZE else -1
+        best = max(others, key=lambda values: sign * float(np.mean(list(values.values()))), default={})
+        ahead = [sign * (best[seed] - own[seed]) for seed in own if seed in best]
+        return len(ahead) > 2 and bool(wilcoxon(ahead, alternative="greater", zero_method="zsplit").pvalue < GIVE_UP_P)
 
     # Trials ----------------------------------------------------------------------------------------------------------
 
@@ -256,10 +278,20 @@ class Stage:
             self._requeue(trial)
 
     def _requeue(self, trial: FrozenTrial) -> None:
-        records = {key: value for key, value in trial.user_attrs.items() if key.startswith(RECORD_PREFIX)}
         self._persist(lambda: self._storage.set_trial_user_attr(trial._trial_id, REQUEUED, True))
         self._persist(lambda: self.study.tell(trial.number, state=TrialState.FAIL))
+        self._enqueue_again(trial)
+
+    def _enqueue_again(self, trial: FrozenTrial) -> None:
+        records = {key: value for key, value in trial.user_attrs.items() if key.startswith(RECORD_PREFIX)}
         self._persist(lambda: self.study.enqueue_trial(_params(trial), user_attrs=records))
+
+    def _requeue_for_more_seeds(self, seeds: Sequence[int]) -> None:
+        """A study that was given more seeds: a finished trial cannot be changed, so that a copy takes it further."""
+        latest = {_key(_params(trial)): trial for trial in self._trials() if REQUEUED not in trial.user_attrs}
+        for trial in latest.values():
+            if trial.state.is_finished() and any(self._record(trial, seed) is None for seed in seeds):
+                self._enqueue_again(trial)
 
     def _stale(self) -> set[int]:
         storage: Any = self.study._storage
@@ -270,9 +302,7 @@ class Stage:
         self._persist(lambda: self._storage.set_trial_user_attr(trial._trial_id, key, _plain(record)))
         value = trial_values([record], self.spec)[0]
         if value is not None:
-            self._persist(
-                lambda: self._storage.set_trial_intermediate_value(trial._trial_id, record["seed"], value)
-            )
+            self._persist(lambda: self._storage.set_trial_intermediate_value(trial._trial_id, record["seed"], value))
 
     def _tell(self, trial: FrozenTrial) -> None:
         records = [r for key, r in self._fresh(trial).user_attrs.items() if key.startswith(RECORD_PREFIX)]
@@ -308,20 +338,15 @@ class Stage:
 
     def _jobs(self, candidates: Sequence[Candidate]) -> list[CohortJob]:
         """Cohorts of candidates that can train as one program, as large as pays on this device."""
-        groups: dict[Any, dict[str, Candidate]] = defaultdict(dict)
-        for candidate in candidates:
-            groups[candidate.cohort_key][candidate.id] = candidate
-        jobs = []
-        for group in groups.values():
-            members = list(group.values())
-            size = cohort_size(members[0], self.data.load().image_shape, len(members), self.spec.training.device)
-            jobs += [self._job(members[i : i + size]) for i in range(0, len(members), size)]
-        return jobs
+        unique = list({candidate.id: candidate for candidate in candidates}.values())
+        if not unique:
+            return []
+        shape = self.data.load().image_shape
+        cohorts = plan_cohorts(unique, shape, device=self.spec.training.device, jobs=self.n_jobs)
+        return [self._job([unique[i] for i in cohort]) for cohort in cohorts]
 
     def _job(self, candidates: Sequence[Candidate]) -> CohortJob:
-        return CohortJob(
-            tuple(candidates), self.data, self.name, self.spec.training, self.spec.evaluation, self.folder
-        )
+        return CohortJob(tuple(candidates), self.data, self.name, self.spec.training, self.spec.evaluation, self.folder)
 
     def _n_done(self) -> int:
         return sum(_final(record) for record in self.raw_records())
@@ -347,7 +372,7 @@ class Stage:
 
 
 class Heartbeat:
-    """Tells the database every half minute which trials this driver is at, so that others can take over when it dies."""
+    """Tells the database which trials this driver is at, so that others can take over when it dies."""
 
     def __init__(self, storage: Any, trial_ids: set[int]) -> None:
         self._storage, self._trial_ids = storage, trial_ids
@@ -383,8 +408,8 @@ def with_patience(action: Callable[[], T], *, minutes: float = 10.0) -> T:
             return action()
         except OSError as error:
             raise SelectdisError(
-                f"cannot write the study's records ({error.strerror or error}); what is done is kept: make room or give "
-                "write access, then run the same command again"
+                f"cannot write the study's records ({error.strerror or error}); what is done is kept: make room or "
+                "give write access, then run the same command again"
             ) from None
         except Exception as error:
             if not _database_away(error):

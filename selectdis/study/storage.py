@@ -48,7 +48,8 @@ def open_storage(folder: Path, url: str | None = None) -> BaseStorage:
 def _open_database(url: str) -> BaseStorage:
     if not url.startswith(("postgresql", "mysql")):
         raise SelectdisError(
-            f"a storage for several drivers is a PostgreSQL URL (postgresql://user@host/database), found {_redacted(url)}"
+            f"a storage for several drivers is a PostgreSQL URL (postgresql://user@host/database), found "
+            f"{_redacted(url)}"
         )
     try:
         with warnings.catch_warnings():

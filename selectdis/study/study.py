@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -21,13 +20,14 @@ from selectdis.data import ImageDataset
 from selectdis.errors import SelectdisError
 from selectdis.study.executor import default_jobs, run_jobs
 from selectdis.study.listener import Listener, Listeners, StageInfo
-from selectdis.study.reference import DataReference
-from selectdis.study.search import grid, make_sampler, params_of, quasi_random
+from selectdis.study.plan import planned, warm_start
+from selectdis.study.reference import DataReference, fitting_options
+from selectdis.study.search import make_sampler, params_of
 from selectdis.study.spec import StudySpec, check_spec, read_spec, with_preset
 from selectdis.study.stage import Stage, with_patience
 from selectdis.study.storage import driver_lock, open_storage
 from selectdis.study.transfer import Transfer
-from selectdis.study.values import directions, trial_values
+from selectdis.study.values import check_names, directions
 from selectdis.study.worker import model_path
 from selectdis.training import Run
 
@@ -106,6 +106,7 @@ class Study:
         SelectdisError
             If the proxy has no labels, the folder is in use, or it holds a study with other settings.
         """
+        check_names(self.spec)
         data = self._reference(self.spec.proxy.name, self.spec.proxy.options)
         if not data.load().labelled:
             raise SelectdisError(
@@ -114,7 +115,8 @@ class Study:
             )
         with self._driving(listeners) as told:
             stage = self._stage("proxy", data)
-            self._plan(stage)
+            stage.plan(planned(self.spec.search))
+            warm_start(stage.study, self.spec)
             self._run_stage(stage, told, trials=self._n_trials(), seeds=self._seeds(self.spec.seeds.count))
         return self
 
@@ -228,40 +230,6 @@ class Study:
             )
         return [known[self.spec.tracking].load()(self.folder)]
 
-    def _plan(self, stage: Stage) -> None:
-        search = self.spec.search
-        if search.sampler == "grid":
-            planned = list(grid(search))
-            stage.plan(planned if search.trials is None else planned[: search.trials])
-        elif search.sampler == "qmc":
-            stage.plan(quasi_random(search, search.trials or 0))
-        elif search.sampler in ("tpe", "gp"):  # batches of a model-based sampler hardly spread: start them spread out
-            stage.plan(quasi_random(search, min(search.startup, search.trials or search.startup)))
-        if self.spec.warm_start and not stage.study.user_attrs.get("warm_start"):
-            self._warm_start(stage, self.spec.warm_start)
-
-    def _warm_start(self, stage: Stage, source: str) -> None:
-        """Tell the sampler of the configurations that earlier records hold, as far as they lie in this space."""
-        from selectdis.study.search import distributions_of
-
-        records = selection.read_records(source)
-        added = 0
-        for _, group in records.groupby("configuration"):
-            row = group.iloc[0].to_dict()
-            params = params_of(row, self.spec.search)
-            values = trial_values([r.to_dict() for _, r in group.iterrows()], self.spec)
-            if params is None or any(value is None for value in values):
-                continue
-            distributions = distributions_of(self.spec.search, params["objective"])
-            trial = optuna.trial.create_trial(
-                params=params, distributions=distributions, values=values, user_attrs={"requeued": True}
-            )
-            stage.study.add_trial(trial)
-            added += 1
-        stage.study.set_user_attr("warm_start", source)
-        if not added:
-            warnings.warn(f"warm_start: no configuration of {source} lies in this study's space", stacklevel=2)
-
     def _n_trials(self) -> int | None:
         return self.spec.search.trials if self.spec.search.sampler not in ("grid", "qmc") else None
 
@@ -368,7 +336,8 @@ class Study:
         return self._wrap(name, data, study)
 
     def _wrap(self, name: str, data: DataReference, study: optuna.Study) -> Stage:
-        return Stage(name, self.spec, data, study, str(self.folder), shared=self.storage_url is not None)
+        shared = self.storage_url is not None
+        return Stage(name, self.spec, data, study, str(self.folder), shared=shared, n_jobs=self._n_jobs())
 
     def _check_unchanged(self, stage: str, study: optuna.Study) -> None:
         """Refuse to mix runs of other data, training or evaluation into one study."""
@@ -381,8 +350,9 @@ class Study:
             return
         for key, value in mine.items():
             if theirs.get(key) != value:
+                change = _difference(theirs.get(key), value)
                 raise SelectdisError(
-                    f"the study in {self.folder} was made with another `{key}` ({_difference(theirs.get(key), value)}): "
+                    f"the study in {self.folder} was made with another `{key}` ({change}): "
                     "give this study another name, or delete that folder"
                 )
 
@@ -396,20 +366,8 @@ class Study:
             return None
 
 
-def fitting_options(name: str, image_shape: tuple[int, int, int]) -> dict[str, Any]:
-    """Loader options that give a named data set the proxy's image size, as far as its loader has them."""
-    from selectdis.data import options_of
-
-    channels, size, _ = image_shape
-    wanted: dict[str, Any] = {"image_size": size, "grey": channels == 1}
-    return {key: value for key, value in wanted.items() if key in options_of(name)}
-
-
 def _difference(theirs: Any, mine: Any) -> str:
     if isinstance(theirs, dict) and isinstance(mine, dict):
         keys = [key for key in {**theirs, **mine} if theirs.get(key) != mine.get(key)]
         return ", ".join(f"{key}: {theirs.get(key)!r}, now {mine.get(key)!r}" for key in keys)
     return f"{theirs!r}, now {mine!r}"
-
-
-Callable, os  # noqa: B018

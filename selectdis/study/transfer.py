@@ -55,6 +55,11 @@ class Transfer:
         return "no run has finished" if self.pick is None else self.pick.why
 
     @property
+    def model(self) -> str:
+        """Where the picked run lies."""
+        return "" if self.pick is None else str(model_path(self._stage.folder, self._stage.data, self.pick.candidate))
+
+    @property
     def best(self) -> Run:
         """The picked run, loaded from disk.
 
@@ -69,4 +74,6 @@ class Transfer:
 
     def leaderboard(self, by: str = "run") -> pd.DataFrame:
         """The target's runs (or configurations), best first by the rule's criterion."""
-        return selection.leaderboard(self.records, by=by, score=self.rule.run.label)
+        hidden = self.records.drop(columns=[c for c in self.records if str(c).startswith("metric.")])
+        named = f"criterion.{self.rule.run.label}" in hidden
+        return selection.leaderboard(hidden, by=by, criterion=self.rule.run.label if named else None)

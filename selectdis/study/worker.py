@@ -18,7 +18,7 @@ from selectdis.study.scoring import Scorer
 from selectdis.study.spec import EvaluationSpec, TrainingSpec
 from selectdis.training import Candidate, Run, train_cohort
 
-__all__ = ["CohortJob", "codes_path", "model_path", "run_cohort"]
+__all__ = ["CohortJob", "codes_path", "encode_probe", "model_path", "run_cohort"]
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,14 @@ def run_cohort(job: CohortJob) -> list[dict[str, Any]]:
             for run in _train(job, missing):
                 run.save(_made(model_path(job.folder, job.data, run.candidate.id)))
                 runs[run.candidate.id] = run
-        except (ValueError, RuntimeError, ArithmeticError) as error:  # not the machine's failures: OSError, MemoryError
+        except (OSError, MemoryError):  # the machine's failure, not the candidates'
+            raise
+        except Exception as error:
             failure = f"{type(error).__name__}: {error}"[:500]
     scorer = _scorer(job.data, job.evaluation)
     records = [_record(job, candidate, runs[candidate.id], scorer, failure) for candidate in job.candidates]
-    job.checkpoint.unlink(missing_ok=True)
+    for used in job.checkpoint.parent.glob(f"{job.checkpoint.stem}*"):  # with those of halved cohorts
+        used.unlink(missing_ok=True)
     return records
 
 
@@ -94,12 +97,11 @@ def _finished_run(job: CohortJob, candidate: Candidate) -> Run | None:
         run = Run.load(path)
     except ValueError:
         return None
-    return run if run.candidate == candidate and run.steps == job.training.steps else None
+    whole = run.status == "diverged" or run.steps == job.training.steps
+    return run if run.candidate == candidate and whole else None
 
 
-def _record(
-    job: CohortJob, candidate: Candidate, run: Run | None, scorer: Scorer, failure: str
-) -> dict[str, Any]:
+def _record(job: CohortJob, candidate: Candidate, run: Run | None, scorer: Scorer, failure: str) -> dict[str, Any]:
     record = describe(candidate, job)
     if run is None:
         return record | {"status": "failed", "error": failure}
@@ -108,10 +110,25 @@ def _record(
         return record
     try:
         scores, codes = scorer.score(run)
-    except (ValueError, RuntimeError, ArithmeticError) as error:
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:
         return record | {"status": "failed", "error": f"scoring: {type(error).__name__}: {error}"[:500]}
     _write_codes(codes_path(job.folder, job.data, candidate.id), codes)
     return record | scores
+
+
+def encode_probe(folder: str, data: DataReference, evaluation: EvaluationSpec, candidate: str) -> np.ndarray:
+    """The probe's codes of a trained run, made again and written: float32 (probe, latents).
+
+    Raises
+    ------
+    SelectdisError
+        If the run's file is missing or damaged.
+    """
+    codes = Run.load(model_path(folder, data, candidate)).transform(_scorer(data, evaluation).probe)
+    _write_codes(codes_path(folder, data, candidate), codes)
+    return codes
 
 
 def describe(candidate: Candidate, job: CohortJob) -> dict[str, Any]:

@@ -15,10 +15,12 @@ __all__ = ["describe_problem"]
 def describe_problem(error: ValidationError, model: type[BaseModel], text: str, source: str) -> str:
     """One sentence for the first problem in `error`, and the number of the others."""
     problems = error.errors()
-    # A misspelt key also leaves the right one missing: the misspelt one says more.
-    problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")
+    # A misspelt key also leaves the right one missing, and a value that may be a list or a range fails as both: the
+    # misspelt key and the broken rule say more than the wrong type.
+    telling = {"extra_forbidden": 0, "value_error": 1}
+    problems.sort(key=lambda problem: telling.get(problem["type"], 2))
     first = problems[0]
-    line = line_of(text, first["loc"])
+    line = line_of(text, (*first["loc"], getattr(first.get("ctx", {}).get("error"), "name", None)))
     where = f"{source}, line {line}" if line else source
     more = f" ({len(problems) - 1} more after this one)" if len(problems) > 1 else ""
     return f"{where}: {_sentence(first, model)}{more}"
@@ -75,11 +77,18 @@ def line_of(text: str, location: tuple[Any, ...]) -> int | None:
         return None
     line = None
     for part in location:
-        found = _child(node, part)
+        found = _child(node, part) or _named_below(node, part)
         if found is not None:
             key, node = found
             line = key.start_mark.line + 1
     return line
+
+
+def _named_below(node: Any, name: Any) -> tuple[Any, Any] | None:
+    """The key `name` at any depth: a rule over several keys complains at their common parent."""
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    return _child(node, name) or next((hit for _, value in node.value if (hit := _named_below(value, name))), None)
 
 
 def _child(node: Any, part: Any) -> tuple[Any, Any] | None:

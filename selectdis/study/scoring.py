@@ -1,0 +1,127 @@
+"""Scores of one trained run: metrics where there are labels, criteria from held-out images, codes of the probe."""
+
+from __future__ import annotations
+
+import warnings
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from selectdis import criteria
+from selectdis.arrays import DegenerateWarning
+from selectdis.data import ImageDataset
+from selectdis.evaluation import Evaluation
+from selectdis.study.spec import EvaluationSpec
+from selectdis.training import Run
+
+__all__ = ["Scorer"]
+
+ENCODE_BATCH = 512
+
+
+class Scorer:
+    """What is drawn once for a data set and shared by all its runs: the split, the metrics' samples, the probe.
+
+    Parameters
+    ----------
+    data : ImageDataset
+    spec : EvaluationSpec
+    """
+
+    def __init__(self, data: ImageDataset, spec: EvaluationSpec) -> None:
+        self.data, self.spec = data, spec
+        if spec.held_out > 0:
+            self.training_data, self.held_out = data.split(1 - spec.held_out, seed=spec.seed)
+        else:
+            self.training_data = self.held_out = data
+
+    @cached_property
+    def evaluation(self) -> Evaluation | None:
+        """The metrics' draws; None without labels."""
+        if not self.data.labelled:
+            return None
+        n_train, n_test = self.spec.n_train, self.spec.n_test
+        return Evaluation(
+            self.data,
+            list(self.spec.metrics),
+            seed=self.spec.seed,
+            n_train=n_train,
+            n_test=n_test,
+            votes_train=n_train,
+            votes_test=n_test,
+        )
+
+    @cached_property
+    def probe(self) -> np.ndarray:
+        """uint8 images that every run encodes for the criteria over many runs."""
+        return self._drawn(self.data, self.spec.probe)
+
+    @cached_property
+    def unseen(self) -> np.ndarray:
+        """uint8 images outside training, for reconstruction, KL and ELBO."""
+        return self._drawn(self.held_out, self.spec.n_test)
+
+    def score(self, run: Run) -> tuple[dict[str, Any], np.ndarray]:
+        """Flat scores ``metric.*``, ``criterion.*``, with ``kl_per_latent``; and the probe's mean codes.
+
+        Returns
+        -------
+        scores : dict
+        codes : float32 (probe, latents)
+        """
+        with warnings.catch_warnings():
+            # Dead latents are common in a sweep: the defined number stands in the record, a warning a run would not.
+            warnings.simplefilter("ignore", DegenerateWarning)
+            scores: dict[str, Any] = {f"metric.{name}": value for name, value in self._metrics(run).items()}
+            unsupervised, kl_per_latent = self._criteria(run)
+            scores |= {f"criterion.{name}": value for name, value in unsupervised.items()}
+        return scores | {"kl_per_latent": kl_per_latent.tolist()}, run.transform(self.probe)
+
+    def _metrics(self, run: Run) -> dict[str, float]:
+        if self.evaluation is None:
+            return {}
+        codes = np.concatenate([np.stack(run.encode(images)) for images in self._batches()], axis=1)
+        mean, log_variance = codes
+        scores = self.evaluation.score(mean)
+        if self.spec.sampled:
+            scores |= self.evaluation.score(self._sampled(mean, log_variance), suffix=".sampled")
+        return scores
+
+    def _criteria(self, run: Run) -> tuple[dict[str, float], np.ndarray]:
+        mean, log_variance = run.encode(self.unseen)
+        kl = criteria.gaussian_kl(mean, log_variance)
+        scores = criteria.held_out(run.reconstruction_error(self.unseen), kl) | _dependence(mean)
+        if self.spec.sampled:
+            sampled = _dependence(self._sampled(mean, log_variance))
+            scores |= {f"{name}.sampled": value for name, value in sampled.items()}
+        if "all" in self.spec.criteria or "pipe" in self.spec.criteria:
+            scores["pipe"] = self._pipe(run, mean)
+        return scores, kl.mean(axis=0)
+
+    def _pipe(self, run: Run, mean: np.ndarray) -> float:
+        rng = np.random.default_rng([self.spec.seed, 5])
+        images = run.decode(mean)
+        return criteria.pipe(images, run.decode(criteria.shuffle_dimensions(mean, rng=rng)), seed=self.spec.seed)
+
+    def _batches(self) -> Any:
+        assert self.evaluation is not None
+        indices = self.evaluation.indices
+        return (self.data.images_at(indices[i : i + ENCODE_BATCH]) for i in range(0, len(indices), ENCODE_BATCH))
+
+    def _sampled(self, mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
+        noise = np.random.default_rng([self.spec.seed, 3]).standard_normal(mean.shape)
+        return (mean + np.exp(log_variance / 2) * noise).astype(np.float32)
+
+    def _drawn(self, data: ImageDataset, n: int) -> np.ndarray:
+        rng = np.random.default_rng([self.spec.seed, 4])
+        return data.images_at(np.sort(data.sample_indices(min(n, len(data)), rng)))
+
+
+def _dependence(codes: np.ndarray) -> dict[str, float]:
+    """How far the latents depend on one another, from codes (n, latents)."""
+    return {
+        "gaussian_tc": criteria.gaussian_total_correlation(codes),
+        "gaussian_wasserstein": criteria.gaussian_wasserstein(codes),
+        "mutual_information": criteria.mutual_information(codes),
+    }

@@ -1,0 +1,11 @@
+import pytest
+
+import selectdis.study.study as study_module
+from selectdis.study.executor import run_jobs
+from tests.study.fakes import fake_work
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    """Studies record made-up scores at once."""
+    monkeypatch.setattr(study_module, "run_jobs", lambda jobs, **options: run_jobs(jobs, n_jobs=1, work=fake_work))

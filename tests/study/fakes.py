@@ -1,0 +1,72 @@
+"""A trainer that trains nothing: records with known scores in no time, for tests of everything around training."""
+
+import hashlib
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from selectdis.study import worker
+from selectdis.training import train_cohort
+
+SPEC = {
+    "name": "fake",
+    "proxy": {"name": "sprites", "image_size": 16, "sizes": {"shape": 2, "scale": 2, "orientation": 1, "x": 4, "y": 4}},
+    "target": {"name": "digits", "image_size": 16},
+    "search": {"objective": {"beta_vae": {"beta": [1, 2, 4]}, "beta_tc_vae": {"beta": [1, 2]}}, "latents": [4]},
+    "seeds": 3,
+    "training": {"steps": 10},
+    "tracking": None,
+}
+
+
+def spec(**changes):
+    return {**SPEC, **changes}
+
+
+def unit(*parts):
+    """A number in [0, 1) that depends on `parts` alone."""
+    digest = hashlib.sha256(repr(parts).encode()).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48
+
+
+def scores_of(candidate):
+    """Higher beta is better, plus noise of the seed."""
+    value = 0.1 * candidate.strength + 0.05 * unit(candidate.id)
+    return {
+        "metric.mig": value,
+        "metric.sap": value / 2,
+        "criterion.reconstruction": 100 + 10 * candidate.strength,
+        "criterion.active_units": 3.0,
+    }
+
+
+def fake_work(job):
+    """Stands in for `run_cohort`: the same files and records, without training."""
+    records = []
+    for candidate in job.candidates:
+        rng = np.random.default_rng(int(unit(candidate.id) * 2**31))
+        codes = rng.standard_normal((50, candidate.latents)).astype(np.float32)
+        worker._write_codes(worker.codes_path(job.folder, job.data, candidate.id), codes)
+        with open(Path(job.folder) / "trained.txt", "a") as file:
+            file.write(candidate.id + "\n")
+        records.append(
+            worker.describe(candidate, job)
+            | {"status": "complete", "failed_step": None, "seconds": 0.0}
+            | (scores_of(candidate) if job.stage == "proxy" else {"criterion.reconstruction": unit(candidate.id)})
+            | {"kl_per_latent": [1.0] * candidate.latents}
+        )
+        if job.stage == "target":  # the picked one is loaded
+            path = worker.model_path(job.folder, job.data, candidate.id)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            train_cohort([candidate], job.data.load(), steps=1, device="cpu")[0].save(path)
+    if pause := float(os.environ.get("FAKE_SECONDS", "0")):
+        time.sleep(pause)
+    return records
+
+
+def trained(folder):
+    """Ids in the order of their training, with repetitions."""
+    path = Path(folder) / "trained.txt"
+    return path.read_text().split() if path.exists() else []
