@@ -91,7 +91,7 @@ def stacked_bars(shares: pd.DataFrame, title: str = "") -> Figure:
     shares : rows are scores, columns are parts; values in [0, 1].
     """
     with figure_style():
-        figure = new_figure(5.6, 1.0 + 0.32 * len(shares))
+        figure = new_figure(4.7, 1.0 + 0.32 * len(shares))
         axes = figure.add_subplot()
         axes.grid(axis="x")
         axes.grid(False, axis="y")
@@ -116,7 +116,7 @@ def scatter(
 ) -> Figure:
     """Points of two series with the same index, in one colour a group; the point `picked` has a ring."""
     with figure_style():
-        figure = new_figure(4.6, 3.5)
+        figure = new_figure(4.4, 3.4)
         axes = figure.add_subplot()
         axes.grid(True, axis="both")
         names = list(dict.fromkeys(groups))

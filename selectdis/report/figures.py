@@ -12,7 +12,7 @@ from selectdis import selection
 from selectdis.errors import SelectdisError, nearest
 from selectdis.report import charts
 from selectdis.report.material import Material, Target, gather, stage_scores
-from selectdis.report.theme import figure_style, new_figure
+from selectdis.report.theme import figure_style
 from selectdis.report.words import configuration_labels, objective_label, run_label, score_label
 from selectdis.tracking.pictures import Anatomy, importance_figure, kl_figure, latent_labels, tile
 
@@ -107,10 +107,8 @@ class StudyPlots:
         """Parallel coordinates of the proxy's runs: what they were trained with, and how they scored."""
         records = self.material.proxies
         values, name = stage_scores(records, score or self.material.score, "")
-        table = records[
-            [c for c in ("objective", "architecture", "learning_rate", "latents", "strength", "seed") if c in records]
-        ]
-        table = table.loc[:, [c for c in table if table[c].nunique() > 1]].copy()
+        settings = ("objective", "architecture", "learning_rate", "latents", "strength", "seed")
+        table = records[[c for c in settings if c in records and records[c].nunique() > 1]].copy()
         table[name] = values
         return charts.parallel(table, name)
 

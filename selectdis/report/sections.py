@@ -78,8 +78,9 @@ def _why(material: Material, target: Target | None) -> str:
         return f"The best run on the proxy by {score_label(material.score)}."
     rule, _, rest = target.why.partition(";")
     chosen, _, run = rule.partition(">")
-    text = f"Configurations by {score_label(chosen.strip())} on {material.proxy}, then the run by {score_label(run.strip())}"
-    return f"{text} on {target.name}, whose labels are not used{';' + rest if rest else ''}."
+    first = f"Configurations by {score_label(chosen.strip())} on {material.proxy}"
+    second = f"the run by {score_label(run.strip())} on {target.name}, whose labels are not used"
+    return f"{first}, then {second}{';' + rest if rest else ''}."
 
 
 def _facts(material: Material, target: Target | None, records: pd.DataFrame, candidate: str) -> list[tuple[str, str]]:
@@ -93,9 +94,8 @@ def _facts(material: Material, target: Target | None, records: pd.DataFrame, can
         values, _ = stage_scores(records, material.score, target.criterion)
         shares = selection.beats(values)
         if np.isfinite(shares[mine][0]):
-            facts.insert(
-                0, (f"beats of {int(np.isfinite(values).sum())} runs on {target.name}", f"{shares[mine][0]:.0%}")
-            )
+            others = int(np.isfinite(values).sum()) - 1
+            facts.insert(0, (f"of the {others} other runs on {target.name} it beats", f"{shares[mine][0]:.0%}"))
     return facts
 
 
@@ -144,25 +144,29 @@ def _maps(material: Material, dataset: str) -> list[tuple[str, Heatmap]]:
 
 
 def _strengths(material: Material) -> Section:
-    figures = []
     stages = [(material.proxy, material.proxies, "")]
     stages += [(target.name, target.records, target.criterion) for target in material.targets]
-    for name, records, criterion in stages:
-        values, score = stage_scores(records, material.score, criterion)
-        for objective in dict.fromkeys(map(str, records["objective"])):
-            mine = (records["objective"] == objective).to_numpy() & np.isfinite(values)
-            if not mine.any():
-                continue
-            label = score_label(score)
-            figure = charts.strength_seed(records, values, objective, label)
-            levels = records["strength"][mine].nunique()
-            text = f"{label} of {mine.sum()} runs of {objective_label(objective)} at {levels} strengths, on {name}"
-            figures.append(
-                {"dataset": name, "svg": Markup(inline_svg(figure, "Strength and seed", text)), "text": text}
-            )
+    figures = [figure for stage in stages for figure in _strength_figures(material, *stage)]
     if not figures:
         raise SelectdisError("no run has a score")
-    return {"figures": figures}
+    # One strength says nothing of strengths: such figures are for studies that have no others.
+    return {"figures": [figure for figure in figures if figure["levels"] > 1] or figures}
+
+
+def _strength_figures(material: Material, dataset: str, records: pd.DataFrame, criterion: str) -> list[Section]:
+    values, score = stage_scores(records, material.score, criterion)
+    label = score_label(score)
+    figures = []
+    for objective in dict.fromkeys(map(str, records["objective"])):
+        mine = (records["objective"] == objective).to_numpy() & np.isfinite(values)
+        if not mine.any():
+            continue
+        levels = records["strength"][mine].nunique()
+        at = f"{levels} strengths" if levels > 1 else "one strength"
+        text = f"{label} of {mine.sum()} runs of {objective_label(objective)} at {at}, on {dataset}"
+        svg = inline_svg(charts.strength_seed(records, values, objective, label), "Strength and seed", text)
+        figures.append({"dataset": dataset, "svg": Markup(svg), "text": text, "levels": levels})
+    return figures
 
 
 def _variance(material: Material) -> Section:
@@ -173,7 +177,7 @@ def _variance(material: Material) -> Section:
             text = f"of the differences between runs on {dataset}"
             figure = charts.stacked_bars(table)
             figures.append(
-                {"dataset": dataset, "svg": Markup(inline_svg(figure, "Variance explained", text)), "table": table}
+                {"dataset": dataset, "svg": Markup(inline_svg(figure, "Variance explained", text)), "text": text}
             )
     if not figures:
         raise SelectdisError("a share of the variance needs two runs with a score")

@@ -75,7 +75,7 @@ def _board(material: Material, name: str, records: pd.DataFrame, criterion: str,
         raise SelectdisError("no run has finished")
     labels = configuration_labels(material.everything)
     ranked_by = str(table["ranked_by"].iloc[0])
-    scores = _shown_scores(table)
+    scores = [name for name in _shown_scores(table) if not name.endswith(f".{ranked_by}")]
     columns = [("#", "rank"), ("Configuration" if by == "configuration" else "Run", "")]
     columns += [("Seeds", "runs that finished")] if by == "configuration" else []
     columns += [(score_label(ranked_by), "what ranks"), *([("± sd", "over seeds")] if by == "configuration" else [])]

@@ -89,7 +89,7 @@ def _label(row: Mapping[Any, Any], differing: list[str]) -> str:
     objective = str(row.get("objective", row["configuration"]))
     parts = [objective_label(objective)]
     if (strength := row.get("strength")) is not None and not pd.isna(strength):
-        parts.append(f"{strength_label(objective)} {strength:g}")
+        parts.append(f"{strength_label(objective)}={strength:g}")
     for name in differing:
         value = row[name]
         parts.append(str(value) if name == "architecture" else f"{name.replace('_', ' ')} {number(value)}")
@@ -111,5 +111,7 @@ def number(value: Any, digits: int = 3) -> str:
     if isinstance(value, str):
         return value
     if float(value).is_integer() and abs(value) < 1e15:
-        return f"{int(value):,}"
-    return f"{float(value):.{digits}f}" if 1e-3 <= abs(value) < 1e5 else f"{float(value):.2e}"
+        text = f"{int(value):,}"
+    else:
+        text = f"{float(value):.{digits}f}" if 1e-3 <= abs(value) < 1e5 else f"{float(value):.2e}"
+    return text.replace("-", "−")

@@ -15,7 +15,8 @@ class Champion(PythonModel):
 
         self._run = Run.load(context.artifacts["run"])
 
-    def predict(self, context: Any, model_input: Any, params: Any = None) -> np.ndarray:
+    # Of all types, MLflow takes an array's for no schema: the model has its signature.
+    def predict(self, context: Any, model_input: np.ndarray, params: Any = None) -> np.ndarray:
         return self._run.transform(np.asarray(model_input, dtype=np.uint8))
 
 

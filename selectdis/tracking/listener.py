@@ -67,7 +67,7 @@ class MLflowListener(Listener):
         self._n_pictures = pictures
         self._patience = patience
         self._retry_after = retry_after
-        self._outbox = outbox or open_outbox(self.folder)
+        self._outbox = open_outbox(self.folder) if outbox is None else outbox
         self._sender: Sender | None = None
         self._environment: dict[str, str] | None = None
         self._inputs: dict[tuple[str, str], dict[str, str]] = {}
@@ -169,8 +169,8 @@ class MLflowListener(Listener):
         if sender.problem is not None:
             self._warn(
                 "away",
-                f"MLflow at {self.uri or self.folder} cannot be reached ({_short(sender.problem)}): the study goes on, "
-                f"and what there is to send waits in {self._outbox.path}",
+                f"MLflow at {self.uri or self.folder} takes nothing now ({_short(sender.problem)}): the study goes on, "
+                f"what there is to send waits in {self._outbox.path}, and `selectdis track` sends it later",
             )
         if sender.rejected is not None:
             self._warn("rejected", f"MLflow refused an entry, kept in rejected.jsonl ({sender.rejected[:300]})")

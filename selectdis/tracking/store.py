@@ -1,4 +1,4 @@
-"""Applies entries to an MLflow server or database, each at most once in effect, through an `MlflowClient` of its own."""
+"""Applies entries to an MLflow server or database, through an `MlflowClient` of its own."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ class Store:
         self.folder = folder
         self.experiment = experiment
         uri = uri or default_uri(folder)
+        self._is_server = uri.startswith(("http://", "https://"))
         self.client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         artifacts = (folder / "artifacts").resolve().as_uri() if uri == default_uri(folder) else None
         self.experiment_id = self._find_experiment(artifacts)
@@ -124,16 +125,17 @@ class Store:
                 return
             self._untag(previous.run_id)
         self._log(run_id, tags={"selectdis.champion": "true", "mlflow.note.content": entry["note"]})
-        model_id = self._log_model(run_id, file, entry)
+        model = self._log_model(run_id, file, entry)
         self._ensure_registered(name, entry["note"])
         version = self.client.create_model_version(
             name,
-            f"models:/{model_id}",
+            # A database looks `models:/` up at the global tracking URI, which need not be this one.
+            f"models:/{model.model_id}" if self._is_server else model.artifact_location,
             run_id,
             tags={"selectdis.digest": digest, "selectdis.candidate": entry["candidate"]},
             description=entry["note"],
             await_creation_for=10,
-            model_id=model_id,
+            model_id=model.model_id,
         )
         self.client.set_registered_model_alias(name, CHAMPION, version.version)
 
@@ -211,7 +213,7 @@ class Store:
             self.client.restore_experiment(found.experiment_id)
         return found.experiment_id
 
-    def _log_model(self, run_id: str, file: Path, entry: Entry) -> str:
+    def _log_model(self, run_id: str, file: Path, entry: Entry) -> Any:
         from mlflow.entities import LoggedModelOutput
 
         model = self.client.create_logged_model(
@@ -223,7 +225,7 @@ class Store:
             self.client.log_model_artifacts(model.model_id, str(folder))
         self.client.finalize_logged_model(model.model_id, "READY")
         self.client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=entry["steps"])])
-        return str(model.model_id)
+        return model
 
     def _champion(self, name: str) -> Any:
         from mlflow import MlflowException
