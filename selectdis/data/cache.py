@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import shutil
 import tempfile
@@ -40,7 +41,7 @@ def stored(key: str, shape: tuple[int, ...], blocks: Iterable[np.ndarray]) -> Pa
     if not path.exists():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _check_room(path.parent, int(np.prod(shape, dtype=np.int64)))
+            _check_room(path.parent, math.prod(shape))
             _write(path, shape, blocks)
         except OSError as error:
             raise SelectdisError(

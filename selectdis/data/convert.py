@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -101,7 +102,7 @@ def file_images(rows: Rows, **options: Any) -> np.ndarray | LazyImages:
             for block in rows.blocks():
                 _check_floats(block, rows.label)
         return settle(LazyImages(_out_shape(rows, convert), Converted(rows, convert)))
-    if int(np.prod(rows.shape, dtype=np.int64)) * rows.dtype.itemsize <= IN_MEMORY:
+    if math.prod(rows.shape) * rows.dtype.itemsize <= IN_MEMORY:
         return _read_whole(rows, convert)
     return _unpacked(rows, convert)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from selectdis.errors import SelectdisError, nearest
 __all__ = ["Progress", "fetch", "fetch_file"]
 
 Progress = Callable[[str, int, int], None]  # (file name, bytes so far, bytes in all or 0)
-CHUNK = 2**20
-RETRIES = 3
+CHUNK = 2**16  # what a broken connection loses
+PAUSES = (1, 5, 15)  # seconds before the next attempts
 
 
 def fetch(name: str, *, folder: str | Path | None = None, progress: Progress | None = None) -> list[Path]:
@@ -46,13 +47,7 @@ def fetch_file(file: RemoteFile, folder: Path, progress: Progress | None = None)
     import pooch
     import requests
 
-    registry = pooch.create(
-        path=folder,
-        base_url="",
-        registry={file.name: file.known_hash},
-        urls={file.name: file.url},
-        retry_if_failed=RETRIES,
-    )
+    registry = pooch.create(path=folder, base_url="", registry={file.name: file.known_hash}, urls={file.name: file.url})
     pooch.get_logger().setLevel("ERROR")
     try:
         return Path(registry.fetch(file.name, downloader=_Resuming(folder / f"{file.name}.part", file.name, progress)))
@@ -67,7 +62,10 @@ def fetch_file(file: RemoteFile, folder: Path, progress: Progress | None = None)
 
 
 class _Resuming:
-    """A downloader for pooch that goes on where an earlier attempt stopped, if the server allows it."""
+    """A downloader for pooch that goes on where an earlier attempt stopped, if the server allows it.
+
+    Pooch's own second attempts would also repeat a download whose hash is wrong.
+    """
 
     def __init__(self, part: Path, name: str, progress: Progress | None) -> None:
         self.part, self.name, self.progress = part, name, progress
@@ -75,19 +73,29 @@ class _Resuming:
     def __call__(self, url: str, output_file: Any, _pooch: Any) -> None:
         import requests
 
+        for pause in (*PAUSES, None):
+            try:
+                self._attempt(url)
+                break
+            except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
+                if pause is None:
+                    raise
+                time.sleep(pause)
+        self.part.replace(output_file)
+
+    def _attempt(self, url: str) -> None:
+        import requests
+
         have = self.part.stat().st_size if self.part.exists() else 0
         headers = {"Range": f"bytes={have}-"} if have else {}
         with requests.get(url, headers=headers, stream=True, timeout=30) as response:
             if response.status_code == 416:  # nothing after what we have: it is whole, or it is not this file
                 self.part.unlink()
-                return self(url, output_file, _pooch)
+                return self._attempt(url)
             response.raise_for_status()
             if response.status_code != 206:
                 have = 0
-            total = have + int(response.headers.get("Content-Length") or 0)
-            self._save(response, have, total)
-        self.part.replace(output_file)
-        return None
+            return self._save(response, have, have + int(response.headers.get("Content-Length") or 0))
 
     def _save(self, response: Any, have: int, total: int) -> None:
         import requests

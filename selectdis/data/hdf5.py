@@ -74,7 +74,9 @@ def _opened(path: Path) -> Iterator[Any]:
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except OSError as error:
+    except SelectdisError:
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:  # h5py's ways to find a file damaged
         reason = str(error).splitlines()[0]
         raise SelectdisError(f"{path} is not a readable HDF5 file, or is cut short ({reason})") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zipfile
 import zlib
@@ -35,7 +36,7 @@ def npz_rows(path: Path, key: str) -> Rows:
         with archive.open(info) as file:
             shape, fortran, dtype = read_npy_header(file, f"{path}::{key}")
             header = file.tell()
-    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    size = math.prod(shape) * dtype.itemsize
     if info.file_size != header + size:
         raise SelectdisError(f"{path}::{key} promises {size:,} bytes of array and holds {info.file_size - header:,}")
     if info.compress_type == zipfile.ZIP_STORED and not fortran:
@@ -68,7 +69,7 @@ class DeflatedRows:
 
     def blocks(self) -> Iterator[np.ndarray]:
         step = rows_per_block(self.shape, self.dtype)
-        row_bytes = int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
+        row_bytes = math.prod(self.shape[1:]) * self.dtype.itemsize
         with _opened(self.path) as archive, archive.open(_member(archive, self.path, self.key)) as file:
             read_npy_header(file, self.label)
             for start in range(0, self.shape[0], step):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +27,18 @@ __all__ = [
 ]
 
 BLOCK_BYTES = 32 * 2**20
+# numpy reads a header with Python's own tokenizer and literal parser; damaged ones fail in any of their ways
+HEADER_ERRORS: tuple[type[Exception], ...] = (
+    ValueError,
+    EOFError,
+    SyntaxError,
+    TypeError,
+    KeyError,
+    MemoryError,
+    OverflowError,
+    RecursionError,
+)
+HEADER_ERRORS += (tokenize.TokenError,)
 
 
 class Rows(Protocol):
@@ -101,7 +115,7 @@ def map_npy(path: Path) -> MappedRows:
             offset = file.tell()
     except OSError as error:
         raise SelectdisError(f"{path} cannot be read: {error.strerror or error}") from None
-    expected = offset + int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    expected = offset + math.prod(shape) * dtype.itemsize
     if (found := path.stat().st_size) < expected:
         raise SelectdisError(f"{path} is cut short: its header promises {expected:,} bytes, it has {found:,}")
     return MappedRows(path, offset, shape, dtype, "F" if fortran else "C", str(path), file_stamp(path))
@@ -113,8 +127,9 @@ def read_npy_header(file: IO[bytes], label: str) -> tuple[tuple[int, ...], bool,
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(file)
-    except (ValueError, EOFError) as error:
-        raise SelectdisError(f"{label} is not a numpy array file: {str(error).splitlines()[0]}") from None
+    except HEADER_ERRORS as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise SelectdisError(f"{label} is not a numpy array file, or is damaged ({reason})") from None
     if dtype.hasobject:
         raise SelectdisError(f"{label} holds pickled Python objects, which could run code: refused; save plain arrays")
     if any(side < 0 for side in shape):
@@ -129,7 +144,7 @@ def file_stamp(path: Path) -> int:
 
 def rows_per_block(shape: tuple[int, ...], dtype: np.dtype) -> int:
     """How many rows make about `BLOCK_BYTES`."""
-    return max(1, BLOCK_BYTES // max(1, int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize))
+    return max(1, BLOCK_BYTES // max(1, math.prod(shape[1:]) * dtype.itemsize))
 
 
 @lru_cache(maxsize=64)

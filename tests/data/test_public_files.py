@@ -239,5 +239,5 @@ def test_smallnorb_parts_and_damage(tmp_path: Path) -> None:
         with pytest.raises(SelectdisError, match=message):
             load_dataset("smallnorb", path=tmp_path)
     (tmp_path / f"smallnorb-{smallnorb.PARTS[0]}-cat.mat.gz").unlink()
-    with pytest.raises(SelectdisError, match="but not smallnorb-.*-cat"):
+    with pytest.raises(SelectdisError, match=r"but not smallnorb-.*-cat"):
         load_dataset("smallnorb", path=tmp_path)
