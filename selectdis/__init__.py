@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from selectdis.data import ImageDataset, load_dataset
     from selectdis.errors import SelectdisError
     from selectdis.evaluation import evaluate
-    from selectdis.selection import Rule, backtest
+    from selectdis.selection import Rule
+    from selectdis.selection.backtest import backtest
     from selectdis.study import Listener, Study, Transfer
     from selectdis.tracking import MLflowListener
     from selectdis.training import Candidate, Run, train

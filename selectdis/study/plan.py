@@ -34,8 +34,8 @@ def warm_start(study: optuna.Study, spec: StudySpec) -> None:
     for _, group in selection.read_records(spec.warm_start).groupby("configuration"):
         rows = [row.to_dict() for _, row in group.iterrows()]
         params = params_of(rows[0], spec.search)
-        values = trial_values(rows, spec)
-        if params is not None and None not in values:
+        values = [value for value in trial_values(rows, spec) if value is not None]
+        if params is not None and len(values) == len(spec.optimise):
             distributions = distributions_of(spec.search, params["objective"])
             # Marked like a requeued trial, so that it does not count as one of this study's own.
             trial = optuna.trial.create_trial(

@@ -127,7 +127,7 @@ def candidate_from(params: Mapping[str, Any], spec: StudySpec, *, seed: int = 0)
     )
 
 
-def params_of(record: Mapping[str, Any], search: SearchSpec) -> Params | None:
+def params_of(record: Mapping[Any, Any], search: SearchSpec) -> Params | None:
     """The configuration behind a row of records, or None where it lies outside the space of `search`."""
     objective = record.get("objective")
     if objective not in search.objective:

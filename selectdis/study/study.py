@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 import pandas as pd
 from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
 
 from selectdis import selection
 from selectdis.data import ImageDataset
@@ -247,7 +248,9 @@ class Study:
         stage = self._existing_stage("proxy", self._reference(self.spec.proxy.name, self.spec.proxy.options))
         return pd.DataFrame() if stage is None else stage.records
 
-    def leaderboard(self, by: str = "configuration", *, score: str | None = None) -> pd.DataFrame:
+    def leaderboard(
+        self, by: Literal["configuration", "run"] = "configuration", *, score: str | None = None
+    ) -> pd.DataFrame:
         """The proxy's configurations or runs, best first.
 
         Parameters
@@ -321,7 +324,7 @@ class Study:
         return self._wrap(stage, data, study)
 
     def _stage(self, name: str, data: DataReference) -> Stage:
-        optimise = directions(self.spec) if name == "proxy" else ["maximize"]
+        optimise = directions(self.spec) if name == "proxy" else [StudyDirection.MAXIMIZE]
         study = with_patience(
             lambda: optuna.create_study(
                 study_name=self._study_name(name, data),

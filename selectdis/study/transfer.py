@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -72,7 +72,7 @@ class Transfer:
             raise SelectdisError(f"no run on the target {self.target!r} has finished, so there is none to pick")
         return Run.load(model_path(self._stage.folder, self._stage.data, self.pick.candidate))
 
-    def leaderboard(self, by: str = "run") -> pd.DataFrame:
+    def leaderboard(self, by: Literal["configuration", "run"] = "run") -> pd.DataFrame:
         """The target's runs (or configurations), best first by the rule's criterion."""
         hidden = self.records.drop(columns=[c for c in self.records if str(c).startswith("metric.")])
         named = f"criterion.{self.rule.run.label}" in hidden

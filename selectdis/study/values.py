@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from optuna.study import StudyDirection
 
 from selectdis.criteria import CRITERIA
 from selectdis.errors import SelectdisError, nearest
@@ -21,15 +22,18 @@ if TYPE_CHECKING:
 __all__ = ["check_names", "constraint_values", "directions", "resolve", "trial_values"]
 
 
-def trial_values(records: Iterable[Mapping[str, Any]], spec: StudySpec) -> list[float | None]:
+def trial_values(records: Iterable[Mapping[Any, Any]], spec: StudySpec) -> list[float | None]:
     """One number for each of ``spec.optimise``: the mean over the finished runs, or None where there is none."""
     finished = [record for record in records if record["status"] in ("complete", "stopped")]
     return [_mean([_value(record, name) for record in finished]) for name in spec.optimise]
 
 
-def directions(spec: StudySpec) -> list[str]:
+def directions(spec: StudySpec) -> list[StudyDirection]:
     """Optuna's directions of ``spec.optimise``."""
-    return ["maximize" if name == "score" or direction(_plain(name)) > 0 else "minimize" for name in spec.optimise]
+    return [
+        StudyDirection.MAXIMIZE if name == "score" or direction(_plain(name)) > 0 else StudyDirection.MINIMIZE
+        for name in spec.optimise
+    ]
 
 
 def constraint_values(records: Sequence[Mapping[str, Any]], spec: StudySpec) -> dict[str, float]:
@@ -44,7 +48,7 @@ def constraint_values(records: Sequence[Mapping[str, Any]], spec: StudySpec) -> 
     return values
 
 
-def resolve(record: Mapping[str, Any], name: str) -> str:
+def resolve(record: Mapping[Any, Any], name: str) -> str:
     """The column of the score `name`, which may lack its ``metric.`` or ``criterion.``.
 
     Raises
@@ -81,7 +85,7 @@ def check_names(spec: StudySpec) -> None:
             raise SelectdisError(f"{key}: no score is called {name!r}{nearest(name, known)}; see docs/metrics.md")
 
 
-def _value(record: Mapping[str, Any], name: str) -> float:
+def _value(record: Mapping[Any, Any], name: str) -> float:
     if name == "score":
         # Ranks depend on which other runs are there, so a sampler is given the mean of the metrics themselves; the
         # leaderboard of a finished study uses mean ranks.
