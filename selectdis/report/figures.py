@@ -182,6 +182,8 @@ def variance_table(material: Material, dataset: str | None = None) -> pd.DataFra
     found = selection.variance_explained(material.everything, n_bootstrap=2)
     found = found[found["dataset"] == (dataset or material.proxy)]
     found = found[[_kept(str(name), False) for name in found["score"]]]
+    if found.empty:
+        raise SelectdisError("a share of the variance needs two runs with a score")
     shares = found.pivot(index="score", columns="source", values="share").reindex(found["score"].drop_duplicates())
     parts = {
         "objective": shares["objective"],

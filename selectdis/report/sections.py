@@ -172,13 +172,13 @@ def _strength_figures(material: Material, dataset: str, records: pd.DataFrame, c
 def _variance(material: Material) -> Section:
     figures = []
     for dataset in selection.labelled_datasets(material.everything):
-        table = variance_table(material, dataset)
-        if len(table):
-            text = f"of the differences between runs on {dataset}"
-            figure = charts.stacked_bars(table)
-            figures.append(
-                {"dataset": dataset, "svg": Markup(inline_svg(figure, "Variance explained", text)), "text": text}
-            )
+        text = f"of the differences between runs on {dataset}"
+        try:
+            figure = charts.stacked_bars(variance_table(material, dataset))
+        except SelectdisError:
+            continue  # too few runs on this one
+        svg = inline_svg(figure, "Variance explained", text)
+        figures.append({"dataset": dataset, "svg": Markup(svg), "text": text})
     if not figures:
         raise SelectdisError("a share of the variance needs two runs with a score")
     return {"figures": figures}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,7 +22,7 @@ _OBJECTIVES = {
     "dip_vae_ii": "DIP-VAE-II",
     "beta_tc_vae": "β-TCVAE",
 }
-_STRENGTHS = {"beta": "β", "gamma": "γ", "lambda_od": "λ od", "lambda_d": "λ d", "c_max": "C max"}
+_STRENGTHS = {"beta": "β", "gamma": "γ", "lambda_od": "λ_od", "lambda_d": "λ_d", "c_max": "c_max"}
 _SCORES = {
     "mean_rank": "mean rank",
     "beta_vae": "BetaVAE score",
@@ -77,7 +79,7 @@ def configuration_labels(records: pd.DataFrame) -> dict[str, str]:
     rows = records.drop_duplicates("configuration")
     differing = [name for name in _settings(rows) if rows[name].nunique(dropna=False) > 1]
     labels = {str(row["configuration"]): _label(row, differing) for row in rows.to_dict("records")}
-    shared = {label for label in labels.values() if list(labels.values()).count(label) > 1}
+    shared = {label for label, count in Counter(labels.values()).items() if count > 1}
     return {c: f"{label} [{c.rsplit('-', 1)[-1][:4]}]" if label in shared else label for c, label in labels.items()}
 
 
@@ -110,7 +112,9 @@ def number(value: Any, digits: int = 3) -> str:
         return "–"
     if isinstance(value, str):
         return value
-    if float(value).is_integer() and abs(value) < 1e15:
+    if not math.isfinite(value):
+        text = "∞" if value > 0 else "-∞"
+    elif float(value).is_integer() and abs(value) < 1e15:
         text = f"{int(value):,}"
     else:
         text = f"{float(value):.{digits}f}" if 1e-3 <= abs(value) < 1e5 else f"{float(value):.2e}"

@@ -1,0 +1,114 @@
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from selectdis.errors import SelectdisError
+from selectdis.report import StudyPlots
+from selectdis.report.charts import parallel, strength_seed
+from selectdis.report.figures import correlation_table, transfer_frame, variance_table
+from selectdis.report.theme import inline_svg
+from tests.report.made_up import make_material, make_records, make_target
+
+
+@pytest.fixture(scope="module")
+def plots(material):
+    return StudyPlots(material)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("metric_heatmap", "criterion_heatmap", "strength_seed", "variance_explained", "transfer_scatter"),
+        *("parallel", "kl_per_latent"),
+    ],
+)
+def test_figures_are_drawn(plots, name):
+    figure = getattr(plots, name)()
+    assert isinstance(figure, Figure)
+    figure.savefig(io.BytesIO(), format="png")
+
+
+def test_pictures(plots):
+    assert plots.traversals().height > 6 * 16
+    assert plots.reconstructions().width > 8 * 16
+
+
+def test_dots_and_medians_are_where_the_records_say():
+    records = make_records("sprites", "proxy", objectives=("beta_vae",), strengths=3, seeds=3)
+    scores = np.arange(9.0)
+    line, dots = strength_seed(records, scores, "beta_vae", "score").axes[0].lines
+    assert list(line.get_ydata()) == [1.0, 4.0, 7.0]
+    assert list(dots.get_ydata()) == list(scores)
+    assert np.round(dots.get_xdata()).tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+
+
+def test_many_strengths_make_an_axis_of_numbers():
+    strengths = np.geomspace(0.01, 100, 40)
+    records = pd.DataFrame({"objective": "beta_vae", "strength": strengths})
+    axes = strength_seed(records, strengths, "beta_vae", "score").axes[0]
+    assert axes.get_xscale() == "log"
+    assert len(axes.lines) == 1
+
+
+def test_correlations_are_those_of_selection(material):
+    table = correlation_table(material, "criteria")
+    known = material.proxies[material.proxies["status"] == "complete"]
+    expected = known["metric.mig"].corr(known["criterion.udr_lasso"], method="spearman")
+    assert table.loc["mig", "udr_lasso"] == pytest.approx(expected)
+    assert not any(name.endswith(".sampled") for name in table.index)
+    assert all(name.endswith(".sampled") for name in correlation_table(material, "criteria", sampled=True).index)
+
+
+def test_shares_of_the_variance_sum_to_one(material):
+    table = variance_table(material)
+    np.testing.assert_allclose(table.sum(axis=1), 1, atol=0.02)
+    assert list(table.columns) == ["objective", "strength", "seed"]
+
+
+def test_transfer_compares_the_same_configurations(material):
+    unlabelled = next(target for target in material.targets if target.name == "digits")
+    table, name = transfer_frame(material, unlabelled)
+    assert name == "udr_lasso"
+    assert len(table) == 18
+    first = table.index[0]
+    means = unlabelled.records.groupby("configuration")["criterion.udr_lasso"].mean()
+    assert table.loc[first, "target"] == pytest.approx(means[first])
+
+
+def test_parallel_takes_words_and_missing_values():
+    table = pd.DataFrame({"objective": ["a", "b", "a"], "strength": [1.0, np.nan, 3.0], "mig": [0.1, 0.2, np.nan]})
+    assert len(parallel(table, "mig").axes[0].lines) == 3 + 3
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda plots: plots.strength_seed("beta_va"), "did you mean 'beta_vae'"),
+        (lambda plots: plots.transfer_scatter("digit"), "did you mean 'digits'"),
+        (lambda plots: plots.metric_heatmap("digits"), "not labelled"),
+        (lambda plots: plots.importance(), "factors of this data set are not known"),
+        (lambda plots: StudyPlots(make_material()).transfer_scatter(), "no target yet"),
+        (lambda plots: StudyPlots(make_material(dissect=lambda *_: None)).traversals(), "on disk"),
+    ],
+)
+def test_what_is_missing_is_said(plots, call, message):
+    with pytest.raises(SelectdisError, match=message):
+        call(plots)
+
+
+def test_ids_in_svg_do_not_clash(material):
+    import re
+
+    first = inline_svg(StudyPlots(material).strength_seed("beta_vae"), "one", "figure")
+    second = inline_svg(StudyPlots(material).strength_seed("beta_vae"), "another", "figure")
+    assert not set(re.findall(r'id="([^"]+)"', first)) & set(re.findall(r'id="([^"]+)"', second))
+
+
+def test_targets_without_common_configurations():
+    target = make_target()
+    target.records["configuration"] += "z"
+    table, _ = transfer_frame(make_material(), target)
+    assert table.empty

@@ -1,0 +1,195 @@
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from selectdis.errors import SelectdisError
+from selectdis.report import render
+from selectdis.report.sections import all_sections
+from selectdis.report.words import configuration_labels, number, score_label
+from tests.report.made_up import HOSTILE, make_material, make_records, make_target
+
+VOID = {"meta", "link", "img", "br", "input", "hr"}
+
+
+class Checker(HTMLParser):
+    """Collects what a page fetches and runs, its ids, and whether its elements nest."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.urls, self.scripts, self.ids, self.images, self.problems = [], [], 0, [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.urls += [value for name, value in attrs if name in ("src", "href", "xlink:href", "action", "srcset")]
+        self.scripts += tag == "script"
+        self.ids += [attributes["id"]] if "id" in attributes else []
+        if tag == "img":
+            self.images.append(attributes)
+        self.problems += [name for name in attributes if name.startswith("on")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        if tag not in VOID and (not self.open or self.open.pop() != tag):
+            self.problems.append(f"</{tag}>")
+
+
+def checked(page):
+    checker = Checker()
+    checker.feed(page)
+    assert checker.problems == []
+    assert checker.open == []
+    assert checker.scripts == 1  # its own
+    assert all(url.startswith(("#", "data:")) for url in checker.urls)
+    assert len(checker.ids) == len(set(checker.ids))
+    assert all("alt" in image for image in checker.images)
+    assert "url(http" not in page
+    assert "@import" not in page
+    return page
+
+
+@pytest.fixture(scope="module")
+def page(material):
+    return checked(render(material))
+
+
+def test_holds_all_and_fetches_nothing(page):
+    for title in ("Leaderboards", "Strength and seed", "What explains", "Does it transfer", "What the latents do"):
+        assert title in page
+    assert page.count("<svg") > 10
+    assert "0.71 [0.60, 0.80]" in page  # how far the pick can be trusted
+
+
+def test_names_cannot_break_out(page):
+    assert HOSTILE not in page
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+
+
+def test_colours_of_figures_follow_the_theme(page):
+    for svg in re.findall(r"<svg class=\"figure\".*?</svg>", page, flags=re.DOTALL):
+        assert "var(--ink)" in svg
+        assert "var(--muted)" in svg
+        assert "#000000" not in svg
+        assert "<style" not in svg
+
+
+def test_lost_runs_are_listed(page):
+    assert "1,234" in page
+    assert "RuntimeError" in page
+
+
+def test_every_variable_is_defined_for_both_themes(page):
+    style = page[page.index("<style>") : page.index("</style>")]
+    light, _, dark = style.partition("prefers-color-scheme: dark")
+    used = set(re.findall(r"var\((--[\w-]+)\)", page)) - {"--share"}
+    defined = set(re.findall(r"(--[\w-]+):", light))
+    assert used <= defined
+    colours = {name for name in used if re.search(rf"{name}: #", light)}
+    assert colours <= set(re.findall(r"(--[\w-]+):", dark.partition("}")[0]))
+
+
+@pytest.mark.parametrize(
+    "material",
+    [
+        pytest.param(make_material(), id="no target yet"),
+        pytest.param(make_material(targets=[make_target()]), id="unlabelled target"),
+        pytest.param(
+            make_material(make_records("sprites", "proxy", objectives=("beta_vae",), strengths=1)),
+            id="one configuration",
+        ),
+        pytest.param(make_material(make_records("sprites", "proxy", seeds=1)), id="one seed"),
+        pytest.param(
+            make_material(make_records("sprites", "proxy", objectives=("beta_vae",), strengths=1, seeds=1)),
+            id="one run",
+        ),
+        pytest.param(
+            make_material(targets=[make_target(objectives=("beta_vae",), strengths=1, seeds=1)]), id="one target run"
+        ),
+        pytest.param(make_material(dissect=lambda stage, candidate: None), id="no model on disk"),
+        pytest.param(make_material(make_records("sprites", "proxy").assign(**{"metric.mig": np.nan})), id="NaN metric"),
+        pytest.param(make_material(make_records("sprites", "proxy").assign(strength=np.nan)), id="NaN strength"),
+        pytest.param(make_material(make_records("sprites", "proxy", labels=False)), id="no metric at all"),
+        pytest.param(
+            make_material(make_records("sprites", "proxy").assign(**{"metric.sap": 0.0, "criterion.kl": 1.0})),
+            id="constant scores",
+        ),
+    ],
+)
+def test_any_study_has_a_page(material):
+    checked(render(material))
+
+
+def test_a_study_of_which_every_run_failed():
+    records = make_records("sprites", "proxy").assign(status="diverged", failed_step=3.0)
+    records = records.drop(columns=[name for name in records if name.startswith(("metric.", "criterion."))])
+    sections = all_sections(make_material(records, best=()))
+    assert "nothing to pick" in sections["pick"]["missing"]
+    checked(render(make_material(records, best=())))
+
+
+def test_missing_sections_say_why():
+    sections = all_sections(make_material())
+    assert "selectdis transfer" in sections["transfer"]["missing"]
+    assert sections["failures"]["missing"] == "Every run finished."
+
+
+def test_the_pick_says_how_good_it_was_where_labels_are_known(material):
+    from dataclasses import replace
+
+    facts = dict(all_sections(replace(material, targets=material.targets[:1]))["pick"]["facts"])
+    (name,) = [name for name in facts if "it beats" in name]
+    assert facts[name].endswith("%")
+
+
+def test_boards_are_cut_off_and_say_so(material):
+    boards = {board.title: board for board in all_sections(material)["boards"]["boards"]}
+    assert len(boards["sprites: runs"].rows) == 100
+    assert boards["sprites: runs"].more == 78  # 180 runs, of which two are lost
+    assert sum(boards["digits: runs"].picked) == 1
+    assert boards["digits: runs"].columns[2][0] == "UDR (lasso)"  # what ranks where labels are missing
+
+
+def test_configurations_have_labels_of_their_own():
+    records = make_records("sprites", "proxy", seeds=1)
+    assert len(set(configuration_labels(records).values())) == 36
+    twice = pd.concat([records, records.assign(configuration=records["configuration"].str.replace("-", "-x"))])
+    assert len(set(configuration_labels(twice).values())) == 72
+    wide = pd.concat([records, records.assign(configuration=records["configuration"] + "x", latents=10)])
+    assert configuration_labels(wide)["beta_vae-00abcdefx"] == "β-VAE β=1, latents 10"
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("metric.dci_disentanglement.sampled", "DCI disentanglement (sampled)"),
+        ("criterion.udr_lasso", "UDR (lasso)"),
+        ("downstream_lr_100", "downstream logistic 100"),
+        ("something_new", "something new"),
+    ],
+)
+def test_scores_have_labels(name, label):
+    assert score_label(name) == label
+
+
+def test_numbers():
+    assert [number(value) for value in (0.12345, -2.5, 12000.0, 1e-9, None, np.nan, "a", np.inf)] == [
+        *("0.123", "−2.500", "12,000", "1.00e−09", "–", "–", "a", "∞")
+    ]
+
+
+def test_an_empty_study_is_an_error(tmp_path):
+    from selectdis.report import write_report
+    from selectdis.study import Study
+
+    spec = {"name": "empty", "proxy": "sprites", "search": {"objective": "beta_vae"}}
+    with pytest.raises(SelectdisError, match="no runs yet"):
+        write_report(Study(spec, folder=tmp_path))
