@@ -12,7 +12,7 @@ from functools import partial
 
 from torch import Tensor
 
-from selectdis.models.layers import conv, deconv, dense
+from selectdis.models.layers import conv, deconv, deconv_to_image, dense
 from selectdis.models.model import Model, Weights
 from selectdis.models.parameters import Parameter, bias, glorot_weight
 
@@ -83,7 +83,7 @@ def _encode(weights: Weights, images: Tensor, *, stages: int) -> tuple[Tensor, T
     k, batch = images.shape[:2]
     x = images.transpose(0, 1).flatten(1, 2)  # (K, B, c, h, w) -> (B, K * c, h, w)
     for i in range(stages):
-        x = conv(x, weights[f"encoder.conv{i}.weight"], weights[f"encoder.conv{i}.bias"]).relu_()
+        x = conv(x, weights[f"encoder.conv{i}.weight"], weights[f"encoder.conv{i}.bias"])
     x = x.reshape(batch, k, -1).transpose(0, 1)  # (B, K * C, 4, 4) -> (K, B, C * 16)
     x = dense(x, weights["encoder.dense.weight"], weights["encoder.dense.bias"]).relu_()
     mean, log_variance = dense(x, weights["encoder.head.weight"], weights["encoder.head.bias"]).chunk(2, -1)
@@ -96,6 +96,6 @@ def _decode(weights: Weights, codes: Tensor, *, stages: int, top: int) -> Tensor
     x = dense(x, weights["decoder.dense1.weight"], weights["decoder.dense1.bias"]).relu_()
     x = x.transpose(0, 1).reshape(batch, k * top, GRID, GRID)  # (K, B, C * 16) -> (B, K * C, 4, 4)
     for i in range(stages):
-        x = deconv(x, weights[f"decoder.deconv{i}.weight"], weights[f"decoder.deconv{i}.bias"])
-        x = x.relu_() if i < stages - 1 else x
+        layer = deconv if i < stages - 1 else deconv_to_image
+        x = layer(x, weights[f"decoder.deconv{i}.weight"], weights[f"decoder.deconv{i}.bias"])
     return x.view(batch, k, -1, *x.shape[2:]).transpose(0, 1)  # (B, K * c, h, w) -> (K, B, c, h, w)

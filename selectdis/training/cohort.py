@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from selectdis.models import discriminate, initial_values
+from selectdis.models import initial_values
 from selectdis.models.parameters import Parameter
 from selectdis.objectives.factor_vae import discriminator_loss, permute_codes
 from selectdis.training.adam import Adam
@@ -44,11 +43,10 @@ class Place:
         """The dtype of weights, optimiser and losses."""
         return PRECISIONS[self.precision]
 
-    def autocast(self) -> AbstractContextManager:
-        """bfloat16 matrix products where the precision asks for them."""
-        if self.precision != "bf16":
-            return nullcontext()
-        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+    @property
+    def network_dtype(self) -> torch.dtype:
+        """The dtype in which encoder, decoder and discriminator compute."""
+        return torch.bfloat16 if self.precision == "bf16" else self.dtype
 
 
 class Cohort:
@@ -70,7 +68,7 @@ class Cohort:
         self.candidates = tuple(candidates)
         self.place, self.data = place, data
         self.bank = ImageBank(data, place.device, place.dtype)
-        self.program = Program(candidates, image_shape(data), place.device, place.dtype)
+        self.program = Program(candidates, image_shape(data), place.device, place.dtype, place.network_dtype)
         self.weights = self._initial(self.program.parameters, candidates, Purpose.WEIGHTS)
         self.adversaries = self.candidates[self.program.adversarial]
         self.discriminator = self._initial(self.program.discriminator, self.adversaries, Purpose.DISCRIMINATOR_WEIGHTS)
@@ -110,8 +108,7 @@ class Cohort:
 
     def _model_step(self, draws: Mapping[str, Tensor], step: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         images = self.bank.take(draws["order"], batch_first=self.program.model.batch_first)
-        with self.place.autocast():
-            total, stats, sample = self.program.losses(self.weights, self.discriminator, images, draws["noise"], step)
+        total, stats, sample = self.program.losses(self.weights, self.discriminator, images, draws["noise"], step)
         torch.where(self.alive, total, 0.0).sum().backward()  # type: ignore[no-untyped-call]
         self.optimisers["model"].step()
         self._note_failures(total.detach(), step)
@@ -121,14 +118,12 @@ class Cohort:
         """Algorithm 2 of Kim & Mnih 2018: true codes of the model's batch, permuted codes of a second batch."""
         rows = self.program.adversarial
         images = self.bank.take(draws["second_order"], batch_first=self.program.model.batch_first)
-        with self.place.autocast():
-            with torch.no_grad():
-                own = {name: weight[rows] for name, weight in self.weights.items()}
-                _, _, second = self.program.encode(own, images, draws["second_noise"])
-                permuted = permute_codes(second, draws["permutation"])
-            true_logits = discriminate(self.discriminator, sample).to(self.place.dtype)
-            permuted_logits = discriminate(self.discriminator, permuted).to(self.place.dtype)
-            loss = discriminator_loss(true_logits, permuted_logits)
+        with torch.no_grad():
+            own = {name: weight[rows] for name, weight in self.weights.items()}
+            _, _, second = self.program.encode(self.program.cast(own), images, draws["second_noise"])
+            permuted = permute_codes(second, draws["permutation"])
+        judge = self.program.cast(self.discriminator)
+        loss = discriminator_loss(self.program.judge(judge, sample), self.program.judge(judge, permuted))
         torch.where(self.alive[rows], loss, 0.0).sum().backward()  # type: ignore[no-untyped-call]
         self.optimisers["discriminator"].step()
         spread = torch.zeros(len(self.candidates), dtype=loss.dtype, device=loss.device)

@@ -52,13 +52,19 @@ class Program:
         Their encoder and decoder.
     groups
         Rows by objective.
-    columns
-        Names of the statistics that `losses` returns, one column each.
+    parameters, discriminator
+        What is trained, and in which order it is drawn at first.
     """
 
     def __init__(
-        self, candidates: Sequence[Candidate], shape: tuple[int, int, int], device: torch.device, dtype: torch.dtype
+        self,
+        candidates: Sequence[Candidate],
+        shape: tuple[int, int, int],
+        device: torch.device,
+        dtype: torch.dtype,
+        network_dtype: torch.dtype,
     ) -> None:
+        self.dtype, self.network_dtype = dtype, network_dtype
         first = candidates[0]
         self.model: Model = build_model(first.architecture, shape, first.latents, first.width or 0)
         self.groups = tuple(_groups(candidates, device, dtype))
@@ -67,32 +73,40 @@ class Program:
         self.discriminator: tuple[Parameter, ...] = (
             discriminator_parameters(first.latents, first.discriminator_width) if self.has_adversary else ()
         )
-        self.terms: tuple[str, ...] = ()
 
     @property
     def has_adversary(self) -> bool:
         """Whether any candidate has a discriminator."""
         return self.adversarial.stop > self.adversarial.start
 
+    def cast(self, weights: Weights) -> dict[str, Tensor]:
+        """Weights in the precision of the networks; gradients go back to the weights in full precision."""
+        return {name: weight.to(self.network_dtype) for name, weight in weights.items()}
+
+    def judge(self, discriminator: Weights, codes: Tensor) -> Tensor:
+        """The logits (K, B, 2) of a cast discriminator for codes (K, B, L)."""
+        return discriminate(discriminator, codes.to(self.network_dtype)).to(self.dtype)
+
     def encode(self, weights: Weights, images: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean, log-variance and sample, each (K, B, L), in the precision of the noise."""
-        mean, log_variance = (part.to(noise.dtype) for part in self.model.encode(weights, images))
+        """Mean, log-variance and sample, each (K, B, L), from cast weights; codes are always in full precision."""
+        mean, log_variance = (p.to(self.dtype) for p in self.model.encode(weights, images.to(self.network_dtype)))
         return mean, log_variance, mean + (0.5 * log_variance).exp() * noise
 
     def losses(
         self, weights: Weights, discriminator: Weights, images: Tensor, noise: Tensor, step: Tensor
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """Total losses (K,), statistics (K,) or (K, L) by name, and the detached sample (K, B, L)."""
+        weights = self.cast(weights)
         mean, log_variance, sample = self.encode(weights, images, noise)
-        logits = self.model.decode(weights, sample).to(noise.dtype)
+        logits = self.model.decode(weights, sample.to(self.network_dtype)).to(self.dtype)
         reconstruction = bernoulli_nats(logits, images)
         kl = gaussian_kl(mean, log_variance)
-        frozen = {name: weight.detach() for name, weight in discriminator.items()}
+        frozen = self.cast({name: weight.detach() for name, weight in discriminator.items()})
         totals: list[Tensor] = []
         terms: list[dict[str, Tensor]] = []
         for group in self.groups:
             rows, objective = group.rows, OBJECTIVES[group.objective]
-            opinion = discriminate(frozen, sample[rows]) if objective.adversary else None
+            opinion = self.judge(frozen, sample[rows]) if objective.adversary else None
             batch = Batch(reconstruction[rows], kl[rows], mean[rows], log_variance[rows], sample[rows], step, opinion)
             loss = objective.loss(batch, group.strengths)
             totals.append(loss.total)
