@@ -46,7 +46,7 @@ class Calibrated:
 
     @property
     def label(self) -> str:
-        return "calibrated" + ("" if self.model == "ridge" else f" {self.model}")
+        return "calibrated" + ("" if self.model == "ridge" else f":{self.model}")
 
     def fit(self, proxies: pd.DataFrame) -> RunScores:
         """Learn on the proxies' runs of the configurations that the target has; once for each such set."""
@@ -67,18 +67,19 @@ class Calibrated:
 
     def _learn(self, proxies: pd.DataFrame, supervised: np.ndarray, target: pd.DataFrame) -> RunScores:
         ranks = percentiles(pd.Series(supervised), proxies["dataset"].reset_index(drop=True))
-        prior = _prior_of_target(proxies, ranks)
         if len(proxies) < self.min_runs:  # too few to learn slopes from: the configuration's own mean, seeds tie
-            return lambda runs: runs["configuration"].map(prior).fillna(_MIDDLE).to_numpy(dtype=float)
-        names = self._criteria(proxies, target)
-        encode = _Settings(proxies)
-        inputs = _features(proxies, names, _prior_of_proxies(proxies, ranks), encode)
+            return _prior(proxies, ranks)
+        names, settings = self._criteria(proxies, target), _Settings(proxies)
+        alone = proxies["dataset"].nunique() == 1
+        known = _which_configuration(proxies) if alone else _prior(proxies, ranks)
+        seen = known(proxies) if alone else _prior_elsewhere(proxies, ranks)
+        inputs = np.column_stack([seen, _features(proxies, names, settings)])
         weights = 1.0 / proxies.groupby("dataset", observed=True)["dataset"].transform("size").to_numpy(dtype=float)
         model = _fit(self.model, inputs, ranks, weights * len(weights) / weights.sum(), self.seed)
 
         def scores(runs: pd.DataFrame) -> np.ndarray:
-            known = runs["configuration"].map(prior).fillna(_MIDDLE).to_numpy(dtype=float)
-            return np.asarray(model.predict(_features(runs, names, known, encode)), dtype=float)
+            inputs = np.column_stack([known(runs), _features(runs, names, settings)])
+            return np.asarray(model.predict(inputs), dtype=float)
 
         return scores
 
@@ -101,9 +102,9 @@ def calibrated(
     """The run with the best predicted supervised score.
 
     A regression from a run's criteria (as ranks within its data set, of the run and of the mean over its
-    configuration's seeds), its settings, and what its configuration scored on the *other* proxies (with one proxy: the
-    other seeds) to the rank of its supervised score within its data set. Learned on the proxies' runs of the
-    configurations that the target has; each proxy weighs the same.
+    configuration's seeds), its settings, and what its configuration scored on the *other* proxies (with one proxy:
+    which configuration it is) to the rank of its supervised score within its data set. Learned on the proxies' runs of
+    the configurations that the target has; each proxy weighs the same.
 
     With fewer than 20 labelled runs there is nothing to learn from: then the configuration's mean score decides, and
     its seeds tie.
@@ -145,11 +146,11 @@ def _log(values: pd.Series) -> np.ndarray:
     return np.log(np.where(numbers > 0, numbers, np.nan))
 
 
-def _features(runs: pd.DataFrame, names: list[str], prior: np.ndarray, encode: _Settings) -> np.ndarray:
-    """(n_runs, n_features): prior, settings, and for each criterion its rank, that squared, and its seeds' mean."""
+def _features(runs: pd.DataFrame, names: list[str], settings: _Settings) -> np.ndarray:
+    """(n_runs, n_features): settings, and for each criterion its rank, that squared, and the mean over its seeds."""
     datasets = runs["dataset"] if "dataset" in runs else pd.Series("target", index=runs.index)
-    values = runs[[CRITERION + name for name in names]].astype(float).reset_index(drop=True)
-    ranks = percentiles(values, datasets.reset_index(drop=True)) - _MIDDLE
+    values = runs[[CRITERION + name for name in names]].astype(float)
+    ranks = percentiles(values, datasets) - _MIDDLE
     ranks = np.where(np.isnan(ranks), 0.0, ranks)
     kinds, configurations = pd.factorize(runs["configuration"])
     groups = pd.factorize(datasets)[0] * len(configurations) + kinds
@@ -157,27 +158,33 @@ def _features(runs: pd.DataFrame, names: list[str], prior: np.ndarray, encode: _
     sums = (
         np.stack([np.bincount(groups, column) for column in ranks.T], axis=1) if names else np.zeros((len(counts), 0))
     )
-    return np.column_stack([prior, *encode(runs), ranks, ranks**2, (sums / counts)[groups]])
+    return np.column_stack([*settings(runs), ranks, ranks**2, (sums / counts)[groups]])
 
 
-def _prior_of_target(proxies: pd.DataFrame, ranks: np.ndarray) -> pd.Series:
-    """Configuration -> mean over proxies of its mean rank."""
-    return _means(proxies, ranks).groupby(level="configuration", observed=True).mean()
+def _prior(proxies: pd.DataFrame, ranks: np.ndarray) -> RunScores:
+    """Mean over proxies of the mean rank of a run's configuration."""
+    means = _means(proxies, ranks).groupby(level="configuration", observed=True).mean()
+    return lambda runs: runs["configuration"].map(means).fillna(_MIDDLE).to_numpy(dtype=float)
 
 
-def _prior_of_proxies(proxies: pd.DataFrame, ranks: np.ndarray) -> np.ndarray:
-    """The same for each proxy run, without what the run itself scored: other proxies, or with one proxy other seeds."""
-    keys = [proxies["configuration"].to_numpy()]
-    if proxies["dataset"].nunique() > 1:
-        means = _means(proxies, ranks)
-        total = means.groupby(level="configuration", observed=True).transform("sum")
-        others = means.groupby(level="configuration", observed=True).transform("size") - 1
-        without = ((total - means) / others.where(others > 0)).fillna(_MIDDLE)
-        index = pd.MultiIndex.from_arrays([proxies["dataset"].to_numpy(), proxies["configuration"].to_numpy()])
-        return without.reindex(index).to_numpy(dtype=float)
-    groups = pd.Series(ranks).groupby(keys, observed=True)
-    others = groups.transform("size") - 1
-    return ((groups.transform("sum") - ranks) / others.where(others > 0)).fillna(_MIDDLE).to_numpy(dtype=float)
+def _prior_elsewhere(proxies: pd.DataFrame, ranks: np.ndarray) -> np.ndarray:
+    """The same for each proxy run, without its own data set: what it scored itself must not be among its inputs."""
+    means = _means(proxies, ranks)
+    total = means.groupby(level="configuration", observed=True).transform("sum")
+    others = means.groupby(level="configuration", observed=True).transform("size") - 1
+    elsewhere = ((total - means) / others.where(others > 0)).fillna(_MIDDLE)
+    index = pd.MultiIndex.from_arrays([proxies["dataset"].to_numpy(), proxies["configuration"].to_numpy()])
+    return elsewhere.reindex(index).to_numpy(dtype=float)
+
+
+def _which_configuration(proxies: pd.DataFrame) -> RunScores:
+    """(n_runs, n_configurations) indicators, which the penalty shrinks as a random effect.
+
+    With one proxy the mean over the *other* seeds will not do: together with the criteria's means over all seeds it
+    gives away the run's own score.
+    """
+    names = pd.Index(proxies["configuration"].unique())
+    return lambda runs: np.eye(len(names) + 1)[names.get_indexer(runs["configuration"]), :-1]  # -1: unknown, all zeros
 
 
 def _means(proxies: pd.DataFrame, ranks: np.ndarray) -> pd.Series:

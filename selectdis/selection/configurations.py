@@ -32,11 +32,10 @@ class ConfigurationScore:
 
     @property
     def label(self) -> str:
-        score = self.score if isinstance(self.score, str) else f"mean rank of {', '.join(self.score)}"
-        score = "mean rank" if score == MEAN_RANK else score
-        if score.startswith("mean rank"):
-            return score if self.statistic == "mean" else f"{self.statistic} of {score}"
-        return f"{self.statistic} {score}"
+        """As `parse_rule` reads it: ``mig``, ``lcb:mean_rank``, ``mig+sap`` (the mean rank over both)."""
+        score = self.score if isinstance(self.score, str) else "+".join(self.score)
+        bound = f"{self.z:g}" if self.statistic == "lcb" and self.z != 1 else ""
+        return score if self.statistic == "mean" else f"{self.statistic}{bound}:{score}"
 
     def scores(self, proxies: pd.DataFrame) -> pd.Series:
         """Configurations, best first, with the share of the others that they beat on the proxies, in [0, 1].
@@ -71,19 +70,23 @@ def seed_statistics(records: pd.DataFrame, scores: np.ndarray, *, by: list[str],
     return table
 
 
-def by_mean(score: str = MEAN_RANK) -> ConfigurationScore:
-    """Configurations by the mean over seeds of a metric."""
-    return ConfigurationScore("mean", score)
+def _frozen(score: str | Sequence[str]) -> str | tuple[str, ...]:
+    return score if isinstance(score, str) else tuple(score)
 
 
-def by_median(score: str = MEAN_RANK) -> ConfigurationScore:
-    """Configurations by the median over seeds of a metric."""
-    return ConfigurationScore("median", score)
+def by_mean(score: str | Sequence[str] = MEAN_RANK) -> ConfigurationScore:
+    """Configurations by the mean over seeds of a metric, or of the mean rank over several."""
+    return ConfigurationScore("mean", _frozen(score))
 
 
-def by_lcb(score: str = MEAN_RANK, z: float = 1.0) -> ConfigurationScore:
+def by_median(score: str | Sequence[str] = MEAN_RANK) -> ConfigurationScore:
+    """Configurations by the median over seeds of a metric, or of the mean rank over several."""
+    return ConfigurationScore("median", _frozen(score))
+
+
+def by_lcb(score: str | Sequence[str] = MEAN_RANK, z: float = 1.0) -> ConfigurationScore:
     """Configurations by mean - z sd / sqrt(seeds) of a metric: a high mean that few seeds support counts less."""
-    return ConfigurationScore("lcb", score, z)
+    return ConfigurationScore("lcb", _frozen(score), z)
 
 
 def by_mean_rank(metrics: Sequence[str] | None = None) -> ConfigurationScore:

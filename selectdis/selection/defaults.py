@@ -42,9 +42,10 @@ def default_rules(records: pd.DataFrame) -> list[Rule]:
 def parse_rule(text: str) -> Rule:
     """A rule from ``"CONFIGURATION > RUN @ TOP"``, as study files and the command line give it.
 
-    CONFIGURATION is ``any``, ``mean_rank``, a metric, or ``mean:``, ``median:`` or ``lcb:`` and a metric; RUN is
-    ``random``, ``calibrated``, ``calibrated:boosting``, ``labels:`` and a few-label score, or a criterion (``-name``
-    where lower is better, ``+name`` where higher is); ``@ TOP`` (default 1) is how many configurations are in.
+    CONFIGURATION is ``any``, ``mean_rank``, a metric, ``mig+sap`` (the mean rank over these), or ``mean:``,
+    ``median:``, ``lcb:`` or ``lcb2:`` (two standard errors below) and one of those. RUN is ``random``, ``calibrated``,
+    ``calibrated:boosting``, ``labels:`` and a few-label score, or a criterion (``-name`` where lower is better,
+    ``+name`` where higher is). ``@ TOP`` (default 1) is how many configurations are in. A rule's label reads the same.
 
     >>> parse_rule("lcb:mig > udr_lasso @ 3")
     Rule(configuration=by_lcb('mig'), run=by_criterion('udr_lasso'), top=3)
@@ -60,14 +61,13 @@ def parse_rule(text: str) -> Rule:
 def _configuration(text: str) -> ConfigurationScore | None:
     if text == "any":
         return None
-    statistic, colon, score = text.partition(":")
-    if not colon:
-        return ConfigurationScore("mean", text)
-    for known in _STATISTICS:
-        if statistic == known:
-            return ConfigurationScore(known, score)  # type: ignore[arg-type]
-    hint = nearest(statistic, _STATISTICS)
-    raise SelectdisError(f"a configuration is chosen by mean:, median: or lcb: of a metric, not {text!r}{hint}")
+    found = re.fullmatch(r"(?:(mean|median|lcb)([\d.]*):)?([^:]+)", text)
+    if not found or (found[2] and found[1] != "lcb"):
+        hint = nearest(text.partition(":")[0], _STATISTICS)
+        raise SelectdisError(f"a configuration is chosen by mean:, median: or lcb: of a metric, not {text!r}{hint}")
+    names = tuple(found[3].split("+"))
+    score = names if len(names) > 1 else names[0]
+    return ConfigurationScore(found[1] or "mean", score, float(found[2] or 1))  # type: ignore[arg-type]
 
 
 def _run(text: str) -> RunChooser:

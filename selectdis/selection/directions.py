@@ -18,6 +18,7 @@ _HIGHER = (
 )
 
 
+@cache
 def direction(name: str) -> int:
     """+1 where a higher score is better, -1 where a lower one is.
 

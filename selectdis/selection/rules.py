@@ -63,10 +63,9 @@ class Rule:
 
     @property
     def label(self) -> str:
-        if self.configuration is None:
-            return f"any > {self.run.label}"
-        top = f" (top {self.top})" if self.top > 1 else ""
-        return f"{self.configuration.label}{top} > {self.run.label}"
+        """As `parse_rule` reads it, such as ``lcb:mig > udr_lasso @ 3``."""
+        configuration = "any" if self.configuration is None else self.configuration.label
+        return f"{configuration} > {self.run.label}" + (f" @ {self.top}" if self.top > 1 else "")
 
     @property
     def target_columns(self) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ class RunChooser(Protocol):
 class Random:
     """Any run, each as likely as the other."""
 
-    label = "random run"
+    label = "random"
     target_columns: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -62,7 +62,7 @@ class Criterion:
 
     @property
     def label(self) -> str:
-        return self.name
+        return {None: "", True: "+", False: "-"}[self.higher_is_better] + self.name
 
     @property
     def sign(self) -> int:
@@ -71,11 +71,11 @@ class Criterion:
         return 1 if self.higher_is_better else -1
 
     def fit(self, proxies: pd.DataFrame) -> RunScores:
-        sign, column = self.sign, CRITERION + self.name
+        column = CRITERION + self.name
 
         def scores(target: pd.DataFrame) -> np.ndarray:
-            need(target, column)
-            return sign * target[column].to_numpy(dtype=float)
+            need(target, column)  # before its direction: a misspelt name has none
+            return self.sign * target[column].to_numpy(dtype=float)
 
         return scores
 
@@ -98,18 +98,18 @@ class FewLabels:
 
     @property
     def label(self) -> str:
-        return f"few labels: {self.name}"
+        return f"labels:{self.name}"
 
     @property
     def target_columns(self) -> tuple[str, ...]:
         return (METRIC + self.name,)
 
     def fit(self, proxies: pd.DataFrame) -> RunScores:
-        sign, column = direction(self.name), METRIC + self.name
+        column = METRIC + self.name
 
         def scores(target: pd.DataFrame) -> np.ndarray:
             need(target, column)
-            return sign * target[column].to_numpy(dtype=float)
+            return direction(self.name) * target[column].to_numpy(dtype=float)
 
         return scores
 

@@ -116,4 +116,4 @@ def _share(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
     centred = values[order] - values.mean(axis=0)
     total = (centred**2).sum(axis=0)
     between = (np.add.reduceat(centred, starts, axis=0) ** 2 / sizes).sum(axis=0)
-    return np.divide(between, total, out=np.zeros_like(total), where=total > 0)
+    return np.divide(between, total, out=np.zeros_like(total), where=np.ptp(values, axis=0) > 0)

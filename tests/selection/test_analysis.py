@@ -1,0 +1,125 @@
+"""Variance, correlations and effects with a known answer."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from selectdis.selection import (
+    analysis,
+    annealing_effect,
+    dataset_transfer,
+    downstream_correlations,
+    mean_against_sampled,
+    rank_correlations,
+    variance_explained,
+)
+
+from .records import make_records
+
+
+def shares(table, score="mig", dataset="data0"):
+    return table[(table["dataset"] == dataset) & (table["score"] == score)].set_index("source")
+
+
+def plain_r2(values, groups):
+    values = np.asarray(values, dtype=float)
+    fitted = pd.Series(values).groupby(list(groups)).transform("mean")
+    return 1 - ((values - fitted) ** 2).sum() / ((values - values.mean()) ** 2).sum()
+
+
+def test_variance_is_that_of_a_plain_anova():
+    records = make_records(2, 12, 4, rng=np.random.default_rng(0)).sample(frac=0.8, random_state=0)  # unbalanced
+    found = shares(variance_explained(records, ["mig"]))
+    part = records[records["dataset"] == "data0"]
+    assert found.loc["objective", "share"] == pytest.approx(plain_r2(part["metric.mig"], part["objective"]))
+    assert found.loc["configuration", "share"] == pytest.approx(plain_r2(part["metric.mig"], part["configuration"]))
+    assert found.loc["objective + strength", "share"] == pytest.approx(found.loc["configuration", "share"])
+    assert found.loc["seed", "share"] == pytest.approx(1 - found.loc["configuration", "share"])
+
+
+@pytest.mark.parametrize(("shared", "spread", "expected"), [(1.0, 1.0, 0.5), (0.0, 1.0, 1.0), (2.0, 0.01, 0.0)])
+def test_the_adjusted_share_of_the_seed_is_the_true_one(shared, spread, expected):
+    records = make_records(1, 240, 4, shared=shared, own=0, spread=spread, metric_noise=0, rng=np.random.default_rng(1))
+    seed = shares(variance_explained(records, ["mig"], n_bootstrap=50)).loc["seed"]
+    assert seed["adjusted"] == pytest.approx(expected, abs=0.08)
+    assert seed["low"] <= seed["share"] <= seed["high"]
+
+
+def test_a_constant_or_missing_score_is_no_crash():
+    records = make_records(2, 6, 2, rng=np.random.default_rng(0))
+    records["metric.sap"] = 0.3
+    records.loc[records["dataset"] == "data1", "metric.mig"] = np.nan
+    found = variance_explained(records, n_bootstrap=3)
+    assert shares(found, "sap").loc["objective", "share"] == 0
+    assert shares(found, "mig", "data1").empty
+
+
+def test_correlations_of_metrics_and_criteria():
+    records = make_records(3, 12, 6, metric_noise=0.0, rng=np.random.default_rng(0))
+    records["criterion.upside_down"] = -records["criterion.perfect"]
+    metrics, criteria = rank_correlations(records), rank_correlations(records, "criteria")
+    assert set(metrics) == {"data0", "data1", "data2", "pooled"}
+    np.testing.assert_allclose(metrics["pooled"], 1)
+    assert criteria["data1"].loc["mig", "perfect"] == pytest.approx(1)
+    assert criteria["pooled"].loc["sap", "upside_down"] == pytest.approx(-1)
+    assert abs(criteria["pooled"].loc["mig", "useless"]) < 0.2
+    everything = rank_correlations(records, "all")["pooled"]
+    assert everything.loc["criterion.perfect", "metric.mig"] == pytest.approx(1)
+
+
+def test_pooled_ignores_the_level_of_a_data_set():
+    """Within each data set the criterion is upside down; over all runs as they are it would look good."""
+    records = make_records(2, 10, 4, rng=np.random.default_rng(0))
+    level = np.where(records["dataset"] == "data1", 100.0, 0.0)
+    records["criterion.trap"] = level - records["metric.mig"]
+    assert rank_correlations(records, "criteria")["pooled"].loc["mig", "trap"] == pytest.approx(-1)
+
+
+def test_data_sets_that_share_configuration_effects_agree():
+    alike = make_records(2, 30, 6, shared=3.0, own=0.1, rng=np.random.default_rng(0))
+    strange = make_records(2, 30, 6, shared=0.0, own=3.0, rng=np.random.default_rng(0))
+    assert dataset_transfer(alike).loc["data0", "data1"] > 0.8
+    assert abs(dataset_transfer(strange).loc["data0", "data1"]) < 0.4
+    few = make_records(2, 2, 2, rng=np.random.default_rng(0))
+    assert np.isnan(dataset_transfer(few).loc["data0", "data1"])
+
+
+def test_mean_against_sampled():
+    records = make_records(2, 6, 4, rng=np.random.default_rng(0))
+    assert mean_against_sampled(records).empty
+    records["metric.mig.sampled"] = records["metric.mig"] - 0.5
+    found = mean_against_sampled(records).set_index("dataset")
+    np.testing.assert_allclose(found["spearman"], 1)
+    np.testing.assert_allclose(found["difference"], 0.5)
+
+
+def test_downstream():
+    records = make_records(2, 6, 4, metric_noise=0, rng=np.random.default_rng(0))
+    assert downstream_correlations(records) == {}
+    records["metric.downstream_lr_100"] = records["metric.mig"]
+    found = downstream_correlations(records)["pooled"]
+    assert list(found.columns) == ["downstream_lr_100"]
+    assert found.loc["mig"].item() == pytest.approx(1)
+
+
+def test_annealing():
+    records = make_records(2, 12, 5, rng=np.random.default_rng(0))
+    lift = np.where(records["objective"] == "annealed_vae", 100.0, 0.0)
+    found = annealing_effect(records.assign(**{"metric.mig": records["metric.mig"] + lift}))
+    assert found[found["score"] == "mig"]["p_beats"].eq(1).all()
+    small = records[records["dataset"] == "data0"]
+    mine = small[small["objective"] == "annealed_vae"]["metric.sap"].to_numpy()
+    rival = small[small["objective"] == "beta_vae"]["metric.sap"].to_numpy()
+    row = annealing_effect(small).query("score == 'sap' and against == 'beta_vae'").iloc[0]
+    assert row["p_beats"] == pytest.approx((mine[:, None] > rival).mean())
+    assert annealing_effect(records[records["objective"] != "annealed_vae"]).empty
+
+
+def test_analysis_has_a_table_for_all_that_is_there():
+    records = make_records(2, 12, 4, rng=np.random.default_rng(0))
+    records["metric.mig.sampled"] = records["metric.mig"]
+    records["metric.downstream_lr_100"] = records["metric.mig"]
+    names = [table.name for table in analysis(records)]
+    assert names == ["variance", "metrics", "criteria", "datasets", "downstream", "sampled", "annealing"]
+    bare = records[["dataset", "configuration", "metric.mig"]]
+    assert [table.name for table in analysis(bare)] == ["metrics", "datasets"]

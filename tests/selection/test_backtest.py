@@ -1,0 +1,179 @@
+"""The backtest on records with a planted truth."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from selectdis.errors import SelectdisError
+from selectdis.selection import Rule, at_random, backtest, beats, by_criterion, by_few_labels, by_mean_rank, run_scores
+
+from . import coverage
+from .records import make_records
+
+PERFECT = Rule(None, by_criterion("perfect", higher_is_better=True))
+USELESS = Rule(None, by_criterion("useless", higher_is_better=True))
+
+
+@pytest.fixture(scope="module")
+def records():
+    return make_records(4, 12, 5, metric_noise=0.0, rng=np.random.default_rng(0))
+
+
+@pytest.fixture(scope="module")
+def result(records):
+    return backtest(records, {"perfect": PERFECT, "useless": USELESS, "transfer": Rule()}, n_bootstrap=50)
+
+
+def test_a_perfect_criterion_always_beats_a_random_run(result):
+    row = result.row("perfect")
+    assert row["p_beats_random"] == 1
+    assert row["p_high"] == 1
+    assert 0.7 < row["p_low"] < 1  # four data sets do not make it certain
+    assert row["regret"] == 0
+    assert row["gap_closed"] == pytest.approx(1)
+    assert row["percentile"] == row["percentile_worst"] == 100
+
+
+def test_the_baselines_stand_beside_the_rules(result):
+    assert result.row("random run")["p_beats_random"] == 0.5
+    assert result.row("average configuration")["p_beats_random"] == pytest.approx(0.5)
+    assert result.row("oracle")["regret"] == 0
+    assert result.table["rule"].iloc[0] in ("oracle", "perfect")
+    assert set(result.by_dataset["dataset"]) == {"data0", "data1", "data2", "data3"}
+    assert (result.n_datasets, result.n_runs, result.protocol) == (4, 240, "leave one data set out")
+    assert result.paper["p_beats_random"].notna().all()
+
+
+def test_intervals_hold_the_estimate(result):
+    table = result.table
+    assert (table["p_low"] <= table["p_beats_random"]).all()
+    assert (table["p_beats_random"] <= table["p_high"]).all()
+    assert (table["regret_low"] <= table["regret"]).all()
+    assert table[["p_low", "p_high"]].min().min() >= 0
+    assert table[["p_low", "p_high"]].max().max() <= 1
+
+
+def test_the_numbers_are_those_of_a_plain_loop(records, result):
+    for dataset, part in records.groupby("dataset"):
+        scores = run_scores(part)
+        pick = Rule().weights(records[records["dataset"] != dataset], part)
+        wins = [
+            np.mean([(a > b) + 0.5 * (a == b) for j, b in enumerate(scores) if j != i]) for i, a in enumerate(scores)
+        ]
+        row = result.by_dataset.query("rule == 'transfer' and dataset == @dataset").iloc[0]
+        assert row["p"] == pytest.approx(pick @ wins)
+        assert row["regret"] == pytest.approx(scores.max() - pick @ scores)
+
+
+def test_the_same_seed_gives_the_same_result(records, result):
+    again = backtest(records, {"perfect": PERFECT, "useless": USELESS, "transfer": Rule()}, n_bootstrap=50)
+    pd.testing.assert_frame_equal(result.table, again.table)
+
+
+def test_order_of_rows_does_not_matter(records, result):
+    mixed = records.sample(frac=1, random_state=0)
+    again = backtest(mixed, {"perfect": PERFECT}, n_bootstrap=2)
+    assert again.row("perfect")["p_beats_random"] == 1
+
+
+class Spy:
+    """A rule of one's own that notes what it is shown."""
+
+    label = "spy"
+    target_columns = ()
+
+    def __init__(self):
+        self.seen = []
+
+    def fit(self, proxies):
+        def weights(target):
+            self.seen.append((set(proxies["dataset"]), set(target["dataset"]), set(target.columns)))
+            return np.full(len(target), 1 / len(target))
+
+        return weights
+
+
+def test_a_rule_never_sees_the_targets_labels(records):
+    spy = Spy()
+    assert backtest(records, [spy], n_bootstrap=2).row(spy)["p_beats_random"] == pytest.approx(0.5)
+    for proxies, target, columns in spy.seen:
+        assert not proxies & target
+        assert not [column for column in columns if column.startswith("metric.")]
+
+
+def test_a_rule_may_not_look_at_what_it_is_judged_by(records):
+    spy = Spy()
+    spy.target_columns = ("metric.mig",)
+    with pytest.raises(SelectdisError, match="judged by"):
+        backtest(records, [spy], score="mig")
+
+
+def test_few_labels_are_let_through(records):
+    few = records.assign(**{"metric.mig.few100": records["metric.mig"]})
+    rule = Rule(None, by_few_labels("mig.few100"))
+    assert backtest(few, [rule], n_bootstrap=2).row(rule)["p_beats_random"] == 1
+
+
+def test_failed_and_unlabelled_runs_are_left_out(records):
+    extra = records.head(3).assign(dataset="photos", **{c: np.nan for c in records if c.startswith("metric.")})
+    lost = records.head(5).assign(status="diverged", **{"criterion.perfect": 99.0})
+    single = records.head(1).assign(dataset="tiny")
+    result = backtest(pd.concat([records, extra, lost, single]), {"perfect": PERFECT}, n_bootstrap=2)
+    assert result.n_runs == 240
+    assert result.row("perfect")["p_beats_random"] == 1
+    assert list(result.left_out) == ["tiny"]
+
+
+def test_ties_at_the_top_do_not_count_as_wins():
+    frame = make_records(2, 2, 2, rng=np.random.default_rng(0)).assign(**{"metric.mig": [1, 1, 0, 0] * 2})
+    result = backtest(frame, {"perfect": Rule(None, by_criterion("useless", higher_is_better=True))}, score="mig")
+    assert result.row("oracle")["p_beats_random"] == pytest.approx((0.5 + 2) / 3)
+
+
+def test_one_data_set_splits_its_seeds():
+    one = make_records(1, 8, 6, shared=2.0, spread=0.3, rng=np.random.default_rng(1))
+    result = backtest(one, [Rule(), PERFECT], n_bootstrap=40)
+    assert result.protocol == "seeds split"
+    row = result.row(Rule())
+    assert 0.6 < row["p_beats_random"] <= 1
+    assert row["p_low"] < row["p_beats_random"] <= row["p_high"]
+    assert result.by_dataset["runs"].eq(24).all()
+
+
+def test_one_seed_on_one_data_set_is_an_error():
+    with pytest.raises(SelectdisError, match="second labelled data set, or more seeds"):
+        backtest(make_records(1, 8, 1, rng=np.random.default_rng(1)))
+
+
+@pytest.mark.parametrize("datasets", [1, 2, 3])
+def test_one_seed_a_configuration_or_two_data_sets_run(datasets):
+    frame = make_records(datasets, 6, 1 if datasets > 1 else 2, rng=np.random.default_rng(2))
+    assert backtest(frame, n_bootstrap=5).table["p_beats_random"].between(0, 1).all()
+
+
+def test_unlabelled_records_are_an_error(records):
+    bare = records[[c for c in records if not c.startswith("metric.")]]
+    with pytest.raises(SelectdisError, match="no data set is labelled"):
+        backtest(bare)
+
+
+def test_rules_of_one_label_must_be_told_apart(records):
+    with pytest.raises(SelectdisError, match="same label"):
+        backtest(records, [Rule(), Rule(by_mean_rank(), at_random())])
+
+
+def test_only_a_data_set_and_a_configuration_are_needed(records):
+    bare = records[["dataset", "configuration", "metric.mig", "criterion.udr_lasso"]]
+    assert backtest(bare, n_bootstrap=2).score == "mean_rank"
+
+
+@pytest.mark.parametrize(("datasets", "simulations"), [(1, 20), (2, 40), (5, 40)])
+def test_a_useless_criterion_is_not_told_from_chance(datasets, simulations):
+    """Coverage close to nominal: of 40 intervals at 95%, 36 or more hold 0.5."""
+    found = coverage.simulate(datasets, {"useless": USELESS}, simulations, n_bootstrap=15)
+    assert coverage.coverage(found, pd.Series({"useless": 0.5})).loc["useless", "coverage"] >= 0.9
+
+
+def test_beats_counts_ties_one_half():
+    np.testing.assert_allclose(beats(np.array([1.0, 3.0, 3.0, np.nan])), [0, 0.75, 0.75, np.nan])
+    assert beats(np.array([2.0])) == 0.5

@@ -1,0 +1,61 @@
+"""`selectdis backtest` and `selectdis analyze` on files."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from selectdis.cli.analyze import analyze
+from selectdis.cli.backtest import backtest
+from selectdis.errors import SelectdisError
+from selectdis.selection import read_records
+
+from .records import make_records
+
+app = typer.Typer()
+app.command()(backtest)
+app.command()(analyze)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("records")
+    records = make_records(3, 12, 3, rng=np.random.default_rng(0))
+    parts = [part for _, part in records.groupby("dataset")]
+    parts[0].to_csv(folder / "a.csv", index=False)
+    parts[1].to_csv(folder / "b.csv.gz", index=False)
+    parts[2].to_parquet(folder / "c.parquet")
+    return [str(folder / name) for name in ("a.csv", "b.csv.gz", "c.parquet")]
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+
+
+def test_backtest(files, tmp_path):
+    out = tmp_path / "rules.csv"
+    found = invoke("backtest", *files, "--bootstrap", "5", "--rule", "any > udr_lasso", "--out", str(out))
+    assert found.exit_code == 0
+    assert "3 labelled data sets, 108 runs" in found.output
+    assert "rule 'any > udr_lasso' beat a random run with probability" in found.output
+    assert set(pd.read_csv(out)["rule"]) == {"any > udr_lasso", "oracle", "random run", "average configuration"}
+
+
+def test_analyze(files, tmp_path):
+    found = invoke("analyze", *files, "--out", str(tmp_path / "tables"))
+    assert found.exit_code == 0
+    assert "Share of the variance of mean_rank" in found.output
+    assert {"variance.csv", "metrics.csv", "criteria.csv", "datasets.csv", "annealing.csv"} == {
+        file.name for file in (tmp_path / "tables").iterdir()
+    }
+
+
+@pytest.mark.parametrize("name", ["missing.csv", "broken.parquet", "notes.txt"])
+def test_files_that_cannot_be_read(tmp_path, name):
+    if name != "missing.csv":
+        (tmp_path / name).write_text("no table")
+    with pytest.raises(SelectdisError, match=name):
+        read_records(tmp_path / name)
+    with pytest.raises(SelectdisError, match="no records given"):
+        read_records([])

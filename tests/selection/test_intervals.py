@@ -1,0 +1,48 @@
+"""Intervals over few data sets."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from selectdis.selection.intervals import group_resamples, hierarchical_variance, moderated_interval
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_the_interval_holds_the_mean_and_stays_inside(values):
+    low, high = moderated_interval(np.array(values))
+    assert 0 <= low <= np.mean(values) + 1e-12
+    assert np.mean(values) - 1e-12 <= high <= 1
+
+
+def test_agreement_of_two_data_sets_is_not_certainty():
+    low, high = moderated_interval(np.array([0.9, 0.9]))
+    assert high == 1
+    assert low < 0.5
+
+
+def test_many_data_sets_give_the_t_interval():
+    values = np.random.default_rng(0).uniform(0.4, 0.6, size=400)
+    expected = stats.t.interval(0.95, 399, values.mean(), values.std(ddof=1) / 20)
+    np.testing.assert_allclose(moderated_interval(values), expected, atol=1e-3)
+
+
+def test_never_narrower_than_the_bootstrap():
+    low, high = moderated_interval(np.full(5, 0.5), bootstrap_variance=0.01)
+    assert high - low == pytest.approx(2 * stats.t.ppf(0.975, 5) * 0.1)
+
+
+def test_hierarchical_variance_has_both_parts():
+    rng = np.random.default_rng(0)
+    replicates = np.array([[0.0], [1.0]]) + rng.normal(0, 0.5, size=(2, 20_000))
+    assert hierarchical_variance(replicates, rng) == pytest.approx((0.25 + 0.25) / 2, rel=0.1)
+    assert hierarchical_variance(replicates[:, :1], rng) == 0
+
+
+def test_resamples_stay_within_their_group():
+    groups = np.array([1, 0, 1, 2, 0, 1])
+    drawn = group_resamples(groups, 50, np.random.default_rng(0))
+    assert drawn.shape == (50, 6)
+    np.testing.assert_array_equal(groups[drawn], np.tile(np.sort(groups), (50, 1)))
+    assert set(drawn.ravel()) == set(range(6))
