@@ -188,8 +188,8 @@ def _row(label: str, rows: pd.DataFrame) -> dict:
 
 
 def _exact(row: dict) -> tuple[float, float] | None:
-    """The random run and the oracle are known by definition, whatever the data."""
-    return (row["p_beats_random"],) * 2 if row["rule"] in (RANDOM, ORACLE) else None
+    """A baseline that picks no run, or the best one, is no estimate: its probability is known."""
+    return (row["p_beats_random"],) * 2 if row["rule"] in (RANDOM, AVERAGE, ORACLE) else None
 
 
 _COLUMNS = [
