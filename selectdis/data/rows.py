@@ -90,8 +90,16 @@ class MappedRows:
 
     def blocks(self) -> Iterator[np.ndarray]:
         step = rows_per_block(self.shape, self.dtype)
-        for start in range(0, self.shape[0], step):
-            yield np.asarray(self.array()[start : start + step])
+        if self.order == "F":
+            for start in range(0, self.shape[0], step):
+                yield np.asarray(self.array()[start : start + step])
+            return
+        row = math.prod(self.shape[1:])
+        with self.path.open("rb") as file:  # not through the mapping, whose pages would count as this process's memory
+            file.seek(self.offset)
+            for start in range(0, self.shape[0], step):
+                n = min(step, self.shape[0] - start)
+                yield np.fromfile(file, self.dtype, n * row).reshape(n, *self.shape[1:])
 
 
 @dataclass(frozen=True)
