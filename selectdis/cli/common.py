@@ -63,10 +63,10 @@ class ProgressListener(Listener):
         self._bar.stop()
 
     def stage_started(self, study: Study, stage: StageInfo) -> None:
-        self._tasks[stage.name] = self._bar.add_task(f"{stage.name}: {stage.data.name}", total=None)
+        self._tasks[stage.name + stage.data.name] = self._bar.add_task(f"{stage.name}: {stage.data.name}", total=None)
 
     def progress(self, stage: StageInfo, done: int, total: int) -> None:
-        self._bar.update(self._tasks[stage.name], completed=done, total=total)
+        self._bar.update(self._tasks[stage.name + stage.data.name], completed=done, total=total)
 
 
 def print_table(frame: pd.DataFrame, *, title: str, rows: int | None = 20) -> None:

@@ -29,7 +29,7 @@ def leaderboard(
 ) -> None:
     """Print a study's leaderboards: the proxy's, and that of each target."""
     study = open_study(file, folder, storage)
-    print_table(study.leaderboard(by.value, score=score), title=f"proxy: {study.spec.proxy.name}", rows=rows)
+    print_table(study.leaderboard(by.value, score=score), title=f"proxy: {study.proxy_names}", rows=rows)
     transfers = study.transfers()
     for transfer in transfers:
         print_table(transfer.leaderboard(by.value), title=f"target: {transfer.target}", rows=rows)

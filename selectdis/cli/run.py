@@ -29,6 +29,6 @@ def run(
     study = open_study(file, folder, storage, jobs, scheduler)
     with ProgressListener(quiet) as progress:
         study.run(listeners=[progress])
-    print_table(study.leaderboard(), title=f"{study.name}: configurations on the proxy {study.spec.proxy.name}")
+    print_table(study.leaderboard(), title=f"{study.name}: configurations on the proxy {study.proxy_names}")
     if not quiet:
         print(f"kept in {study.folder}; next: selectdis transfer {file}")

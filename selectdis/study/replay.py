@@ -31,13 +31,12 @@ class StageView(NamedTuple):
 
 
 def stage_views(study: Study) -> Iterator[StageView]:
-    """The proxy, then each target, as far as they have begun."""
-    reference = study._reference(study.spec.proxy.name, study.spec.proxy.options)
-    proxy = study._existing_stage("proxy", reference)
-    if proxy is not None:
+    """Each proxy, then each target, as far as they have begun."""
+    proxies = study.proxy_stages()
+    for proxy in proxies:
         yield StageView(study._info(proxy), proxy, None)
-        for transfer in study.transfers():
-            yield StageView(study._info(transfer._stage), transfer._stage, transfer)
+    for transfer in study.transfers() if proxies else ():
+        yield StageView(study._info(transfer._stage), transfer._stage, transfer)
 
 
 def replay(study: Study, listener: Listener) -> None:

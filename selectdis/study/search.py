@@ -11,12 +11,14 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from scipy.stats import qmc
 
+from selectdis.objectives import OBJECTIVES
 from selectdis.objectives.specification import OBJECTIVE_NAMES
 from selectdis.study.spec import Range, SearchSpec, StudySpec
 from selectdis.training.candidate import ARCHITECTURES, Candidate
 
 __all__ = ["candidate_from", "distributions_of", "grid", "make_sampler", "params_of", "quasi_random", "suggest"]
 
+SETTINGS = ("architecture", "latents", "learning_rate", "width", "discriminator_width")
 Params = dict[str, Any]
 Values = tuple[Any, ...] | Range
 
@@ -28,8 +30,9 @@ def values_of(search: SearchSpec, objective: str) -> dict[str, Values]:
     """
     values: dict[str, Values] = {"objective": (objective,), "architecture": search.architecture}
     values |= {"latents": search.latents, "learning_rate": search.learning_rate}
-    if search.width is not None:
-        values["width"] = search.width
+    for name in ("width", "discriminator_width"):
+        if (own := getattr(search, name)) is not None and (name == "width" or OBJECTIVES[objective].adversary):
+            values[name] = own
     return values | {f"{objective}.{name}": own for name, own in search.objective[objective].items()}
 
 
@@ -121,7 +124,7 @@ def candidate_from(params: Mapping[str, Any], spec: StudySpec, *, seed: int = 0)
     objective = params["objective"]
     prefix = f"{objective}."
     strengths = {name.removeprefix(prefix): value for name, value in params.items() if name.startswith(prefix)}
-    settings = {name: params[name] for name in ("architecture", "latents", "learning_rate", "width") if name in params}
+    settings = {name: params[name] for name in SETTINGS if name in params}
     return Candidate(
         objective=objective, seed=seed, strengths=strengths, batch_size=spec.training.batch_size, **settings
     )

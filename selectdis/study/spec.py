@@ -37,6 +37,10 @@ def _data_from_name(value: Any) -> Any:
 Data = Annotated[DataSpec, BeforeValidator(_data_from_name)]
 
 
+def _one_or_more(value: Any) -> Any:
+    return [_data_from_name(one) for one in (value if isinstance(value, list | tuple) else [value])]
+
+
 class Range(Model):
     """A continuous (or whole-number) hyperparameter between two bounds, both included."""
 
@@ -71,6 +75,7 @@ class SearchSpec(Model):
     latents: Wholes = (10,)
     learning_rate: Numbers = (1e-4,)
     width: Wholes | None = None
+    discriminator_width: Wholes | None = None
     sampler: Literal["grid", "qmc", "random", "tpe", "gp"] = "grid"
     trials: int | None = Field(default=None, ge=1)
     batch: int = Field(default=8, ge=1)
@@ -186,7 +191,7 @@ class StudySpec(Model):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
     description: str = ""
     preset: Literal["fast", "good", "paper"] | None = None
-    proxy: Data
+    proxy: Annotated[tuple[DataSpec, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
     target: Data | None = None
     search: SearchSpec
     seeds: Annotated[SeedsSpec, BeforeValidator(_seeds_from_number)] = SeedsSpec()
@@ -204,6 +209,11 @@ class StudySpec(Model):
     def _consistent(self) -> StudySpec:
         if len(self.optimise) > 1 and self.seeds.max is not None:
             raise ValueError("seeds.max (pruning of seeds) works with one score to optimise, found several in optimise")
+        if len(self.proxy) > 1 and self.search.sampler not in ("grid", "qmc"):
+            raise ValueError(
+                "several proxies need the sampler grid or qmc, so that all get the same configurations; found "
+                f"{self.search.sampler!r}"
+            )
         return self
 
 

@@ -35,7 +35,7 @@ from selectdis.training import Run
 __all__ = ["Study"]
 
 # Changing one of these makes runs that cannot be compared with those that are there already.
-FIXED = ("proxy", "training", "evaluation", "optimise")
+FIXED = ("training", "evaluation", "optimise")
 
 
 class Study:
@@ -92,6 +92,11 @@ class Study:
     def name(self) -> str:
         return self.spec.name
 
+    @property
+    def proxy_names(self) -> str:
+        """Names of the proxies, for people."""
+        return ", ".join(data.name for data in self.spec.proxy)
+
     # Running ---------------------------------------------------------------------------------------------------------
 
     def run(self, *, listeners: Sequence[Listener] = ()) -> Study:
@@ -108,17 +113,19 @@ class Study:
             If the proxy has no labels, the folder is in use, or it holds a study with other settings.
         """
         check_names(self.spec)
-        data = self._reference(self.spec.proxy.name, self.spec.proxy.options)
-        if not data.load().labelled:
-            raise SelectdisError(
-                f"the proxy {data.name!r} has no labels to score disentanglement with; take a labelled data set "
-                "(`selectdis data list` shows them), and give this one as the target"
-            )
+        proxies = self.proxies()
+        for data in proxies:
+            if not data.load().labelled:
+                raise SelectdisError(
+                    f"the proxy {data.name!r} has no labels to score disentanglement with; take a labelled data set "
+                    "(`selectdis data list` shows them), and give this one as the target"
+                )
         with self._driving(listeners) as told:
-            stage = self._stage("proxy", data)
-            stage.plan(planned(self.spec.search))
-            warm_start(stage.study, self.spec)
-            self._run_stage(stage, told, trials=self._n_trials(), seeds=self._seeds(self.spec.seeds.count))
+            for data in proxies:
+                stage = self._stage("proxy", data)
+                stage.plan(planned(self.spec.search))
+                warm_start(stage.study, self.spec)
+                self._run_stage(stage, told, trials=self._n_trials(), seeds=self._seeds(self.spec.seeds.count))
         return self
 
     def transfer(
@@ -244,9 +251,9 @@ class Study:
 
     @property
     def records(self) -> pd.DataFrame:
-        """Tidy frame of the proxy's runs, one row a run; empty before the study has run."""
-        stage = self._existing_stage("proxy", self._reference(self.spec.proxy.name, self.spec.proxy.options))
-        return pd.DataFrame() if stage is None else stage.records
+        """Tidy frame of the runs on the proxy (or proxies), one row a run; empty before the study has run."""
+        frames = [stage.records for stage in self.proxy_stages()]
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
     def leaderboard(
         self, by: Literal["configuration", "run"] = "configuration", *, score: str | None = None
@@ -296,6 +303,14 @@ class Study:
             self._open_storage = open_storage(self.folder, self.storage_url)
         return self._open_storage
 
+    def proxies(self) -> list[DataReference]:
+        """The labelled data sets that are searched on."""
+        return [self._reference(data.name, data.options) for data in self.spec.proxy]
+
+    def proxy_stages(self) -> list[Stage]:
+        """The stages on the proxies, as far as they have begun."""
+        return [stage for data in self.proxies() if (stage := self._existing_stage("proxy", data)) is not None]
+
     def _reference(self, name: str, options: dict[str, Any]) -> DataReference:
         return DataReference.of(name, options, folder=self.folder)
 
@@ -308,11 +323,11 @@ class Study:
         if isinstance(target, ImageDataset):
             return DataReference.of(target, folder=self.folder)
         own = spec.options if spec is not None and spec.name == target else {}
-        shape = self._reference(self.spec.proxy.name, self.spec.proxy.options).load().image_shape
+        shape = self.proxies()[0].load().image_shape
         return self._reference(target, fitting_options(target, shape) | own | options)
 
     def _study_name(self, stage: str, data: DataReference) -> str:
-        return f"{self.name}/proxy" if stage == "proxy" else f"{self.name}/target/{data.slug}"
+        return f"{self.name}/{stage}/{data.slug}"
 
     def _existing_stage(self, stage: str, data: DataReference) -> Stage | None:
         if not self._exists():
@@ -334,7 +349,7 @@ class Study:
                 load_if_exists=True,
             )
         )
-        self._check_unchanged(name, study)
+        self._check_unchanged(study)
         with_patience(lambda: study.set_user_attr("data", json.dumps(vars(data))))
         return self._wrap(name, data, study)
 
@@ -342,11 +357,9 @@ class Study:
         shared = self.storage_url is not None
         return Stage(name, self.spec, data, study, str(self.folder), shared=shared, n_jobs=self._n_jobs())
 
-    def _check_unchanged(self, stage: str, study: optuna.Study) -> None:
+    def _check_unchanged(self, study: optuna.Study) -> None:
         """Refuse to mix runs of other data, training or evaluation into one study."""
         mine = json.loads(self.spec.model_dump_json(include=set(FIXED)))
-        if stage == "target":
-            mine.pop("proxy")
         theirs = study.user_attrs.get("fixed")
         if theirs is None:
             with_patience(lambda: study.set_user_attr("fixed", mine))

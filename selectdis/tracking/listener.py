@@ -97,7 +97,7 @@ class MLflowListener(Listener):
     def run_finished(self, study: Any, stage: StageInfo, record: dict[str, Any], run: Run | None) -> None:
         end = _now()
         scores = entries.scores(record)
-        self._sent_scores[stage.name, record["candidate"]] = scores
+        self._sent_scores[stage.name, stage.data.name, record["candidate"]] = scores
         self._put(
             study,
             {
@@ -182,7 +182,7 @@ class MLflowListener(Listener):
 
     def _new_scores(self, stage: StageInfo, row: dict[str, Any]) -> dict[str, float]:
         """The scores of `row` that `run_finished` had not: the criteria over many runs."""
-        sent = self._sent_scores.get((stage.name, row["candidate"]), {})
+        sent = self._sent_scores.get((stage.name, stage.data.name, row["candidate"]), {})
         return {key: value for key, value in entries.scores(row).items() if sent.get(key) != value}
 
     def _draw(self, study: Any, stage: StageInfo, candidate: str, run: Run | None = None) -> None:

@@ -21,7 +21,7 @@ search:
 
 def test_minimal_file_takes_the_constants_of_the_literature():
     spec = parse_spec(MINIMAL)
-    assert spec.proxy.name == "sprites"
+    assert spec.proxy[0].name == "sprites"
     assert spec.search.latents == (10,)
     assert spec.search.learning_rate == (1e-4,)
     assert (spec.training.steps, spec.training.batch_size) == (300_000, 64)
@@ -29,7 +29,7 @@ def test_minimal_file_takes_the_constants_of_the_literature():
 
 def test_options_of_a_data_set_are_kept():
     spec = parse_spec(MINIMAL.replace("proxy: sprites", "proxy: {name: sprites, image_size: 16}"))
-    assert spec.proxy.options == {"image_size": 16}
+    assert spec.proxy[0].options == {"image_size": 16}
 
 
 def test_ranges_need_a_sampler_other_than_the_grid():

@@ -74,7 +74,7 @@ def test_samplers_give_the_number_of_trials_that_was_asked_for(tmp_path, sampler
         "startup": 4,
     }
     study = make(tmp_path, search=search, seeds=2).run()
-    stage = study._existing_stage("proxy", study._reference(study.spec.proxy.name, study.spec.proxy.options))
+    stage = study.proxy_stages()[0]
     assert len(stage.study.get_trials(states=[optuna.trial.TrialState.COMPLETE])) == 9
     strengths = study.records.loc[study.records["objective"] == "beta_vae", "strength"]
     assert strengths.between(1, 16).all()
@@ -83,7 +83,7 @@ def test_samplers_give_the_number_of_trials_that_was_asked_for(tmp_path, sampler
 
 def test_the_sampler_is_told_the_mean_score_over_seeds(tmp_path):
     study = make(tmp_path).run()
-    stage = study._existing_stage("proxy", study._reference(study.spec.proxy.name, study.spec.proxy.options))
+    stage = study.proxy_stages()[0]
     for trial in stage.study.trials:
         own = study.records[study.records["trial"] == trial.number]
         assert trial.value == pytest.approx(own[["metric.mig", "metric.sap"]].mean(axis=1).mean())
@@ -92,7 +92,7 @@ def test_the_sampler_is_told_the_mean_score_over_seeds(tmp_path):
 
 def test_several_scores_make_a_pareto_front(tmp_path):
     study = make(tmp_path, optimise=["score", "reconstruction"]).run()
-    stage = study._existing_stage("proxy", study._reference(study.spec.proxy.name, study.spec.proxy.options))
+    stage = study.proxy_stages()[0]
     directions = [direction.name for direction in stage.study.directions]
     assert directions == ["MAXIMIZE", "MINIMIZE"]
     # A higher beta scores better and reconstructs worse, so nothing dominates across strengths.
@@ -101,7 +101,7 @@ def test_several_scores_make_a_pareto_front(tmp_path):
 
 def test_constraints_are_told(tmp_path):
     study = make(tmp_path, constraints=[{"score": "reconstruction", "max": 125}]).run()
-    stage = study._existing_stage("proxy", study._reference(study.spec.proxy.name, study.spec.proxy.options))
+    stage = study.proxy_stages()[0]
     assert stage.study.best_trial.params["objective"] in ("beta_vae", "beta_tc_vae")
     assert max(t.params[f"{t.params['objective']}.beta"] for t in [stage.study.best_trial]) == 2
 
@@ -217,7 +217,7 @@ def test_warm_start_tells_the_sampler_of_earlier_configurations(tmp_path):
         spec(name="warm", search=search, warm_start=str(tmp_path / "records.csv")), folder=tmp_path / "w", jobs=1
     )
     study.run()
-    stage = study._existing_stage("proxy", study._reference(study.spec.proxy.name, study.spec.proxy.options))
+    stage = study.proxy_stages()[0]
     assert len(stage.study.get_trials(states=[optuna.trial.TrialState.COMPLETE])) == 5 + 4
 
 
@@ -262,3 +262,16 @@ def test_scores_of_the_fake_are_what_the_records_hold(tmp_path):
     candidate = sd.Candidate(row["objective"], seed=int(row["seed"]), strengths={"beta": row["strength"]}, latents=4)
     assert candidate.id == row["candidate"]
     assert scores_of(candidate)["metric.mig"] == pytest.approx(row["metric.mig"])
+
+
+def test_several_proxies_get_the_same_configurations(tmp_path):
+    second = {"name": "scenes", "image_size": 16, "grey": True}
+    study = make(tmp_path, proxy=[spec()["proxy"], second]).run()
+    records = study.records
+    assert records["dataset"].value_counts().to_dict() == {"sprites": 15, "scenes": 15}
+    assert records.groupby("configuration")["dataset"].nunique().eq(2).all()
+    transfer = study.transfer()
+    assert transfer.trust.known == "other data sets"
+    assert transfer.trust.n_datasets == 2
+    with pytest.raises(SelectdisError, match="several proxies need the sampler grid or qmc"):
+        make(tmp_path, proxy=["sprites", "scenes"], search=spec()["search"] | {"sampler": "tpe", "trials": 3})
