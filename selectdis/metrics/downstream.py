@@ -108,7 +108,7 @@ def _accuracy(
 
 
 def _predict_gbt(x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, seed: int) -> np.ndarray:
-    return fit_trees(x_train, y_train, x_test, np.zeros(len(x_test)), estimator="lightgbm", seed=seed).predicted_test
+    return fit_trees(x_train, y_train, x_test, np.zeros(len(x_test)), estimator="binned", seed=seed).predicted_test
 
 
 def _predict_lr(x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, seed: int) -> np.ndarray:

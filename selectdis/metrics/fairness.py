@@ -22,7 +22,7 @@ def fairness(
     """1 minus the unfairness of Locatello et al. 2019, "On the Fairness of Disentangled Representations", section 2.
 
     Each factor in turn is the target, predicted from the codes by boosted trees, and each other one the sensitive
-    variable s. Unfairness is the mean over the values of s of the total variation distance between the predictions
+    variable s. Unfairness is the mean over s of the total variation distance between the predictions
     given s and all predictions (their equation 2), averaged over the pairs.
 
     Parameters
@@ -66,12 +66,13 @@ def fairness_of_trees(trees: dict[int, FittedTrees], factors_test: np.ndarray) -
 
 
 def _total_variation(predicted: np.ndarray, sensitive: np.ndarray) -> float:
-    """Mean over the values of `sensitive` of TV(p(predicted | value), p(predicted))."""
+    """Mean over `sensitive` of TV(p(predicted | value), p(predicted))."""
     y, n_classes = as_classes(predicted)
     s, n_values = as_classes(sensitive)
     counts = np.bincount(s * n_classes + y, minlength=n_values * n_classes).reshape(n_values, n_classes)
     given = counts / counts.sum(axis=1, keepdims=True)
-    return float(np.mean(0.5 * np.abs(given - counts.sum(axis=0) / len(y)).sum(axis=1)))
+    distances = 0.5 * np.abs(given - counts.sum(axis=0) / len(y)).sum(axis=1)
+    return float(np.average(distances, weights=counts.sum(axis=1)))
 
 
 def _compute(samples: Samples) -> dict[str, float]:
