@@ -14,17 +14,24 @@ from selectdis.errors import SelectdisError
 __all__ = ["ui"]
 
 
+HostOption = Annotated[
+    str, typer.Option(help="Address to listen on; any other than 127.0.0.1 shows the study to the network.")
+]
+
+
 def ui(
     file: FileArgument,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 5000,
-    host: Annotated[str, typer.Option(help="Address to listen on; others than 127.0.0.1 show the study to the network.")] = "127.0.0.1",
+    host: HostOption = "127.0.0.1",
     folder: FolderOption = None,
 ) -> None:
     """Open a study in the MLflow UI."""
     study = open_study(file, folder)
     store = study.folder / "mlflow.db"
     if not store.exists():
-        raise SelectdisError(f"{store} does not exist: run the study first, or make it with `selectdis track {file} --rebuild`")
+        raise SelectdisError(
+            f"{store} does not exist: run the study first, or make it with `selectdis track {file} --rebuild`"
+        )
     print(f"MLflow UI: http://{host}:{port}  (Ctrl-C stops it)", flush=True)
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", f"sqlite:///{store.resolve()}"]
     try:
