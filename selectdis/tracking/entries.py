@@ -49,7 +49,7 @@ def parameters(record: Record, strengths: tuple[str, ...] = ()) -> dict[str, str
 
     MLflow's compare, chart and parallel-coordinates views leave out runs that lack a parameter of the others.
     """
-    names = [n for n in record if not n.startswith(("metric.", "criterion.")) and n not in _NO_PARAMETERS]
+    names = [name for name, value in record.items() if _is_parameter(name, value)]
     every = dict.fromkeys([*names, *(f"strength.{name}" for name in strengths)])
     return {_key(name): _text(record.get(name, math.nan))[:_MAX_PARAMETER] for name in every}
 
@@ -132,6 +132,11 @@ def digest_of(content: Any) -> str:
     """Short hex digest of JSON-able `content`: equal for equal content."""
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _is_parameter(name: str, value: Any) -> bool:
+    scalar = value is None or isinstance(value, str | int | float | np.generic)
+    return scalar and name not in _NO_PARAMETERS and not name.startswith(("metric.", "criterion."))
 
 
 def _note(record: Record) -> str:

@@ -73,7 +73,8 @@ class Store:
     # The kinds of entry ----------------------------------------------------------------------------------------------
 
     def _start_stage(self, entry: Entry) -> None:
-        self.client.set_experiment_tag(self.experiment_id, "mlflow.note.content", entry["study_note"])
+        for name, value in (("note.content", entry["study_note"]), ("experimentKind", "custom_model_development")):
+            self.client.set_experiment_tag(self.experiment_id, f"mlflow.{name}", value)
         run_id = self._run(entry, parent=True)
         self._log(run_id, tags={**entry["tags"], "mlflow.note.content": entry["note"]})
         self._log_input(run_id, entry["input"])

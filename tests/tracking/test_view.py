@@ -1,0 +1,188 @@
+"""What a study that has run looks like in MLflow."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import yaml
+
+from selectdis.data import load_dataset
+from selectdis.errors import SelectdisError
+from selectdis.study.replay import replay
+from selectdis.tracking import MLflowListener, rebuild
+from selectdis.tracking.rebuild import send_waiting
+from selectdis.tracking.store import default_uri
+from tests.tracking.views import SPEC, all_runs
+
+
+@pytest.fixture(scope="module")
+def client(studied):
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=default_uri(studied.folder))
+
+
+@pytest.fixture(scope="module")
+def runs(client):
+    return all_runs(client)
+
+
+def children(runs, stage):
+    return {key[2]: run for key, run in runs.items() if key[0] == stage and key[2]}
+
+
+def test_a_parent_run_a_stage_and_a_child_run_a_candidate(studied, runs):
+    records = {"proxy": studied.records, "target": studied.transfers()[0].records}
+    for stage, dataset in (("proxy", "sprites"), ("target", "digits")):
+        parent = runs[stage, dataset, ""]
+        assert parent.info.status == "FINISHED"
+        assert parent.data.metrics["runs/complete"] == len(records[stage])
+        assert set(children(runs, stage)) == set(records[stage]["candidate"])
+        for run in children(runs, stage).values():
+            assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
+            assert run.info.status == "FINISHED"
+
+
+def test_parameters_have_the_same_names_on_every_run(runs):
+    names = {frozenset(run.data.params) for stage in ("proxy", "target") for run in children(runs, stage).values()}
+    assert len(names) == 1
+    assert {"strength.beta", "strength.lambda_od", "objective", "seed", "strength"} <= next(iter(names))
+
+
+def test_scores_are_those_of_the_records(studied, runs):
+    for row in studied.records.to_dict("records"):
+        shown = runs["proxy", "sprites", row["candidate"]].data.metrics
+        for name, value in row.items():
+            if name.startswith(("metric.", "criterion.")) and np.isfinite(value):
+                assert shown[name.replace(".", "/", 1)] == pytest.approx(value)
+    assert "criterion/udr_lasso" in shown  # comes at the end of the stage, over all runs
+
+
+def test_curves_have_steps(client, runs):
+    run = next(iter(children(runs, "proxy").values()))
+    history = client.get_metric_history(run.info.run_id, "curve/loss")
+    assert [point.step for point in history] == [10, 20, 30, 40]
+    assert history[0].timestamp < history[-1].timestamp
+
+
+def test_data_sets_tags_and_notes(client, runs):
+    for stage, dataset in (("proxy", "sprites"), ("target", "digits")):
+        for run in (runs[stage, dataset, ""], next(iter(children(runs, stage).values()))):
+            (used,) = run.inputs.dataset_inputs
+            assert (used.dataset.name, used.tags[0].value) == (dataset, stage)
+            assert len(used.dataset.digest) == 12
+            assert json.loads(used.dataset.profile)["image_shape"] == [1, 16, 16]
+            assert {"version.torch", "version.selectdis", "selectdis.device"} <= run.data.tags.keys()
+            assert run.data.tags["mlflow.note.content"]
+    experiment = client.get_experiment_by_name("small")
+    assert experiment.tags["mlflow.note.content"] == SPEC["description"]
+
+
+def test_pictures_of_the_best_and_the_picked(client, runs, studied):
+    with_pictures = [
+        run for run in runs.values() if any(file.path == "pictures" for file in client.list_artifacts(run.info.run_id))
+    ]
+    assert len(with_pictures) >= 4
+    picked = runs["target", "digits", studied.transfers()[0].pick.candidate]
+    names = {file.path for file in client.list_artifacts(picked.info.run_id, "pictures")}
+    assert {"pictures/traversals.png", "pictures/traversals.gif", "pictures/kl_per_latent.png"} <= names
+
+
+def test_the_champion_loads_in_a_fresh_process(studied, client, tmp_path):
+    version = client.get_model_version_by_alias("small-digits", "champion")
+    assert version.version == 1
+    best = studied.transfers()[0].best
+    images = load_dataset("digits", image_size=16).images_at(range(7))
+    np.save(tmp_path / "images.npy", images)
+    code = (
+        "import mlflow, numpy as np\n"
+        f"mlflow.set_tracking_uri({default_uri(studied.folder)!r})\n"
+        "model = mlflow.pyfunc.load_model('models:/small-digits@champion')\n"
+        "assert model.metadata.signature.inputs.input_types()[0] == np.uint8\n"
+        "np.save('codes.npy', model.predict(np.load('images.npy')))\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+    np.testing.assert_allclose(np.load(tmp_path / "codes.npy"), best.transform(images), atol=1e-6)
+    assert {path.name for path in tmp_path.iterdir()} == {"images.npy", "codes.npy"}
+
+
+def test_nothing_in_the_champion_is_pickled(studied):
+    (model,) = (studied.folder / "artifacts" / "models").glob("*/artifacts")
+    files = {path.name for path in model.rglob("*") if path.is_file()}
+    assert {"MLmodel", "champion_model.py"} <= files
+    assert not [name for name in files if name.endswith((".pkl", ".pickle", ".pt", ".joblib"))]
+    (flavour,) = [yaml.safe_load((model / "MLmodel").read_text())["flavors"]["python_function"]]
+    assert flavour["model_code_path"] == "champion_model.py"
+
+
+def test_telling_it_all_again_changes_nothing(studied, client, runs):
+    before = {key: (run.info.run_id, run.data.params, run.data.metrics) for key, run in runs.items()}
+    history = [len(client.get_metric_history(run_id, "curve/loss")) for run_id, _, _ in before.values()]
+    listener = MLflowListener(studied.folder)
+    replay(studied, listener)
+    listener.close()
+    after = {key: (run.info.run_id, run.data.params, run.data.metrics) for key, run in all_runs(client).items()}
+    assert after == before
+    assert [len(client.get_metric_history(run_id, "curve/loss")) for run_id, _, _ in after.values()] == history
+    assert client.get_model_version_by_alias("small-digits", "champion").version == 1
+    assert len(client.search_model_versions("name='small-digits'")) == 1
+
+
+def test_nothing_waits_once_all_is_sent(studied):
+    assert send_waiting(studied) == 0
+    assert not list((studied.folder / "tracking").glob("outbox*.jsonl"))
+
+
+def test_the_view_is_made_again_by_a_command(studied, client, runs, tmp_path):
+    """With the database lost: all is there again, and nothing is left in the working directory."""
+    import shutil
+
+    folder = tmp_path / "copy"
+    shutil.copytree(studied.folder, folder)
+    (folder / "mlflow.db").write_bytes(b"damaged")
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(SPEC))
+    command = [sys.executable, "-m", "selectdis.cli", "track", "small.yaml", "--rebuild", "--folder", "copy"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "made again" in done.stdout
+    assert done.stderr == ""
+    assert {path.name for path in tmp_path.iterdir()} == {"copy", "small.yaml"}
+    from mlflow import MlflowClient
+
+    again = all_runs(MlflowClient(tracking_uri=default_uri(folder)))
+    assert again.keys() == runs.keys()
+    for key, run in again.items():
+        assert run.data.params == runs[key].data.params
+        assert run.data.metrics == runs[key].data.metrics
+
+
+def test_a_rebuild_needs_runs_and_the_outbox_to_itself(studied, tmp_path):
+    from selectdis.study import Study
+    from selectdis.tracking.outbox import Outbox
+
+    with pytest.raises(SelectdisError, match="no runs yet"):
+        rebuild(Study(SPEC, folder=tmp_path / "new"))
+    held = Outbox(studied.folder / "tracking" / "outbox.jsonl")
+    try:
+        with pytest.raises(SelectdisError, match="another process"):
+            rebuild(studied)
+    finally:
+        held.release()
+
+
+def test_a_run_that_is_lost_is_shown_as_failed(studied, tmp_path, record):
+    from mlflow import MlflowClient
+
+    from selectdis.study.replay import stage_views
+
+    info = next(iter(stage_views(studied))).info
+    listener = MLflowListener(tmp_path)
+    lost = record | {"status": "diverged", "failed_step": 7, "error": None, "metric.mig": None}
+    listener.run_finished(studied, info, lost, None)
+    listener.close()
+    run = all_runs(MlflowClient(tracking_uri=default_uri(tmp_path)))["proxy", "sprites", record["candidate"]]
+    assert run.info.status == "FAILED"
+    assert run.data.metrics["run/failed_step"] == 7
+    assert "metric/mig" not in run.data.metrics
