@@ -1,4 +1,4 @@
-"""Theorem 1 of Locatello et al. 2019 on a trained model: what likelihood sees stays the same, disentanglement collapses.
+"""Theorem 1 of Locatello et al. 2019 on a trained model: what likelihood sees stays the same, disentanglement falls.
 
 The prior N(0, I) does not change under a rotation A. So z' = A z is as good a code as z: decode it with A^T first, and
 reconstruction, KL and ELBO are the same to rounding. Yet every new latent mixes all old ones. No unlabelled data can

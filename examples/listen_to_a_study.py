@@ -32,7 +32,7 @@ def main(steps: int, folder: Path) -> list[dict[str, Any]]:
     study = sd.Study(
         {
             "name": "listened",
-            "proxy": {"name": "sprites", "image_size": 16, "sizes": {"shape": 2, "scale": 2, "orientation": 1, "x": 6, "y": 6}},
+            "proxy": {"name": "sprites", "image_size": 16, "sizes": [2, 2, 1, 6, 6]},
             "search": {"objective": {"beta_vae": {"beta": [1, 4]}}, "architecture": "fc", "width": 32, "latents": 4},
             "seeds": 2,
             "training": {"steps": steps},

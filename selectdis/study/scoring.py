@@ -73,6 +73,7 @@ class Scorer:
         with warnings.catch_warnings():
             # Dead latents are common in a sweep: the defined number stands in the record, a warning a run would not.
             warnings.simplefilter("ignore", DegenerateWarning)
+            warnings.simplefilter("ignore", RuntimeWarning)  # scikit-learn's, of separable classes
             scores: dict[str, Any] = {f"metric.{name}": value for name, value in self._metrics(run).items()}
             unsupervised, kl_per_latent = self._criteria(run)
             scores |= {f"criterion.{name}": value for name, value in unsupervised.items()}
