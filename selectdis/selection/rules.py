@@ -85,6 +85,8 @@ class Rule:
 
         def weights(target: pd.DataFrame) -> np.ndarray:
             allowed = _allowed(target, ranking, self.top)
+            if allowed.all():
+                return _share(choose(target))
             shares = np.zeros(len(target))
             shares[allowed] = _share(choose(target[allowed]))
             return shares
@@ -167,13 +169,14 @@ def _allowed(target: pd.DataFrame, ranking: pd.Series | None, top: int) -> np.nd
         raise SelectdisError(f"no run on the target has finished: there is nothing to pick among {len(target)} runs")
     if ranking is None:
         return alive
-    present = ranking[ranking.index.isin(target["configuration"][alive].unique())]
+    codes, names = pd.factorize(target["configuration"])
+    present = ranking[ranking.index.isin(names[np.bincount(codes[alive], minlength=len(names)) > 0])]
     if present.empty:
         raise SelectdisError(
             "the proxies and the target have no configuration in common: train on the target what "
             "rule.configurations(proxies) names"
         )
-    return alive & target["configuration"].isin(_best(present, top)).to_numpy()
+    return alive & names.isin(_best(present, top))[codes]
 
 
 def _best(ranking: pd.Series, top: int) -> list:
