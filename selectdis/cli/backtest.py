@@ -71,4 +71,4 @@ def _study(file: Path) -> pd.DataFrame:
     records = [study.records, *(transfer.records for transfer in study.transfers())]
     if all(table.empty for table in records):
         raise SelectdisError(f"the study {study.name!r} has no runs yet: run it first")
-    return pd.concat(records, ignore_index=True)
+    return pd.concat([table for table in records if not table.empty], ignore_index=True)
