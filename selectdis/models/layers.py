@@ -27,7 +27,7 @@ def dense(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Convolution that halves the image, then ReLU: (B, K * I, 2h, 2w), (K, O, I, s, s), (K, O) -> (B, K * O, h, w)."""
-    return _Conv.apply(x, weight.flatten(0, 1), bias.flatten(), len(weight))
+    return _Conv.apply(x, weight.flatten(0, 1), bias.flatten(), len(weight))  # type: ignore[no-untyped-call]
 
 
 def deconv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -35,12 +35,12 @@ def deconv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
     (B, K * I, h, w), (K, I, O, 4, 4), (K, O) -> (B, K * O, 2h, 2w).
     """
-    return _Deconv.apply(x, weight.flatten(0, 1), bias.flatten(), len(weight))
+    return _Deconv.apply(x, weight.flatten(0, 1), bias.flatten(), len(weight))  # type: ignore[no-untyped-call]
 
 
 def deconv_to_image(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """`deconv` without ReLU, for few output channels: (B, K * I, h, w) -> (B, K * c, 2h, 2w)."""
-    return _DeconvToImage.apply(x, weight, bias)
+    return _DeconvToImage.apply(x, weight, bias)  # type: ignore[no-untyped-call]
 
 
 def _channels_last(x: Tensor) -> Tensor:

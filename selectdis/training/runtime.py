@@ -75,8 +75,8 @@ def torch_settings(place: Place) -> Iterator[None]:
 def keep_memory() -> Iterator[None]:
     """Freed memory stays with the process, for the next step.
 
-    glibc gives blocks of megabytes back to the system at once, and a step that gets them anew pays for their pages: that
-    was 40% of its time at 64 pixels. Other C libraries have no such setting, and are left alone.
+    glibc gives blocks of megabytes back to the system at once, and a step that gets them anew pays for their pages:
+    that was 40% of its time at 64 pixels. Other C libraries have no such setting, and are left alone.
     """
     try:
         c_library = ctypes.CDLL(None)

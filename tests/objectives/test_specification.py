@@ -1,0 +1,52 @@
+import subprocess
+import sys
+
+import pytest
+
+from selectdis.errors import SelectdisError
+from selectdis.objectives import OBJECTIVES
+from selectdis.objectives.specification import GRIDS, MAIN_STRENGTH, OBJECTIVE_NAMES, STRENGTHS
+
+
+def test_grids_of_locatello_2019():
+    assert GRIDS == {
+        "beta_vae": (1, 2, 4, 6, 8, 16),
+        "annealed_vae": (5, 10, 25, 50, 75, 100),
+        "factor_vae": (10, 20, 30, 40, 50, 100),
+        "dip_vae_i": (1, 2, 5, 10, 20, 50),
+        "dip_vae_ii": (1, 2, 5, 10, 20, 50),
+        "beta_tc_vae": (1, 2, 4, 6, 8, 10),
+    }
+    assert STRENGTHS["annealed_vae"] == {"gamma": 1000.0, "c_max": 25.0, "iterations": 100_000.0}
+
+
+@pytest.mark.parametrize("name", OBJECTIVE_NAMES)
+def test_each_objective_knows_its_name_and_main_strength(name):
+    assert OBJECTIVES[name].name == name
+    assert MAIN_STRENGTH[name] in STRENGTHS[name]
+    assert OBJECTIVES[name].paper
+
+
+def test_dip_vae_weights_follow_the_off_diagonal_one():
+    assert OBJECTIVES["dip_vae_i"].complete({"lambda_od": 2}) == {"lambda_od": 2.0, "lambda_d": 20.0}
+    assert OBJECTIVES["dip_vae_ii"].complete({"lambda_od": 2}) == {"lambda_od": 2.0, "lambda_d": 2.0}
+    assert OBJECTIVES["dip_vae_i"].complete({"lambda_d": 7})["lambda_d"] == 7.0
+
+
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), "much", None])
+def test_a_strength_is_a_finite_number(value):
+    with pytest.raises(SelectdisError, match="beta of beta_vae must be a finite number"):
+        OBJECTIVES["beta_vae"].complete({"beta": value})
+
+
+def test_an_unknown_strength_names_the_nearest():
+    with pytest.raises(SelectdisError, match="did you mean 'lambda_od'"):
+        OBJECTIVES["dip_vae_i"].complete({"lambda_of": 1.0})
+
+
+def test_candidates_and_objectives_do_not_load_torch():
+    code = (
+        "import sys, selectdis.objectives.specification, selectdis.training as t; t.Candidate();"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,29 @@
+import pytest
+import torch
+
+from selectdis.training.adam import Adam
+
+
+@pytest.mark.parametrize("rates", [(1e-2, 1e-2, 1e-2), (1e-2, 1e-3, 1e-2)])
+def test_stacked_adam_is_torchs_adam_for_each_candidate(rates):
+    generator = torch.Generator().manual_seed(0)
+    shapes = {"a": (5, 4), "b": (7,)}
+    start = {n: torch.randn(3, *s, generator=generator, dtype=torch.float64) for n, s in shapes.items()}
+    stacked = {name: value.clone().requires_grad_() for name, value in start.items()}
+    ours = Adam(stacked, [(rate, 0.8, 0.9, 1e-6) for rate in rates])
+    alone = [{name: value[k].clone().requires_grad_() for name, value in start.items()} for k in range(3)]
+    theirs = [
+        torch.optim.Adam(own.values(), lr=r, betas=(0.8, 0.9), eps=1e-6) for own, r in zip(alone, rates, strict=True)
+    ]
+    for _ in range(5):
+        for name, shape in shapes.items():
+            gradient = torch.randn(3, *shape, generator=generator, dtype=torch.float64)
+            stacked[name].grad = gradient
+            for k in range(3):
+                alone[k][name].grad = gradient[k].clone()
+        ours.step()
+        for optimiser in theirs:
+            optimiser.step()
+    for name in shapes:
+        expected = torch.stack([own[name] for own in alone])
+        torch.testing.assert_close(stacked[name], expected, rtol=1e-12, atol=1e-12)

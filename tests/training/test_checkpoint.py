@@ -1,0 +1,312 @@
+"""Training that is killed, interrupted, short of disk or memory, or left with a damaged file."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from selectdis.errors import SelectdisError
+from selectdis.training import Candidate, Run, TrainingInterrupted, remove_checkpoint, train, train_cohort
+from selectdis.training.checkpoint import Checkpoint
+from selectdis.training.cohort import Cohort
+from tests.training.conftest import OBJECTIVES, blobs, mixture, same, small
+
+STEPS = 90
+
+PROGRAM = """
+import sys, time
+from selectdis.training import train_cohort
+from selectdis.training.cohort import Cohort
+from tests.training.conftest import blobs, mixture
+step = Cohort.step
+def slow(self):
+    step(self)
+    time.sleep(0.02)
+    print(self.step_count, flush=True)
+Cohort.step = slow
+try:
+    train_cohort(mixture(), blobs(), steps=90, device="cpu", checkpoint=sys.argv[1], checkpoint_every=7)
+except KeyboardInterrupt as error:
+    print(type(error).__name__, error, flush=True)
+    sys.exit(130)
+"""
+
+
+@pytest.fixture(scope="module")
+def undisturbed():
+    return train_cohort(mixture(), blobs(), steps=STEPS, device="cpu")
+
+
+def resumed(path):
+    return train_cohort(mixture(), blobs(), steps=STEPS, device="cpu", checkpoint=path)
+
+
+def all_same(runs, others):
+    return all(same(a, b) for a, b in zip(runs, others, strict=True))
+
+
+def start(*arguments):
+    return subprocess.Popen(
+        [sys.executable, "-c", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def wait_for(process, text):
+    for line in process.stdout:
+        if line.strip() == text:
+            return
+    raise AssertionError(f"the process ended before it printed {text}")
+
+
+def test_killed_and_resumed_is_the_same_bit_for_bit(tmp_path, undisturbed):
+    path = tmp_path / "state.safetensors"
+    process = start(PROGRAM, str(path))
+    wait_for(process, "40")
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert Checkpoint(path).read()[1]["step"] == 35
+    assert all_same(resumed(path), undisturbed)
+
+
+def test_ctrl_c_ends_the_step_saves_and_says_how_to_go_on(tmp_path, undisturbed):
+    path = tmp_path / "state.safetensors"
+    process = start(PROGRAM, str(path))
+    wait_for(process, "40")
+    process.send_signal(signal.SIGINT)
+    rest = process.stdout.read()
+    assert process.wait() == 130
+    assert "TrainingInterrupted training stopped after step 4" in rest
+    assert f"saved in {path}; call again with the same arguments" in rest
+    assert Checkpoint(path).read()[1]["step"] >= 40
+    assert all_same(resumed(path), undisturbed)
+
+
+def test_a_second_call_returns_what_is_there(tmp_path, undisturbed, monkeypatch):
+    path = tmp_path / "state.safetensors"
+    resumed(path)
+    monkeypatch.setattr(Cohort, "step", None)
+    assert all_same(resumed(path), undisturbed)
+
+
+def test_more_steps_go_on_from_the_last(tmp_path):
+    path = tmp_path / "state.safetensors"
+    options = {"device": "cpu", "curve_every": 10}
+    train_cohort(mixture(), blobs(), steps=50, checkpoint=path, **options)
+    longer = train_cohort(mixture(), blobs(), steps=STEPS, checkpoint=path, **options)
+    assert all_same(longer, train_cohort(mixture(), blobs(), steps=STEPS, **options))
+
+
+def stop_at(step):
+    """A should_stop that answers yes after the step."""
+    count = iter(range(1, 10**6))
+    return lambda: next(count) >= step
+
+
+def interrupted(path, step=50, **options):
+    with pytest.raises(TrainingInterrupted):
+        train_cohort(
+            mixture(), blobs(), steps=STEPS, device="cpu", checkpoint=path, should_stop=stop_at(step), **options
+        )
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "text"])
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path, undisturbed, damage):
+    path = tmp_path / "state.safetensors"
+    interrupted(path, checkpoint_every=20)
+    hurt(path, damage)
+    with pytest.warns(UserWarning, match=r"state\.safetensors .*going on from the checkpoint before"):
+        runs = resumed(path)
+    assert all_same(runs, undisturbed)
+
+
+def test_with_both_checkpoints_damaged_training_starts_anew(tmp_path, undisturbed):
+    path = tmp_path / "state.safetensors"
+    interrupted(path, checkpoint_every=20)
+    hurt(path, "flipped")
+    hurt(Checkpoint(path).previous, "truncated")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        runs = resumed(path)
+    assert len([w for w in caught if "going on" in str(w.message)]) == 2
+    assert all_same(runs, undisturbed)
+
+
+def hurt(path, damage):
+    content = bytearray(path.read_bytes())
+    if damage == "truncated":
+        content = content[: len(content) // 2]
+    elif damage == "flipped":
+        content[len(content) // 2] ^= 1
+    else:
+        content = bytearray(b"" if damage == "empty" else b"not a checkpoint at all")
+    path.write_bytes(content)
+
+
+def test_a_checkpoint_of_other_candidates_or_images_is_refused(tmp_path):
+    path = tmp_path / "state.safetensors"
+    train_cohort([small(seed=1)], blobs(), steps=2, device="cpu", checkpoint=path)
+    with pytest.raises(SelectdisError, match="other candidates"):
+        train_cohort([small(seed=2)], blobs(), steps=2, device="cpu", checkpoint=path)
+    with pytest.raises(SelectdisError, match="other images"):
+        train_cohort([small(seed=1)], blobs(n=100), steps=2, device="cpu", checkpoint=path)
+    with pytest.raises(SelectdisError, match="other precision"):
+        train_cohort([small(seed=1)], blobs(), steps=2, device="cpu", precision="float64", checkpoint=path)
+
+
+FULL_DISK = """
+import resource, sys, warnings
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
+from selectdis.training import train_cohort
+from tests.training.conftest import blobs, small
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    (run,) = train_cohort([small()], blobs(), steps=20, device="cpu", checkpoint=sys.argv[1], checkpoint_every=10)
+print(run.status, [str(w.message)[:26] for w in caught], flush=True)
+"""
+
+
+def test_a_full_disk_costs_a_warning_and_not_the_training(tmp_path):
+    process = start(FULL_DISK, str(tmp_path / "state.safetensors"))
+    output = process.stdout.read()
+    assert process.wait() == 0
+    assert output.startswith("complete ['cannot write the checkpoin'")
+    assert os.listdir(tmp_path) == []  # no half-written file stays
+
+
+def out_of_memory_above(size, error):
+    """A Cohort.step that runs out of memory with more than `size` candidates."""
+    step = Cohort.step
+
+    def limited(self):
+        if len(self.candidates) > size:
+            raise error
+        step(self)
+
+    return limited
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()])
+def test_out_of_memory_halves_the_cohort(tmp_path, undisturbed, monkeypatch, error):
+    monkeypatch.setattr(Cohort, "step", out_of_memory_above(3, error))
+    path = tmp_path / "state.safetensors"
+    runs = resumed(path)
+    assert [run.candidate for run in runs] == mixture()
+    for run, other in zip(runs, undisturbed, strict=True):
+        np.testing.assert_allclose(run.curves["loss"], other.curves["loss"], rtol=1e-5)
+    assert len(list(tmp_path.iterdir())) > 1
+    remove_checkpoint(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_little_memory_for_one_candidate_says_so(monkeypatch):
+    monkeypatch.setattr(Cohort, "step", out_of_memory_above(0, MemoryError()))
+    with pytest.raises(SelectdisError, match=r"not enough memory to train one candidate .*batch_size"):
+        train_cohort(mixture(), blobs(), steps=5, device="cpu")
+
+
+def test_should_stop_without_a_checkpoint_says_that_nothing_was_saved():
+    with pytest.raises(TrainingInterrupted, match=r"after step 5 of 90: nothing was saved; give a checkpoint path"):
+        train_cohort([small()], blobs(), steps=STEPS, device="cpu", should_stop=stop_at(5))
+
+
+def test_seconds_count_earlier_sittings(tmp_path):
+    path = tmp_path / "state.safetensors"
+    interrupted(path)
+    arrays, description = Checkpoint(path).read()
+    Checkpoint(path).write((arrays, description | {"seconds": 1200.0}))
+    runs = resumed(path)
+    assert sum(run.seconds for run in runs) > 1200
+
+
+def test_torch_settings_are_put_back():
+    threads = torch.get_num_threads()
+    train_cohort([small()], blobs(), steps=1, device="cpu")
+    assert torch.get_num_threads() == threads
+    assert torch.tensor(1e-40).mul(1).item() > 0  # small numbers count again
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+JOBS = """
+import sys, time
+from selectdis.training import train
+from tests.training.conftest import blobs, small
+if __name__ == "__main__":
+    def tell(done, total):
+        print("done" if done > 800 else "wait", flush=True)
+    try:
+        candidates = [small(seed=seed) for seed in range(4)]
+        options = {"device": "cpu", "jobs": 2, "checkpoint_dir": sys.argv[1], "on_progress": tell}
+        train(candidates, blobs(), steps=100_000, **options)
+    except KeyboardInterrupt as error:
+        print(error, flush=True)
+        sys.exit(130)
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_with_several_processes_saves_all_of_them(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(JOBS)
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path / "states")],
+        stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.getcwd()},
+    )  # fmt: skip
+    wait_for(process, "done")
+    process.send_signal(signal.SIGINT)
+    rest = process.stdout.read()
+    assert process.wait() == 130
+    assert "call again with the same arguments to go on" in rest
+    states = [Checkpoint(path).read() for path in (tmp_path / "states").glob("*.safetensors")]
+    assert len(states) == 2
+    assert all(description["step"] > 0 for _, description in states)
+
+
+def own_workers():
+    """Process ids of this process's loky workers."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            if int(parent) == os.getpid() and b"popen_loky_posix" in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return sorted(found)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds its workers in /proc")
+def test_a_killed_worker_is_started_again_and_goes_on(tmp_path):
+    candidates = [small(objective) for objective in OBJECTIVES[:4]]
+    images = blobs()
+    killed = []
+
+    def kill_one(done, total):
+        if done > 100 and not killed:
+            killed.append(own_workers()[0])
+            os.kill(killed[0], signal.SIGKILL)
+
+    options = {"steps": 400, "device": "cpu", "curve_every": 100}
+    with pytest.warns(UserWarning, match="worker process was killed"):
+        runs = train(
+            candidates, images, jobs=2, checkpoint_dir=tmp_path, checkpoint_every=100, on_progress=kill_one, **options
+        )
+    assert killed
+    assert all_same(runs, train(candidates[:2], images, **options) + train(candidates[2:], images, **options))
+
+
+def test_a_finished_checkpoint_can_be_saved_as_runs(tmp_path):
+    path = tmp_path / "state.safetensors"
+    (run,) = train_cohort([Candidate(architecture="fc", width=8)], blobs(), steps=2, device="cpu", checkpoint=path)
+    run.save(tmp_path / "run.safetensors")
+    assert same(Run.load(tmp_path / "run.safetensors"), run)
+    with pytest.raises(SelectdisError, match="does not hold a selectdis run"):
+        Run.load(path)

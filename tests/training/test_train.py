@@ -1,0 +1,145 @@
+import numpy as np
+import pytest
+
+from selectdis.errors import SelectdisError
+from selectdis.training import Candidate, Halving, cohort_size, train, train_cohort
+from selectdis.training.halving import elbo
+from selectdis.training.plan import plan_cohorts, worker_count
+from tests.training.conftest import Images, blobs, mixture, same, small
+
+
+def test_any_mixture_comes_back_in_order(data):
+    candidates = [
+        small("factor_vae"),
+        small(architecture="conv"),
+        small(latents=2),
+        small("beta_tc_vae"),
+        small(seed=1),
+    ]
+    runs = train(candidates, data, steps=3, device="cpu")
+    assert [run.candidate for run in runs] == candidates
+    assert {run.status for run in runs} == {"complete"}
+    assert train([], data, steps=3) == []
+
+
+def test_progress_counts_steps_of_candidates(data):
+    seen = []
+    train([small(), small(latents=2)], data, steps=30, device="cpu", on_progress=lambda *now: seen.append(now))
+    assert seen[-1] == (60, 60)
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+
+
+def test_curves_have_every_term_and_a_point_at_the_end(data):
+    factor, beta, annealed = train(
+        [small("factor_vae"), small(), small("annealed_vae")], data, steps=25, curve_every=10
+    )
+    assert beta.curves["step"].tolist() == [10, 20, 25]
+    assert set(beta.curves) == {"step", "loss", "reconstruction", "kl", "kl_per_latent"}
+    assert set(factor.curves) - set(beta.curves) == {"tc", "discriminator"}
+    assert set(annealed.curves) - set(beta.curves) == {"capacity", "penalty"}
+    assert beta.curves["kl_per_latent"].shape == (3, 3)
+    np.testing.assert_allclose(beta.curves["kl_per_latent"].sum(1), beta.curves["kl"], rtol=1e-5)
+    np.testing.assert_allclose(beta.curves["loss"], beta.curves["reconstruction"] + 4 * beta.curves["kl"], rtol=1e-5)
+    # a point is the mean over the steps since the last
+    fine = train([small()], data, steps=25, curve_every=1)[0].curves["loss"]
+    np.testing.assert_allclose(beta.curves["loss"], [fine[:10].mean(), fine[10:20].mean(), fine[20:].mean()], rtol=1e-5)
+
+
+def test_training_learns(data):
+    (run,) = train([small(strengths={"beta": 1}, width=64)], data, steps=300, device="cpu")
+    curve = run.curves["reconstruction"]
+    assert curve[-1] < 0.6 * curve[0]
+
+
+@pytest.mark.slow
+def test_processes_give_what_one_process_gives(data):
+    large = blobs(n=5000)  # above a megabyte, so that it travels as a memory-map
+    candidates = [*mixture()[:4], small(architecture="conv")]
+    seen = []
+    runs = train(candidates, large, steps=20, device="cpu", jobs=2, on_progress=lambda *now: seen.append(now))
+    assert seen[-1] == (100, 100)
+    assert all(same(a, b) for a, b in zip(runs, train(candidates, large, steps=20, device="cpu"), strict=True))
+
+
+def test_halving_gives_up_the_worse_and_changes_nothing_for_the_others(data):
+    candidates = mixture()
+    runs = train(candidates, data, steps=40, device="cpu", curve_every=5, halving=Halving(at=(0.25, 0.5), keep=0.5))
+    full = train(candidates, data, steps=40, device="cpu", curve_every=5)
+    assert [run.steps for run in runs].count(10) == 6
+    assert [run.steps for run in runs].count(20) == 3
+    for run, other in zip(runs, full, strict=True):
+        assert run.status == ("complete" if run.steps == 40 else "stopped")
+        points = len(run.curves["step"])
+        np.testing.assert_allclose(run.curves["loss"], other.curves["loss"][:points], rtol=1e-5)
+    early = train(candidates, data, steps=10, device="cpu", curve_every=5)
+    best = set(np.argsort(-elbo(early), kind="stable")[:6].tolist())
+    assert {i for i, run in enumerate(runs) if run.steps > 10} == best
+
+
+def test_halving_goes_on_after_a_kill(data, tmp_path):
+    options = {"device": "cpu", "curve_every": 5, "halving": Halving(at=(0.5,)), "checkpoint_dir": tmp_path}
+    runs = train(mixture(), data, steps=20, **options)
+    for path in sorted((tmp_path / "to-20").iterdir()):
+        path.unlink()
+    assert all(same(a, b) for a, b in zip(runs, train(mixture(), data, steps=20, **options), strict=True))
+
+
+def test_halving_by_a_score_of_ones_own(data):
+    candidates = [small(seed=seed) for seed in range(4)]
+    by_seed = Halving(at=(0.5,), keep=0.25, score=lambda runs: [run.candidate.seed for run in runs])
+    runs = train(candidates, data, steps=8, device="cpu", halving=by_seed)
+    assert [run.status for run in runs] == ["stopped", "stopped", "stopped", "complete"]
+    with pytest.raises(SelectdisError, match="one number a run"):
+        train(candidates, data, steps=8, device="cpu", halving=Halving(score=lambda runs: [1.0]))
+
+
+def test_halving_never_keeps_a_diverged_run(data):
+    candidates = [small(learning_rate=1e30), small(seed=1), small(seed=2)]
+    runs = train(candidates, data, steps=200, device="cpu", halving=Halving(at=(0.5,), keep=0.9))
+    assert [run.status for run in runs] == ["diverged", "complete", "complete"]
+    assert [r.status for r in train(candidates[:1], data, steps=200, device="cpu", halving=Halving())] == ["diverged"]
+
+
+@pytest.mark.parametrize("arguments", [{"at": (0.1,)}, {"at": (0.5, 0.3)}, {"at": ()}, {"at": (1.0,)}, {"keep": 1}])
+def test_halving_checks_its_shares(arguments):
+    with pytest.raises(SelectdisError, match=r"halving\."):
+        Halving(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"steps": 0}, "steps must be"),
+        ({"device": "gpu"}, "device must be"),
+        ({"device": "cuda:77"}, "is not there"),
+        ({"precision": "fp32"}, "did you mean 'tf32'|precision must be"),
+        ({"jobs": 0}, "jobs must be"),
+    ],
+)
+def test_mistakes_are_named(data, arguments, message):
+    with pytest.raises(SelectdisError, match=message):
+        train([small()], data, **({"steps": 2} | arguments))
+
+
+def test_a_cohort_must_fit_together(data):
+    with pytest.raises(SelectdisError, match="must share architecture"):
+        train_cohort([small(), small(latents=2)], data, steps=2)
+    with pytest.raises(SelectdisError, match="at least one candidate"):
+        train_cohort([], data, steps=2)
+    with pytest.raises(SelectdisError, match="image_size"):
+        train_cohort([small()], Images("x", np.zeros((3, 1, 28, 28), np.uint8)), steps=2)
+
+
+def test_cohorts_on_cpu():
+    assert cohort_size(Candidate(), (1, 64, 64), 50, "cpu") == 1
+    assert cohort_size(small(width=128), (1, 16, 16), 50, "cpu") == 16
+    assert cohort_size(small(width=128), (1, 16, 16), 5, "cpu") == 5
+    assert cohort_size(Candidate(architecture="fc"), (1, 64, 64), 50, "cpu") == 1
+
+
+def test_a_plan_shares_the_work():
+    candidates = [small(seed=seed, width=128) for seed in range(10)] + [small(architecture="conv")] * 3
+    plan = plan_cohorts(candidates, (1, 16, 16), device="cpu", jobs=2)
+    assert sorted(i for cohort in plan for i in cohort) == list(range(13))
+    assert [len(cohort) for cohort in plan] == [5, 5, 1, 1, 1]
+    assert worker_count(-1) >= 1
