@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import threading
 import time
+import uuid
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import joblib
 
 from selectdis.errors import SelectdisError
-from selectdis.study.worker import CohortJob, run_cohort
+from selectdis.study.dask_jobs import on_dask
+from selectdis.study.worker import CohortJob, run_cohort, stoppable
+from selectdis.training.runtime import StopFlag, interruptible
 
 __all__ = ["default_jobs", "run_jobs"]
 
 Records = list[dict[str, Any]]
+Work = Callable[[CohortJob], Records]
+Results = Iterator[tuple[int, Records | None]]  # the number of a job; None where it was asked to stop
 MAX_RESTARTS = 3
+LOST = {"BrokenExecutor", "KilledWorker", "CommClosedError", "CancelledError", "FutureCancelledError"}
 
 
 def default_jobs(device: str = "auto") -> int:
@@ -30,105 +40,138 @@ def default_jobs(device: str = "auto") -> int:
 
 def run_jobs(
     jobs: Sequence[CohortJob],
+    more: Callable[[], bool] = lambda: True,
     *,
     n_jobs: int = 1,
     scheduler: str | None = None,
-    work: Callable[[CohortJob], Records] = run_cohort,
+    work: Work = run_cohort,
+    patience: float = 120.0,
 ) -> Iterator[tuple[CohortJob, Records]]:
     """Do `jobs` and yield each with its records as soon as it ends, in any order.
+
+    Ctrl-C is passed on to the workers, which save their states; what ends meanwhile is still yielded.
 
     Parameters
     ----------
     jobs : sequence of CohortJob
+    more
+        Asked before a job is started; false ends the call once the started ones are done.
     n_jobs : int
         Processes on this machine; 1 works in this process.
     scheduler : str, optional
         Address of a Dask scheduler (``tcp://host:port``); then its workers do the jobs, and `n_jobs` is not used.
+    patience : float
+        Seconds to wait for a Dask scheduler that is away.
 
     Raises
     ------
     SelectdisError
         If the workers keep dying, or the scheduler cannot be reached.
+    KeyboardInterrupt
+        On Ctrl-C, once all workers have saved.
     """
-    if scheduler is not None:
-        yield from _with_restarts(jobs, lambda rest: _on_dask(rest, scheduler, work))
-    elif n_jobs == 1 or len(jobs) == 1:
-        for job in jobs:
-            yield job, work(job)
-    else:
-        yield from _with_restarts(jobs, lambda rest: _on_processes(rest, n_jobs, work))
+    if not jobs:
+        return
+    n_jobs = min(n_jobs, len(jobs))
+    with _stop_file(jobs[0].folder) as stop, interruptible(stop.touch) as flag:
+        jobs = [replace(job, stop=str(stop)) for job in jobs]
 
+        def going_on() -> bool:
+            return not flag.requested and more()
 
-def _numbered(work: Callable[[CohortJob], Records], number: int, job: CohortJob) -> tuple[int, Records]:
-    return number, work(job)
-
-
-def _on_processes(
-    jobs: Sequence[CohortJob], n_jobs: int, work: Callable[[CohortJob], Records]
-) -> Iterator[tuple[int, Records]]:
-    # One thread a process: more of them made a step up to 20 times slower beside other work.
-    with joblib.parallel_config(backend="loky", n_jobs=n_jobs, inner_max_num_threads=1):
-        yield from _stream(jobs, work)
-
-
-def _on_dask(
-    jobs: Sequence[CohortJob], scheduler: str, work: Callable[[CohortJob], Records]
-) -> Iterator[tuple[int, Records]]:
-    with _client(scheduler), joblib.parallel_config(backend="dask"):
-        yield from _stream(jobs, work)
-
-
-def _stream(jobs: Sequence[CohortJob], work: Callable[[CohortJob], Records]) -> Iterator[tuple[int, Records]]:
-    parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
-    yield from parallel(joblib.delayed(_numbered)(work, number, job) for number, job in enumerate(jobs))
+        if scheduler is not None:
+            stream = lambda left: on_dask(left, going_on, scheduler, work, patience)  # noqa: E731
+        elif n_jobs == 1:
+            stream = lambda left: _here(left, going_on, work)  # noqa: E731
+        else:
+            stream = lambda left: _on_processes(left, going_on, n_jobs, work)  # noqa: E731
+        yield from _with_restarts(jobs, stream, flag, going_on)
+        if flag.requested:
+            raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
-def _client(scheduler: str) -> Iterator[Any]:
+def _stop_file(folder: str) -> Iterator[Path]:
+    """The file by which this driver asks its workers, wherever they are, to save and end."""
+    path = Path(folder) / f"stop-{uuid.uuid4().hex[:12]}"
     try:
-        from distributed import Client
-    except ImportError:
-        raise SelectdisError("--scheduler needs the extra: pip install 'selectdis[dask]'") from None
-    try:
-        client = Client(scheduler, timeout="20s", set_as_default=True)
-    except (OSError, TimeoutError, ValueError) as error:
-        raise SelectdisError(
-            f"no Dask scheduler answers at {scheduler} ({type(error).__name__}); start one with `dask scheduler`, or "
-            "leave --scheduler out"
-        ) from None
-    with contextlib.closing(client):
-        yield client
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _here(jobs: Sequence[CohortJob], more: Callable[[], bool], work: Work) -> Results:
+    for number, job in enumerate(jobs):
+        if not more():
+            return
+        yield number, work(job)
+
+
+def _on_processes(jobs: Sequence[CohortJob], more: Callable[[], bool], n_jobs: int, work: Work) -> Results:
+    # One thread a process: more of them made a step up to 20 times slower beside other work. Nothing is dispatched
+    # ahead, so that no job begins after `more` says no.
+    with joblib.parallel_config(backend="loky", n_jobs=n_jobs, inner_max_num_threads=1):
+        parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs")
+        call = joblib.delayed(_in_worker)
+        own = (replace(job, parent=os.getpid()) for job in jobs)
+        yield from parallel(call(work, number, job) for number, job in enumerate(own) if more())
+
+
+def _in_worker(work: Work, number: int, job: CohortJob) -> tuple[int, Records | None]:
+    if threading.current_thread() is threading.main_thread():
+        # Ctrl-C reaches every process of a terminal; the driver decides, and leaves word in the stop file.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return stoppable(work, number, job)
 
 
 def _with_restarts(
-    jobs: Sequence[CohortJob], stream: Callable[[Sequence[CohortJob]], Iterator[tuple[int, Records]]]
+    jobs: Sequence[CohortJob],
+    stream: Callable[[Sequence[CohortJob]], Results],
+    flag: StopFlag,
+    more: Callable[[], bool],
 ) -> Iterator[tuple[CohortJob, Records]]:
     """Start the pool again for what is left when a worker was killed; give up when nothing at all gets done."""
     left = list(jobs)
     failures = 0
-    while left:
+    while left and more():
         done: set[int] = set()
         try:
             for number, records in stream(left):
                 done.add(number)
                 failures = 0
-                yield left[number], records
+                if records is not None:
+                    yield left[number], records
+            return
         except Exception as error:
             if not _is_lost_worker(error):
-                raise
+                failure = _machine_failure(error)
+                if failure is None:
+                    raise
+                raise failure from None
             failures += 1
             if failures > MAX_RESTARTS:
                 raise SelectdisError(
                     f"the workers died {failures} times in a row without finishing a run ({error!r:.200}); what is "
                     "done is kept: run the same command again, with fewer --jobs if memory was short"
                 ) from None
-            warnings.warn(
-                f"a worker was lost ({type(error).__name__}); {len(left) - len(done)} cohorts go on", stacklevel=2
-            )
-            time.sleep(min(2**failures, 30))
+            if not flag.requested:
+                warnings.warn(
+                    f"a worker was lost ({type(error).__name__}); {len(left) - len(done)} cohorts go on", stacklevel=2
+                )
+                time.sleep(min(2 ** (failures - 1), 30))
         left = [job for number, job in enumerate(left) if number not in done]
 
 
 def _is_lost_worker(error: Exception) -> bool:
-    names = {cls.__name__ for cls in type(error).__mro__}
-    return bool(names & {"BrokenExecutor", "KilledWorker", "CommClosedError", "CancelledError", "FutureCancelledError"})
+    return bool({cls.__name__ for cls in type(error).__mro__} & LOST)
+
+
+def _machine_failure(error: Exception) -> SelectdisError | None:
+    """One sentence for what no other candidate would mend."""
+    if not isinstance(error, OSError | MemoryError):
+        return None
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    where = f" {name}" if (name := getattr(error, "filename", None)) else ""
+    return SelectdisError(
+        f"the work cannot go on:{where} {reason}; what is done is kept: make room, then run the same command again"
+    )

@@ -9,7 +9,7 @@ import optuna
 from selectdis import selection
 from selectdis.study.search import Params, distributions_of, grid, params_of, quasi_random
 from selectdis.study.spec import SearchSpec, StudySpec
-from selectdis.study.stage import REQUEUED
+from selectdis.study.trials import WARM_START
 from selectdis.study.values import trial_values
 
 __all__ = ["planned", "warm_start"]
@@ -37,9 +37,9 @@ def warm_start(study: optuna.Study, spec: StudySpec) -> None:
         values = [value for value in trial_values(rows, spec) if value is not None]
         if params is not None and len(values) == len(spec.optimise):
             distributions = distributions_of(spec.search, params["objective"])
-            # Marked like a requeued trial, so that it does not count as one of this study's own.
+            # Marked, so that it does not count as one of this study's own.
             trial = optuna.trial.create_trial(
-                params=params, distributions=distributions, values=values, user_attrs={REQUEUED: True}
+                params=params, distributions=distributions, values=values, user_attrs={WARM_START: True}
             )
             study.add_trial(trial)
             added += 1

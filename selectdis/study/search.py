@@ -109,14 +109,19 @@ def suggest(trial: optuna.Trial, search: SearchSpec) -> Params:
     return values
 
 
-def make_sampler(search: SearchSpec) -> optuna.samplers.BaseSampler:
-    """The Optuna sampler for what is not enqueued beforehand (grids and quasi-random points are)."""
+def make_sampler(search: SearchSpec, *, number: int = 0) -> optuna.samplers.BaseSampler:
+    """The Optuna sampler of trial `number`, for what is not enqueued beforehand (grids and quasi-random points are).
+
+    Each trial has random numbers of its own: with one stream for all, a study that goes on after a stop would be
+    suggested its first configurations again.
+    """
+    seed = int(np.random.SeedSequence([search.seed, number]).generate_state(1)[0])
     if search.sampler == "gp":
-        return optuna.samplers.GPSampler(seed=search.seed, n_startup_trials=search.startup)
+        return optuna.samplers.GPSampler(seed=seed, n_startup_trials=search.startup)
     if search.sampler == "tpe":
         # Conditional spaces: `group` models each objective's own strengths jointly.
-        return optuna.samplers.TPESampler(seed=search.seed, n_startup_trials=search.startup, group=True)
-    return optuna.samplers.RandomSampler(seed=search.seed)
+        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=search.startup, group=True)
+    return optuna.samplers.RandomSampler(seed=seed)
 
 
 def candidate_from(params: Mapping[str, Any], spec: StudySpec, *, seed: int = 0) -> Candidate:

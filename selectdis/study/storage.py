@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import json
-import os
-import shutil
-import socket
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from selectdis.errors import SelectdisError
+from selectdis.study.locks import database_lock
 
-__all__ = ["HEARTBEAT_SECONDS", "driver_lock", "open_storage", "repair_journal"]
+__all__ = ["LOST_AFTER", "open_storage"]
 
-HEARTBEAT_SECONDS = 30
+LOST_AFTER = 120  # seconds without a sign of life, after which other drivers take over what a driver was at
 
 
-def open_storage(folder: Path, url: str | None = None) -> BaseStorage:
+def open_storage(folder: Path, url: str | None = None, *, lost_after: int = LOST_AFTER) -> BaseStorage:
     """The storage of the study in `folder`: its journal, or the database at `url`.
+
+    Parameters
+    ----------
+    lost_after : int
+        Seconds without a sign of life after which a driver that shares the database counts as dead.
 
     Raises
     ------
@@ -33,37 +33,40 @@ def open_storage(folder: Path, url: str | None = None) -> BaseStorage:
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if url is not None:
-        return _open_database(url)
+        return _open_database(url, lost_after)
     path = folder / "study.log"
     try:
         return JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
     except OSError as error:
         raise SelectdisError(f"cannot use the study's journal {path}: {error.strerror or error}") from None
-    except (ValueError, KeyError) as error:
+    except Exception as error:  # whatever replaying strange operations raises
         raise SelectdisError(
-            f"the study's journal {path} is damaged ({error}); restore it from a copy, or start anew in another folder"
+            f"the study's journal {path} is damaged ({type(error).__name__}: {error}); restore it from a copy, or "
+            "start anew in another folder"
         ) from None
 
 
-def _open_database(url: str) -> BaseStorage:
-    if not url.startswith(("postgresql", "mysql")):
+def _open_database(url: str, lost_after: int) -> BaseStorage:
+    if not url.startswith("postgresql"):
         raise SelectdisError(
             f"a storage for several drivers is a PostgreSQL URL (postgresql://user@host/database), found "
             f"{_redacted(url)}"
         )
+    options: dict[str, Any] = {"pool_pre_ping": True}  # a restarted server costs one reconnect, not the study
     try:
-        with warnings.catch_warnings():
+        from sqlalchemy import create_engine
+
+        engine = create_engine(url, **options)
+        # Two drivers that create the tables at the same moment would trip over each other.
+        with warnings.catch_warnings(), database_lock(engine, "selectdis: tables"):
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             return RDBStorage(
-                url,
-                engine_kwargs={"pool_pre_ping": True},  # a restarted server costs one reconnect, not the study
-                heartbeat_interval=HEARTBEAT_SECONDS,
-                grace_period=4 * HEARTBEAT_SECONDS,
+                url, engine_kwargs=options, heartbeat_interval=max(lost_after // 4, 1), grace_period=lost_after
             )
     except ImportError:
         raise SelectdisError("a PostgreSQL storage needs the extra: pip install 'selectdis[postgres]'") from None
     except Exception as error:  # whatever the database driver raises
-        reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
+        reason = (str(getattr(error, "orig", error)).strip() or type(error).__name__).splitlines()[0]
         raise SelectdisError(f"cannot reach the storage {_redacted(url)}: {reason}") from None
 
 
@@ -72,72 +75,3 @@ def _redacted(url: str) -> str:
     scheme, _, rest = url.partition("://")
     login, at, host = rest.rpartition("@")
     return f"{scheme}://{login.partition(':')[0]}{at}{host}" if rest else scheme
-
-
-@contextlib.contextmanager
-def driver_lock(folder: Path) -> Iterator[None]:
-    """Hold the study's folder as its only driver; the lock goes with the process, however that ends.
-
-    Raises
-    ------
-    SelectdisError
-        If another live driver holds the folder, or the folder cannot be written.
-    """
-    path = folder / "driver.lock"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - held for the whole block below
-    except OSError as error:
-        raise SelectdisError(f"cannot write the study's folder {folder}: {error.strerror or error}") from None
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            handle.seek(0)
-            raise SelectdisError(
-                f"another driver ({handle.read().strip() or 'unknown'}) is running the study in {folder}; wait for it, "
-                "or let several drivers share a database (--storage postgresql://...)"
-            ) from None
-        handle.truncate(0)
-        handle.write(f"process {os.getpid()} on {socket.gethostname()}")
-        handle.flush()
-        repair_journal(folder / "study.log")
-        yield
-
-
-def repair_journal(path: Path) -> None:
-    """Cut off what a killed driver left half-written at the journal's end; the caller holds `driver_lock`.
-
-    Optuna appends whole lines, so only the tail can be torn. The cut part is kept beside the journal.
-    """
-    for stale in path.parent.glob(path.name + ".lock*"):  # a killed process's lock would stall everyone for 30 s
-        stale.unlink(missing_ok=True)
-    if not path.exists():
-        return
-    good, size = _good_length(path), path.stat().st_size
-    if good == size:
-        return
-    shutil.copyfile(path, path.with_suffix(".log.damaged"))
-    with open(path, "r+b") as file:
-        file.truncate(good)
-        os.fsync(file.fileno())
-    warnings.warn(
-        f"the last {size - good} bytes of {path} were damaged and are left out (a copy: {path.name}.damaged); the "
-        "runs recorded there are trained or read again",
-        stacklevel=2,
-    )
-
-
-def _good_length(path: Path) -> int:
-    """Bytes up to the end of the last line before the first that is not JSON."""
-    good = 0
-    with open(path, "rb") as file:
-        for line in file:
-            try:
-                json.loads(line)
-            except ValueError:
-                return good
-            if not line.endswith(b"\n"):
-                return good
-            good += len(line)
-    return good

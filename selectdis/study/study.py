@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal
@@ -21,12 +22,14 @@ from selectdis.data import ImageDataset
 from selectdis.errors import SelectdisError
 from selectdis.study.executor import default_jobs, run_jobs
 from selectdis.study.listener import Listener, Listeners, StageInfo
+from selectdis.study.locks import driver_lock
+from selectdis.study.patience import with_patience
 from selectdis.study.plan import planned, warm_start
 from selectdis.study.reference import DataReference, fitting_options
 from selectdis.study.search import make_sampler, params_of
 from selectdis.study.spec import StudySpec, check_spec, read_spec, with_preset
-from selectdis.study.stage import Stage, with_patience
-from selectdis.study.storage import driver_lock, open_storage
+from selectdis.study.stage import Stage
+from selectdis.study.storage import LOST_AFTER, open_storage
 from selectdis.study.transfer import Transfer
 from selectdis.study.values import check_names, directions
 from selectdis.study.worker import model_path
@@ -53,6 +56,8 @@ class Study:
         Address of a Dask scheduler to send the cohorts to.
     storage : str, optional
         A PostgreSQL URL that several drivers share; by default the journal ``study.log`` in the folder.
+    lost_after : int
+        Seconds without a sign of life after which a driver that shares the storage counts as dead.
 
     Examples
     --------
@@ -69,12 +74,14 @@ class Study:
         jobs: int | None = None,
         scheduler: str | None = None,
         storage: str | None = None,
+        lost_after: int = LOST_AFTER,
     ) -> None:
         self.spec = spec if isinstance(spec, StudySpec) else check_spec(with_preset(spec))
         self.folder = Path(folder or Path("runs") / self.spec.name)
         self.jobs = jobs
         self.scheduler = scheduler
         self.storage_url = storage or self.spec.storage
+        self.lost_after = lost_after
         self._open_storage: BaseStorage | None = None
 
     @classmethod
@@ -124,7 +131,7 @@ class Study:
             for data in proxies:
                 stage = self._stage("proxy", data)
                 stage.plan(planned(self.spec.search))
-                warm_start(stage.study, self.spec)
+                stage.trials.exclusively(partial(warm_start, stage.study, self.spec))
                 self._run_stage(stage, told, trials=self._n_trials(), seeds=self._seeds(self.spec.seeds.count))
         return self
 
@@ -194,7 +201,7 @@ class Study:
 
         budget = self.spec.time_budget
         stage.run(
-            lambda jobs: run_jobs(jobs, n_jobs=self._n_jobs(), scheduler=self.scheduler),
+            lambda jobs, more: run_jobs(jobs, more, n_jobs=self._n_jobs(), scheduler=self.scheduler),
             trials=trials,
             seeds=seeds,
             max_seeds=self.spec.seeds.max if stage.name == "proxy" else None,
@@ -300,7 +307,7 @@ class Study:
 
     def _storage(self) -> BaseStorage:
         if self._open_storage is None:
-            self._open_storage = open_storage(self.folder, self.storage_url)
+            self._open_storage = open_storage(self.folder, self.storage_url, lost_after=self.lost_after)
         return self._open_storage
 
     def proxies(self) -> list[DataReference]:

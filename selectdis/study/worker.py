@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import io
+import json
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import threading
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from selectdis.errors import SelectdisError
 from selectdis.study.reference import DataReference
 from selectdis.study.scoring import Scorer
 from selectdis.study.spec import EvaluationSpec, TrainingSpec
 from selectdis.training import Candidate, Run, train_cohort
+from selectdis.training.runtime import TrainingInterrupted
 
-__all__ = ["CohortJob", "codes_path", "encode_probe", "model_path", "run_cohort"]
+__all__ = ["CohortJob", "codes_path", "encode_probe", "model_path", "run_cohort", "stoppable"]
+
+Records = list[dict[str, Any]]
+STOP_SECONDS = 0.5
+_ONE_AT_A_TIME = threading.Lock()  # a Dask worker may have several threads; settings of torch are the process's
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,8 @@ class CohortJob:
     training: TrainingSpec
     evaluation: EvaluationSpec
     folder: str
+    stop: str = ""  # a file that the driver makes to ask for the end
+    parent: int = 0  # the driver's process, where the worker is a child that must not outlive it
 
     @property
     def checkpoint(self) -> Path:
@@ -48,25 +61,40 @@ def codes_path(folder: str | Path, data: DataReference, candidate: str) -> Path:
     return Path(folder) / "codes" / data.slug / f"{candidate}.npy"
 
 
-def run_cohort(job: CohortJob) -> list[dict[str, Any]]:
-    """Train the candidates of `job` that have no run on disk yet, score all, and return one record each."""
+def run_cohort(job: CohortJob) -> Records:
+    """Train the candidates of `job` that have no run on disk yet, score all, and return one record each.
+
+    Raises
+    ------
+    TrainingInterrupted
+        If the driver asked for the end; the state of the cohort is saved.
+    """
+    with _ONE_AT_A_TIME:
+        return _run_cohort(job)
+
+
+def _run_cohort(job: CohortJob) -> Records:
     runs = {candidate.id: _finished_run(job, candidate) for candidate in job.candidates}
     missing = [candidate for candidate in job.candidates if runs[candidate.id] is None]
-    failure = ""
-    if missing:
-        try:
-            for run in _train(job, missing):
-                run.save(_made(model_path(job.folder, job.data, run.candidate.id)))
-                runs[run.candidate.id] = run
-        except (OSError, MemoryError):  # the machine's failure, not the candidates'
-            raise
-        except Exception as error:
-            failure = f"{type(error).__name__}: {error}"[:500]
+    trained, failure = _trained(job, missing) if missing else ([], "")
+    for run in trained:
+        if runs[run.candidate.id] is None:
+            run.save(_made(model_path(job.folder, job.data, run.candidate.id)))
+            runs[run.candidate.id] = run
     scorer = _scorer(job.data, job.evaluation)
     records = [_record(job, candidate, runs[candidate.id], scorer, failure) for candidate in job.candidates]
-    for used in job.checkpoint.parent.glob(f"{job.checkpoint.stem}*"):  # with those of halved cohorts
-        used.unlink(missing_ok=True)
+    _forget_checkpoint(job)
     return records
+
+
+def stoppable(work: Callable[[CohortJob], Records], number: int, job: CohortJob) -> tuple[int, Records | None]:
+    """In a worker: the number and the records of a job, or None where its driver asked to stop."""
+    if os.path.exists(job.stop):
+        return number, None
+    try:
+        return number, work(job)
+    except TrainingInterrupted:
+        return number, None
 
 
 @functools.lru_cache(maxsize=4)
@@ -74,18 +102,62 @@ def _scorer(data: DataReference, evaluation: EvaluationSpec) -> Scorer:
     return Scorer(data.load(), evaluation)
 
 
-def _train(job: CohortJob, candidates: Sequence[Candidate]) -> Iterable[Run]:
+def _trained(job: CohortJob, missing: Sequence[Candidate]) -> tuple[list[Run], str]:
+    """The trained runs, or none and why."""
+    try:
+        return _train(job, missing), ""
+    except (OSError, MemoryError):  # the machine's failure, not the candidates'
+        raise
+    except Exception as error:
+        return [], f"{type(error).__name__}: {error}"[:500]
+
+
+def _train(job: CohortJob, missing: Sequence[Candidate]) -> list[Run]:
+    """Train what is missing; a cohort with a checkpoint goes on as a whole, since the checkpoint is of the whole."""
+    if not any(job.checkpoint.parent.glob(f"{job.checkpoint.stem}*.safetensors")):
+        return _train_from(replace(job, candidates=tuple(missing)))
+    try:
+        return _train_from(job)
+    except SelectdisError as error:
+        warnings.warn(f"{error}; this cohort is trained from the start", stacklevel=2)
+        _forget_checkpoint(job)
+        return _train_from(replace(job, candidates=tuple(missing)))
+
+
+def _train_from(job: CohortJob) -> list[Run]:
     options = job.training
+    given = {"checkpoint_every": options.checkpoint_every, "curve_every": options.curve_every}
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value}
+    write_atomically(job.checkpoint.with_suffix(".json"), json.dumps([c.id for c in job.candidates]).encode())
     return train_cohort(
-        candidates,
+        job.candidates,
         _scorer(job.data, job.evaluation).training_data,
         steps=options.steps,
         device=options.device,
         precision=options.precision,
-        checkpoint=_made(job.checkpoint),
-        **({"checkpoint_every": options.checkpoint_every} if options.checkpoint_every else {}),
-        **({"curve_every": options.curve_every} if options.curve_every else {}),
+        checkpoint=job.checkpoint,
+        should_stop=_stop_asked(job),
+        **chosen,
     )
+
+
+def _stop_asked(job: CohortJob) -> Callable[[], bool]:
+    """Whether the driver left word to stop, or is no longer there; looked up once in a while."""
+    last, stopped = 0.0, False
+
+    def asked() -> bool:
+        nonlocal last, stopped
+        if not stopped and time.monotonic() - last > STOP_SECONDS:
+            last = time.monotonic()
+            stopped = os.path.exists(job.stop) or job.parent not in (0, os.getppid())
+        return stopped
+
+    return asked
+
+
+def _forget_checkpoint(job: CohortJob) -> None:
+    for used in job.checkpoint.parent.glob(f"{job.checkpoint.stem}*"):  # with those of halved cohorts
+        used.unlink(missing_ok=True)
 
 
 def _finished_run(job: CohortJob, candidate: Candidate) -> Run | None:
@@ -153,10 +225,16 @@ def _made(path: Path) -> Path:
 
 
 def _write_codes(path: Path, codes: np.ndarray) -> None:
-    """Write atomically: a reader sees the whole file or none."""
+    content = io.BytesIO()
+    np.save(content, codes, allow_pickle=False)
+    write_atomically(path, content.getvalue())
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """A reader sees the whole file or none."""
     with tempfile.NamedTemporaryFile(dir=_made(path).parent, suffix=".tmp", delete=False) as file:
         try:
-            np.save(file, codes, allow_pickle=False)
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
             os.replace(file.name, path)

@@ -8,4 +8,6 @@ from tests.study.fakes import fake_work
 @pytest.fixture
 def no_training(monkeypatch):
     """Studies record made-up scores at once."""
-    monkeypatch.setattr(study_module, "run_jobs", lambda jobs, **options: run_jobs(jobs, n_jobs=1, work=fake_work))
+    monkeypatch.setattr(
+        study_module, "run_jobs", lambda jobs, more, **options: run_jobs(jobs, more, n_jobs=1, work=fake_work)
+    )

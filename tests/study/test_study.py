@@ -127,7 +127,9 @@ def test_diverged_runs_are_kept_and_failed_ones_tried_again(tmp_path, monkeypatc
                 record |= {"status": "failed", "error": "RuntimeError: planted"}
         return records
 
-    monkeypatch.setattr(study_module, "run_jobs", lambda jobs, **options: run_jobs(jobs, n_jobs=1, work=work))
+    monkeypatch.setattr(
+        study_module, "run_jobs", lambda jobs, more, **options: run_jobs(jobs, more, n_jobs=1, work=work)
+    )
     with pytest.warns(UserWarning, match="5 of 15 runs failed.*planted"):
         study = make(tmp_path).run()
     assert study.records["status"].value_counts().to_dict() == {"complete": 9, "failed": 5, "diverged": 1}
@@ -149,7 +151,7 @@ def test_an_unlabelled_proxy_is_refused(tmp_path):
 
 
 def test_two_drivers_cannot_hold_one_folder(tmp_path):
-    from selectdis.study.storage import driver_lock
+    from selectdis.study.locks import driver_lock
 
     with driver_lock(tmp_path / "study"), pytest.raises(SelectdisError, match=f"another driver .process {os.getpid()}"):
         make(tmp_path).run()
@@ -233,7 +235,7 @@ import selectdis as sd
 import selectdis.study.study as module
 from selectdis.study.executor import run_jobs
 from tests.study.fakes import fake_work
-module.run_jobs = lambda jobs, **options: run_jobs(jobs, n_jobs=1, work=fake_work)
+module.run_jobs = lambda jobs, more, **options: run_jobs(jobs, more, n_jobs=1, work=fake_work)
 sd.Study(json.loads(sys.argv[1]), folder=sys.argv[2], jobs=1).run()
 """
 

@@ -1,0 +1,84 @@
+"""Cohorts on a Dask cluster: the job is sent, a few kilobytes; data come by reference, models stay in the folder."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from selectdis.errors import SelectdisError
+from selectdis.study.worker import CohortJob, stoppable
+
+__all__ = ["on_dask"]
+
+RETRIES = 3  # of a cohort whose worker died
+Records = list[dict[str, Any]]
+
+
+def on_dask(
+    jobs: Sequence[CohortJob],
+    more: Callable[[], bool],
+    scheduler: str,
+    work: Callable[[CohortJob], Records],
+    patience: float,
+) -> Iterator[tuple[int, Records | None]]:
+    """Send out `jobs`, twice as many at a time as there are threads, and yield the records of each by its number.
+
+    Raises
+    ------
+    SelectdisError
+        If no scheduler answers within `patience` seconds.
+    """
+    waiting = iter(enumerate(jobs))
+    with _client(scheduler, patience) as client:
+        from distributed import as_completed
+
+        def submit(count: int) -> list[Any]:
+            sent: list[Any] = []
+            while len(sent) < count and more() and (job := next(waiting, None)) is not None:
+                sent.append(client.submit(stoppable, work, *job, pure=False, retries=RETRIES))
+            return sent
+
+        running = as_completed(submit(2 * _threads(client)))
+        for future in running:
+            yield future.result()
+            future.release()
+            for another in submit(1):
+                running.add(another)
+
+
+def _threads(client: Any) -> int:
+    threads = sum(client.nthreads().values())
+    if not threads:
+        warnings.warn("the Dask scheduler has no workers yet: waiting for them", stacklevel=2)
+    return max(threads, 8)
+
+
+@contextlib.contextmanager
+def _client(scheduler: str, patience: float) -> Iterator[Any]:
+    try:
+        from distributed import Client
+    except ImportError:
+        raise SelectdisError("--scheduler needs the extra: pip install 'selectdis[dask]'") from None
+    client = _connected(Client, scheduler, patience)
+    try:
+        yield client
+    finally:
+        with contextlib.suppress(Exception):  # a scheduler that is gone
+            client.close(timeout=5)
+
+
+def _connected(connect: Callable[..., Any], scheduler: str, patience: float) -> Any:
+    start = time.monotonic()
+    while True:
+        try:
+            return connect(scheduler, timeout=min(patience, 20), set_as_default=False)
+        except (OSError, TimeoutError, ValueError) as error:
+            if isinstance(error, ValueError) or time.monotonic() - start > patience:
+                raise SelectdisError(
+                    f"no Dask scheduler answers at {scheduler} ({type(error).__name__}); start one with `dask "
+                    "scheduler`, or leave --scheduler out; what is done is kept"
+                ) from None
+            time.sleep(1)
