@@ -26,6 +26,7 @@ NameArgument = Annotated[str, typer.Argument(help="A data set's name, folder:PAT
 OptionsOption = Annotated[
     list[str] | None, typer.Option("--option", "-o", metavar="KEY=VALUE", help="A loader's option, e.g. image_size=32.")
 ]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Stop at a picture that cannot be read.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of the choice of images.")]
 
 
@@ -43,9 +44,9 @@ def list_command() -> None:
 
 
 @data_app.command()
-def info(name: NameArgument, option: OptionsOption = None) -> None:
+def info(name: NameArgument, option: OptionsOption = None, strict: StrictOption = False) -> None:
     """Images and factors of one data set."""
-    data = _load(name, option)
+    data = _load(name, option, strict)
     c, h, w = data.image_shape
     table = Table(show_header=False, box=None)
     table.add_row("images", f"{len(data):,} of {h} x {w}, {'grey' if c == 1 else f'{c} channels'}")
@@ -65,9 +66,10 @@ def preview(
     option: OptionsOption = None,
     columns: Annotated[int, typer.Option("--columns", min=2, help="Images a row.")] = 10,
     seed: SeedOption = 0,
+    strict: StrictOption = False,
 ) -> None:
     """A picture of one data set: random images and, with factors, one row a factor."""
-    sheet = draw_preview(_load(name, option), columns=columns, seed=seed)
+    sheet = draw_preview(_load(name, option, strict), columns=columns, seed=seed)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         sheet.save(out)
@@ -103,8 +105,9 @@ def fetch(
         Console().print(escape(str(path)), soft_wrap=True)
 
 
-def _load(name: str, options: list[str] | None) -> ImageDataset:
-    return load_dataset(name, **dict(_option(text) for text in options or []))
+def _load(name: str, options: list[str] | None, strict: bool) -> ImageDataset:
+    given = dict(_option(text) for text in options or [])
+    return load_dataset(name, **(given | {"strict": True} if strict else given))
 
 
 def _option(text: str) -> tuple[str, Any]:

@@ -96,8 +96,8 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
 
 SOURCE = Source(
     load=cars3d,
-    summary="17,568 renderings of 183 cars: elevation, azimuth, object",
-    licence="not stated by its authors; for research",
+    summary="17,568 renderings of 183 cars",
+    licence="not stated; research",
     files=(
         RemoteFile(
             "nips2015-analogy-data.tar.gz",

@@ -13,13 +13,12 @@ from selectdis.data.cache import file_key, kept, stored
 from selectdis.data.lazy import LazyImages, settle
 from selectdis.data.pixels import fit_square, to_channels
 from selectdis.data.rows import PackedRows, RandomRows, Rows, map_npy
-from selectdis.data.sizes import IMAGE_SIZES, check_choice, check_image_size
+from selectdis.data.sizes import FITS, IMAGE_SIZES, check_choice, check_image_size
 from selectdis.errors import SelectdisError
 
-__all__ = ["FITS", "LAYOUTS", "Convert", "array_images", "file_images", "plan", "stored_images"]
+__all__ = ["LAYOUTS", "Convert", "array_images", "file_images", "plan", "stored_images"]
 
 LAYOUTS = ("nhw", "nhwc", "nchw")
-FITS = ("crop", "stretch", "pad")
 IN_MEMORY = 64 * 2**20  # a packed array of at most this many bytes is read at once, and leaves nothing on the disk
 
 

@@ -39,6 +39,6 @@ def digits(*, image_size: int = 64, labels: bool = False) -> ImageDataset:
 
 SOURCE = Source(
     load=digits,
-    summary="1,797 real handwritten digits; unlabelled unless labels=True",
-    licence="CC BY 4.0 (UCI), within scikit-learn",
+    summary="1,797 real handwritten digits",
+    licence="CC BY 4.0",
 )

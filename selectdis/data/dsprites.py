@@ -68,7 +68,7 @@ def _rendered(size: int, sizes: Sizes) -> ImageDataset:
 
 SOURCE = Source(
     load=dsprites,
-    summary="737,280 white shapes on black: shape, scale, orientation, x, y (rendered where no file is there)",
+    summary="737,280 shapes; drawn where no file is there",
     licence="Apache-2.0",
     files=(
         RemoteFile(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from selectdis.data.cache import data_folder
 from selectdis.data.source import RemoteFile
@@ -52,7 +53,9 @@ def fetch_file(file: RemoteFile, folder: Path, progress: Progress | None = None)
     try:
         return Path(registry.fetch(file.name, downloader=_Resuming(folder / f"{file.name}.part", file.name, progress)))
     except requests.RequestException as error:
-        raise SelectdisError(f"cannot download {file.url} ({_reason(error)}); run the same again to go on") from None
+        host = urlsplit(file.url).netloc
+        reason = _reason(error) if error.response is not None else f"no connection to {host}, or it broke"
+        raise SelectdisError(f"cannot download {file.url} ({reason}); run the same again to go on") from None
     except ValueError as error:  # what pooch raises for a wrong hash
         raise SelectdisError(
             f"{file.url} does not have the hash it should have, and was not kept: {_reason(error)}"

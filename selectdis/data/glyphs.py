@@ -122,6 +122,6 @@ def _shipped_fonts() -> list[str]:
 
 SOURCE = Source(
     load=glyphs,
-    summary="capital letters: letter, style, size, rotation, x, y",
-    licence="rendered here, with the DejaVu fonts (Bitstream Vera licence)",
+    summary="capital letters in several fonts",
+    licence="drawn; fonts Bitstream Vera",
 )

@@ -11,7 +11,7 @@ import numpy as np
 from selectdis.data.dataset import ImageDataset
 from selectdis.data.labels import labelled
 from selectdis.data.objects import item_pixels, same_channels
-from selectdis.data.sizes import check_choice, check_image_size
+from selectdis.data.sizes import FITS, check_choice, check_image_size
 from selectdis.errors import SelectdisError, nearest
 
 __all__ = ["hugging_face"]
@@ -40,7 +40,7 @@ def hugging_face(
     ------
     SelectdisError : where the extra is not installed, or the folder is not such a data set.
     """
-    check_choice("fit", fit, ("crop", "stretch", "pad"))
+    check_choice("fit", fit, FITS)
     size = check_image_size(image_size)
     rows = _split(_load(path), split, path)
     picture = _image_column(rows, column, path)

@@ -57,4 +57,4 @@ REALISTIC = _source(
     "realistic", "1,036,800 realistic renderings of a robot arm", "md5:59a6225b88b635365f70c91b3e52f70f"
 )
 REAL = _source("real", "1,036,800 photographs of a robot arm", "md5:0f33f609918fb5c97996692f91129802")
-COMPLEX = _source("complex", "460,800 photographs of a robot arm with everyday objects (no fetch: pass path=FILE)")
+COMPLEX = _source("complex", "460,800 photographs of a robot arm (path=FILE)")

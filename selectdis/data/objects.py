@@ -10,9 +10,9 @@ from PIL import Image
 
 from selectdis.data.convert import array_images
 from selectdis.data.dataset import ImageDataset
-from selectdis.data.folder import picture_pixels
 from selectdis.data.labels import labelled
-from selectdis.data.sizes import check_choice, check_image_size
+from selectdis.data.pictures import picture_pixels
+from selectdis.data.sizes import FITS, check_choice, check_image_size
 from selectdis.errors import SelectdisError
 
 __all__ = ["from_array", "from_items", "item_pixels", "same_channels"]
@@ -46,7 +46,7 @@ def from_items(
     All images in memory, uint8 (n, c, image_size, image_size); a labelled set where items came with labels.
     """
     size = check_image_size(image_size)
-    check_choice("fit", fit, ("crop", "stretch", "pad"))
+    check_choice("fit", fit, FITS)
     name = type(items).__name__
     if len(items) == 0:
         raise SelectdisError(f"{name} holds no images")

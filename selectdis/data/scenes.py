@@ -106,6 +106,6 @@ def _cached_layers(scale: float, shape: int, degrees: float, image_size: int) ->
 
 SOURCE = Source(
     load=scenes,
-    summary="an object in a room: floor, wall and object hue, scale, shape, orientation (like Shapes3D)",
-    licence="rendered here",
+    summary="an object in a room, like Shapes3D",
+    licence="drawn",
 )

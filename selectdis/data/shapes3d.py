@@ -54,7 +54,7 @@ def _classes(values: np.ndarray, n: int, path: Path) -> np.ndarray:
 
 SOURCE = Source(
     load=shapes3d,
-    summary="480,000 rooms: floor, wall and object hue, scale, shape, orientation",
+    summary="480,000 rooms with an object",
     licence="Apache-2.0",
     files=(
         RemoteFile(

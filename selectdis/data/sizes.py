@@ -8,9 +8,10 @@ import numpy as np
 
 from selectdis.errors import SelectdisError, nearest
 
-__all__ = ["IMAGE_SIZES", "Sizes", "check_choice", "check_image_size", "check_sizes", "spaced"]
+__all__ = ["FITS", "IMAGE_SIZES", "Sizes", "check_choice", "check_image_size", "check_sizes", "spaced"]
 
 IMAGE_SIZES = (64, 32, 16)
+FITS = ("crop", "stretch", "pad")  # how a picture becomes a square
 Sizes = Mapping[str, int] | Sequence[int] | None
 
 
@@ -32,6 +33,8 @@ def check_sizes(sizes: Sizes, defaults: Mapping[str, int], most: Mapping[str, in
                 raise SelectdisError(f"sizes names the unknown factor {name!r}{nearest(str(name), defaults)}")
         chosen = {**defaults, **sizes}
     else:
+        if sizes is not None and not isinstance(sizes, Sequence):
+            raise SelectdisError(f"sizes is a mapping of factors to numbers, or one number a factor; found {sizes!r}")
         given = list(defaults.values()) if sizes is None else list(sizes)
         if len(given) != len(defaults):
             raise SelectdisError(f"sizes needs {len(defaults)} numbers ({', '.join(defaults)}), found {len(given)}")

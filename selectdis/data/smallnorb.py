@@ -143,7 +143,7 @@ FILES = [f"smallnorb-{part}-{kind}.mat.gz" for part in PARTS for kind in ("dat",
 
 SOURCE = Source(
     load=smallnorb,
-    summary="48,600 photographs of toys: category, elevation, azimuth, lighting",
-    licence="for research; not for commercial use",
+    summary="48,600 photographs of toys",
+    licence="research only",
     files=tuple(RemoteFile(f, f"{URL}/{f}", f"sha256:{h}") for f, h in zip(FILES, HASHES, strict=True)),
 )

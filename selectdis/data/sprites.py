@@ -118,6 +118,6 @@ def _heart_edge(c: np.ndarray) -> np.ndarray:
 
 SOURCE = Source(
     load=sprites,
-    summary="squares, ellipses and hearts with scale, orientation and position (dSprites' formulas)",
-    licence="rendered here",
+    summary="squares, ellipses and hearts, after dSprites",
+    licence="drawn",
 )

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from selectdis.data.dataset import ImageDataset
-from selectdis.data.folder import read_pictures
 from selectdis.data.labels import labelled
+from selectdis.data.pictures import read_pictures
 from selectdis.errors import SelectdisError, nearest
 
 __all__ = ["TABLE_SUFFIXES", "table"]

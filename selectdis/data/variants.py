@@ -15,8 +15,8 @@ from PIL import Image
 
 from selectdis.data.dataset import ImageDataset
 from selectdis.data.dsprites import dsprites
-from selectdis.data.folder import read_picture
 from selectdis.data.lazy import LazyImages
+from selectdis.data.pictures import read_picture
 from selectdis.data.sizes import Sizes
 from selectdis.data.source import Source
 from selectdis.errors import SelectdisError
@@ -125,7 +125,7 @@ def _texture() -> np.ndarray:
     return np.rint(255 * np.clip(colour * (0.55 + 0.75 * band), 0, 1)).astype(np.uint8)
 
 
-LICENCE = "Apache-2.0 (dSprites)"
+LICENCE = "Apache-2.0"
 COLOR = Source(color_dsprites, "dSprites with a random colour an image", LICENCE)
 NOISY = Source(noisy_dsprites, "dSprites before uniform noise", LICENCE)
-SCREAM = Source(scream_dsprites, "dSprites before patches of a picture (background=PATH, else a texture)", LICENCE)
+SCREAM = Source(scream_dsprites, "dSprites before patches of a picture", LICENCE)

@@ -31,6 +31,14 @@ def test_info(pictures: Path) -> None:
     assert "unknown" in run("info", f"folder:{pictures}")
 
 
+def test_strict_stops_at_a_bad_picture(pictures: Path) -> None:
+    (pictures / "bad.png").write_bytes(b"x")
+    with pytest.warns(UserWarning, match="left out 1 of 4"):
+        run("info", f"folder:{pictures}")
+    with pytest.raises(SelectdisError, match="not a picture"):
+        run("info", f"folder:{pictures}", "--strict")
+
+
 def test_preview_writes_a_picture(tmp_path: Path) -> None:
     out = tmp_path / "new" / "sheet.png"
     assert str(out) in run("preview", "digits", "--out", out, "-o", "image_size=16").replace("\n", "")

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from selectdis.data import load_dataset
+from selectdis.data import pictures as pictures_module
 from selectdis.errors import SelectdisError
 
 
@@ -29,7 +30,7 @@ def test_fit(tmp_path: Path, fit: str, left: int) -> None:
 
 def test_grey_rgb_and_a_mixture(pictures: Path) -> None:
     Image.fromarray(np.zeros((9, 9), np.uint8)).save(pictures / "grey.png")
-    with pytest.raises(SelectdisError, match=r"same number of channels: .*grey.png is grey \(1 are\)"):
+    with pytest.raises(SelectdisError, match=r"same number of channels: .*grey.png is grey"):
         load_dataset(f"folder:{pictures}")
     assert load_dataset(f"folder:{pictures}", grey=True).image_shape[0] == 1
     assert load_dataset(f"folder:{pictures}", grey=False).image_shape[0] == 3
@@ -124,3 +125,36 @@ def test_a_photograph_lies_upright(tmp_path: Path) -> None:
 def test_wrong_options(pictures: Path, options: dict, message: str) -> None:
     with pytest.raises(SelectdisError, match=message):
         load_dataset(f"folder:{pictures}", **options)
+
+
+def test_many_pictures_are_decoded_once(pictures: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (pictures / "a_broken.png").write_bytes(b"no picture")
+    (pictures / "_first.png").write_bytes(b"no picture")
+    with pytest.warns(UserWarning, match="left out 2 of 5"):
+        at_once = load_dataset(f"folder:{pictures}").images
+    monkeypatch.setattr(pictures_module, "KEEP_FROM", 3)
+    with pytest.warns(UserWarning, match="left out 2 of 5 pictures: .*_first.png is not a picture"):
+        kept = load_dataset(f"folder:{pictures}").images
+    monkeypatch.setattr(pictures_module, "read_picture", None)  # from here on nothing can be decoded
+    with pytest.warns(UserWarning, match="left out 2 of 5 pictures: .*_first.png"):
+        again = load_dataset(f"folder:{pictures}").images
+    assert (np.asarray(kept) == at_once).all()
+    assert (np.asarray(again) == at_once).all()
+    monkeypatch.undo()
+    monkeypatch.setenv("SELECTDIS_DATA", str(cache))
+    monkeypatch.setattr(pictures_module, "KEEP_FROM", 3)
+    (pictures / "a_broken.png").unlink()
+    (pictures / "_first.png").unlink()
+    Image.new("RGB", (50, 50), "red").save(pictures / "a.png")  # a change of one file is seen
+    assert load_dataset(f"folder:{pictures}").images[0][0].min() == 255
+
+
+def test_many_pictures_of_which_none_or_some_can_be_used(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures_module, "KEEP_FROM", 3)
+    Image.new("L", (50, 50)).save(pictures / "grey.png")
+    with pytest.raises(SelectdisError, match="same number of channels"):
+        load_dataset(f"folder:{pictures}")
+    for path in pictures.rglob("*.*"):
+        path.write_bytes(b"x")
+    with pytest.raises(SelectdisError, match="none of 4 pictures could be read"):
+        load_dataset(f"folder:{pictures}")

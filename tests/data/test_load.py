@@ -41,11 +41,12 @@ def test_every_data_set_takes_an_image_size(name: str) -> None:
     assert DATASETS[name].licence
 
 
+NO_FILE = ("sprites", "scenes", "glyphs", "digits", "dsprites", "color_dsprites", "noisy_dsprites", "scream_dsprites")
+
+
 @pytest.mark.filterwarnings("ignore:no dSprites file")
 @pytest.mark.parametrize("image_size", [64, 32, 16])
-@pytest.mark.parametrize(
-    "name", [name for name, source in DATASETS.items() if "render" in source.licence or name == "digits"]
-)
+@pytest.mark.parametrize("name", NO_FILE)
 def test_what_needs_no_file(name: str, image_size: int) -> None:
     data = load_dataset(name, image_size=image_size)
     assert data.image_shape[1:] == (image_size, image_size)
