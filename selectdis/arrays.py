@@ -20,6 +20,7 @@ __all__ = [
     "entropy",
     "live_columns",
     "mutual_information_matrix",
+    "standardise_by",
     "varying_factors",
     "warn_degenerate",
 ]
@@ -107,6 +108,14 @@ def live_columns(codes: np.ndarray) -> np.ndarray:
     """
     live: np.ndarray = codes.max(axis=0) > codes.min(axis=0)
     return live
+
+
+def standardise_by(codes_train: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
+    """All with the columns of `codes_train` at mean 0 and deviation 1; where it is constant, columns become 0."""
+    deviation = codes_train.std(axis=0)
+    live = live_columns(codes_train) & (deviation > 0)
+    mean, deviation = codes_train.mean(axis=0), np.where(live, deviation, 1.0)
+    return [np.where(live, (codes - mean) / deviation, 0.0) for codes in (codes_train, *others)]
 
 
 def varying_factors(factors: np.ndarray, score: str) -> list[int]:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from selectdis.arrays import check_codes, warn_degenerate
 from selectdis.data.dataset import ImageDataset
@@ -32,6 +33,7 @@ def evaluate(
     batch: int = 64,
     encode_batch: int = 256,
     suffix: str = "",
+    jobs: int = 1,
 ) -> dict[str, float]:
     """Scores of `encode` against the known factors of `data`.
 
@@ -48,6 +50,7 @@ def evaluate(
     votes_train, votes_test, batch : of the BetaVAE and FactorVAE scores
     encode_batch : images a call of `encode`
     suffix : appended to each name, such as ".sampled"
+    jobs : threads of the boosted trees; the scores do not depend on their number
 
     Returns
     -------
@@ -68,6 +71,7 @@ def evaluate(
         votes_train=votes_train,
         votes_test=votes_test,
         batch=batch,
+        jobs=jobs,
     )
     return evaluation.score(encode_in_batches(encode, data, evaluation.indices, encode_batch), suffix=suffix)
 
@@ -91,6 +95,7 @@ class Evaluation:
     votes_train: int = 10_000
     votes_test: int = 5_000
     batch: int = 64
+    jobs: int = 1
     _chosen: dict[str, Metric] = field(init=False, repr=False)
     _draws: dict[Need, tuple[Draws, Draws]] = field(init=False, repr=False)
 
@@ -106,8 +111,10 @@ class Evaluation:
     @cached_property
     def indices(self) -> np.ndarray:
         """int64 (k,): the images that are needed, each once, in ascending order."""
-        parts = [*self._parts, *(b.ravel() for pair in self._draws.values() for draws in pair for b in draws.batches)]
-        return np.unique(np.concatenate(parts))
+        needed = np.zeros(len(self.data), dtype=bool)
+        for part in (*self._parts, *(b for pair in self._draws.values() for draws in pair for b in draws.batches)):
+            needed[part] = True
+        return np.flatnonzero(needed)
 
     def score(self, codes: np.ndarray | Callable[[np.ndarray], np.ndarray], *, suffix: str = "") -> dict[str, float]:
         """Scores of codes (k, latents), row i for the image `indices[i]`; or of a function from indices to codes."""
@@ -118,8 +125,10 @@ class Evaluation:
             )
         samples = self._samples(table)
         scores: dict[str, float] = {}
-        for metric in self._chosen.values():
-            scores |= metric.compute(samples)
+        # The matrices are small: BLAS threads cost more than they bring, and fight with other processes.
+        with threadpool_limits(1):
+            for metric in self._chosen.values():
+                scores |= metric.compute(samples)
         return {name + suffix: value for name, value in scores.items()}
 
     @cached_property
@@ -157,21 +166,29 @@ class Evaluation:
         return Draws(tuple(train[:-1]), train[-1]), Draws(tuple(test[:-1]), test[-1])
 
     @cached_property
+    def _row(self) -> np.ndarray:
+        """The row in `indices` of each image of the data set (that of an image that is not needed means nothing)."""
+        row = np.zeros(len(self.data), dtype=np.int64)
+        row[self.indices] = np.arange(len(self.indices))
+        return row
+
+    @cached_property
     def _positions(self) -> dict[Need, tuple[Draws, Draws]]:
-        """The draws as positions in `indices`."""
+        """The draws as rows of `indices`."""
         return {need: (self._locate(pair[0]), self._locate(pair[1])) for need, pair in self._draws.items()}
 
     def _locate(self, draws: Draws) -> Draws:
-        return Draws(tuple(np.searchsorted(self.indices, batch) for batch in draws.batches), draws.factor)
+        return Draws(tuple(self._row[batch] for batch in draws.batches), draws.factor)
 
     def _samples(self, table: np.ndarray) -> Samples:
         train, test = self._parts
         return Samples(
-            codes_train=table[np.searchsorted(self.indices, train)],
+            codes_train=table[self._row[train]],
             factors_train=self.data.factors_at(train),
-            codes_test=table[np.searchsorted(self.indices, test)],
+            codes_test=table[self._row[test]],
             factors_test=self.data.factors_at(test),
             seed=self.seed,
+            jobs=self.jobs,
             table=table,
             draws=self._positions,
         )

@@ -38,13 +38,15 @@ def boost(
     rng: np.random.Generator,
     stages: int = 100,
     learning_rate: float = 0.1,
-    n_bins: int = 255,
+    n_bins: int | None = None,
 ) -> Boosted:
     """Boosted trees from features (n, n_features) to classes y (n,), int 0 .. n_classes - 1, each present.
 
     Importances are the mean decrease of the squared error of the residuals, summed over all nodes of all trees.
     """
     n_classes = int(y.max()) + 1
+    if n_bins is None:
+        n_bins = min(max(len(y) // 8, 64), 255)
     edges = [_edges(column, y, n_bins) for column in x_train.T]
     train, test = (_digitise(x, edges) for x in (x_train, x_test))
     histogram = _Histogram(train, max(len(e) for e in edges) + 1)
@@ -56,12 +58,11 @@ def boost(
     decrease = np.zeros(x_train.shape[1])
     for _ in range(stages):
         residual = target - _probabilities(raw_train)
-        trees = _grow(residual, train, histogram, rng)
+        trees, leaf = _grow(residual, train, histogram, rng)
         np.add.at(decrease, trees.feature.ravel(), trees.decrease.ravel())
-        leaf = _leaf(trees, train)
         values = learning_rate * _newton(residual, leaf, n_classes)
         raw_train += values[leaf]
-        raw_test += values[_leaf(trees, test)]
+        raw_test += values[_leaf([_goes_left(test, f, t) for f, t in zip(trees.feature, trees.threshold, strict=True)])]
     total = decrease.sum()
     return Boosted(decrease / total if total > 0 else decrease, _classes(raw_train), _classes(raw_test))
 
@@ -97,7 +98,7 @@ def _edges(column: np.ndarray, y: np.ndarray, n_bins: int) -> np.ndarray:
 def _digitise(x: np.ndarray, edges: list[np.ndarray]) -> np.ndarray:
     """Bin numbers (n_features, n)."""
     bins = [np.searchsorted(e, column, side="left") for e, column in zip(edges, x.T, strict=True)]
-    return np.stack(bins).astype(np.int16)
+    return np.stack(bins).astype(np.uint8 if max(map(len, edges)) < 256 else np.int32)
 
 
 class _Histogram:
@@ -120,23 +121,26 @@ class _Histogram:
         return sums
 
 
-def _grow(residual: np.ndarray, bins: np.ndarray, histogram: _Histogram, rng: np.random.Generator) -> _Trees:
-    """One complete tree a row of residual (trees, n)."""
+def _grow(
+    residual: np.ndarray, bins: np.ndarray, histogram: _Histogram, rng: np.random.Generator
+) -> tuple[_Trees, np.ndarray]:
+    """One complete tree a row of residual (trees, n), and the leaf of each sample as `_leaf` gives it."""
     by_sample = np.ascontiguousarray(residual.T)  # (n, trees)
     nodes = [(histogram.cumulated(by_sample), histogram.count)]  # sums and counts up to each bin
     noise = ROUNDING * np.square(by_sample).sum(axis=0)  # (trees,)
     members = [np.ones_like(by_sample, dtype=bool)]  # (n, trees)
-    splits = []
+    splits: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    goes_left: list[np.ndarray] = []
     for depth in range(DEPTH):
         level = [_best_split(sums, counts, noise, rng) for sums, counts in nodes]
-        splits += level
+        goes = [_goes_left(bins, feature, threshold) for feature, threshold, _ in level]
+        splits, goes_left = splits + level, goes_left + goes
         if depth < DEPTH - 1:
-            goes_left = [np.ascontiguousarray(_goes_left(bins, f, t).T) for f, t, _ in level]
-            left = [member & goes for member, goes in zip(members, goes_left, strict=True)]
+            left = [member & np.ascontiguousarray(g.T) for member, g in zip(members, goes, strict=True)]
             members = [m for member, lf in zip(members, left, strict=True) for m in (lf, member & ~lf)]
             nodes = _children(by_sample, left, nodes, histogram)
     feature, threshold, decrease = (np.stack(part) for part in zip(*splits, strict=True))
-    return _Trees(feature, threshold, decrease)
+    return _Trees(feature, threshold, decrease), _leaf(goes_left)
 
 
 def _children(
@@ -153,7 +157,7 @@ def _children(
 
 def _goes_left(bins: np.ndarray, feature: np.ndarray, threshold: np.ndarray) -> np.ndarray:
     """(trees, n) bool, of one node of each tree."""
-    left: np.ndarray = bins[feature] <= threshold[:, np.newaxis]
+    left: np.ndarray = bins[feature] <= threshold.astype(bins.dtype)[:, np.newaxis]
     return left
 
 
@@ -179,13 +183,12 @@ def _best_split(
     return feature, threshold, np.where(decrease > noise, decrease, 0.0)
 
 
-def _leaf(trees: _Trees, bins: np.ndarray) -> np.ndarray:
-    """Leaf of each sample, counted over all trees, (trees, n), for bins (n_features, n)."""
-    right = [~_goes_left(bins, f, t) for f, t in zip(trees.feature, trees.threshold, strict=True)]
-    a = right[0]
-    b = _choose(a, right[2], right[1])
-    c = _choose(a, _choose(b, right[6], right[5]), _choose(b, right[4], right[3]))
-    leaf = 4 * a.view(np.int8) + 2 * b.view(np.int8) + c.view(np.int8)
+def _leaf(goes_left: list[np.ndarray]) -> np.ndarray:
+    """Leaf of each sample, counted over all trees, (trees, n), from the answers (trees, n) of each node."""
+    a = goes_left[0]
+    b = _choose(a, goes_left[1], goes_left[2])
+    c = _choose(a, _choose(b, goes_left[3], goes_left[4]), _choose(b, goes_left[5], goes_left[6]))
+    leaf = 7 - (4 * a.view(np.int8) + 2 * b.view(np.int8) + c.view(np.int8))
     first: np.ndarray = np.arange(len(a))[:, np.newaxis] * 2**DEPTH
     return first + leaf
 

@@ -33,6 +33,7 @@ class Samples:
     ----------
     codes_train, codes_test : (n_samples, n_latents)
     factors_train, factors_test : (n_samples, n_factors) int
+    seed : of every fitted model; jobs : threads
     table : (n_images, n_latents), the codes that `draws` point into
     draws : the (train, test) votes of the BetaVAE score ("pairs") and of the FactorVAE score ("fixed_factor")
     """
@@ -42,6 +43,7 @@ class Samples:
     codes_test: np.ndarray
     factors_test: np.ndarray
     seed: int = 0
+    jobs: int = 1
     table: np.ndarray | None = None
     draws: Mapping[Need, tuple[Draws, Draws]] = field(default_factory=dict)
 
@@ -59,7 +61,7 @@ class Samples:
     @cached_property
     def trees(self) -> dict[int, FittedTrees]:
         """Boosted trees from codes to each varying factor; DCI, downstream and fairness share them."""
-        return fit_all_trees(*self.split, seed=self.seed)
+        return fit_all_trees(*self.split, seed=self.seed, jobs=self.jobs)
 
 
 @dataclass(frozen=True)

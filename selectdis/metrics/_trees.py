@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -32,15 +33,22 @@ def fit_all_trees(
     *,
     estimator: Estimator = "binned",
     seed: int,
+    jobs: int = 1,
 ) -> dict[int, FittedTrees]:
-    """One classifier for each factor that varies in the training part; the keys are the factors' indices."""
+    """One classifier for each factor that varies in the training part; the keys are the factors' indices.
+
+    jobs : threads; the result does not depend on their number
+    """
+
+    def fit(k: int) -> FittedTrees:
+        split = codes_train, factors_train[:, k], codes_test, factors_test[:, k]
+        return fit_trees(*split, estimator=estimator, seed=seed + k)
+
     varying = [k for k in range(factors_train.shape[1]) if (factors_train[:, k] != factors_train[0, k]).any()]
-    return {
-        k: fit_trees(
-            codes_train, factors_train[:, k], codes_test, factors_test[:, k], estimator=estimator, seed=seed + k
-        )
-        for k in varying
-    }
+    largest_first = sorted(varying, key=lambda k: -len(np.unique(factors_train[:, k])))
+    with ThreadPoolExecutor(jobs) as pool:
+        fitted = dict(zip(largest_first, pool.map(fit, largest_first), strict=True))
+    return {k: fitted[k] for k in varying}
 
 
 def fit_trees(

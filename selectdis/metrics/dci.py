@@ -34,6 +34,7 @@ def dci(
     *,
     estimator: Estimator = "binned",
     seed: int = 0,
+    jobs: int = 1,
 ) -> DCI:
     """DCI of Eastwood and Williams 2018, "A Framework for the Quantitative Evaluation of Disentangled Representations".
 
@@ -49,6 +50,7 @@ def dci(
     estimator : "sklearn" is the reference's GradientBoostingClassifier (seeded); "binned" grows the same trees on
         binned codes, tens of times faster, with values within about 0.02: do not mix the two in one comparison
     seed : of the trees
+    jobs : threads; the result does not depend on their number
 
     Returns
     -------
@@ -69,7 +71,9 @@ def dci(
     factors_train = check_factors(factors_train, len(codes_train), "factors_train")
     factors_test = check_factors(factors_test, len(codes_test), "factors_test")
     varying_factors(factors_train, "dci")
-    trees = fit_all_trees(codes_train, factors_train, codes_test, factors_test, estimator=estimator, seed=seed)
+    trees = fit_all_trees(
+        codes_train, factors_train, codes_test, factors_test, estimator=estimator, seed=seed, jobs=jobs
+    )
     return dci_of_trees(trees)
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from selectdis.arrays import check_codes, check_factors, live_columns, varying_factors, warn_degenerate
+from selectdis.arrays import check_codes, check_factors, standardise_by, varying_factors, warn_degenerate
 from selectdis.errors import SelectdisError, nearest
 from selectdis.metrics._registry import Metric, Samples
-from selectdis.metrics._trees import fit_trees
+from selectdis.metrics._trees import fit_all_trees
 
 __all__ = ["DOWNSTREAM_GBT", "DOWNSTREAM_LR", "Downstream", "downstream"]
 
@@ -40,6 +40,7 @@ def downstream(
     predictor: Literal["lr", "gbt"] = "lr",
     sizes: Sequence[int] = SIZES,
     seed: int = 0,
+    jobs: int = 1,
 ) -> Downstream:
     """Downstream accuracy of Locatello et al. 2019, "Challenging Common Assumptions", section 5.7 (and appendix).
 
@@ -53,6 +54,7 @@ def downstream(
     predictor : "lr", logistic regression on standardised codes, its strength cross-validated; "gbt", boosted trees
     sizes : numbers of labels; those above n_samples are left out
     seed : of the folds and of the trees
+    jobs : threads of the trees; the result does not depend on their number
 
     Returns
     -------
@@ -76,13 +78,11 @@ def downstream(
     kept = varying_factors(factors_train, f"downstream_{predictor}")
     if not kept:
         warn_degenerate(f"downstream_{predictor}", "no factor varies, so the accuracies are 1 by convention")
-    accuracy = {
-        size: _accuracy(
-            codes_train[:size], factors_train[:size, kept], codes_test, factors_test[:, kept], predictor, seed
-        )
-        for size in sorted(sizes)
-        if size <= len(codes_train)
-    }
+    accuracy = {}
+    for size in sorted(s for s in sizes if s <= len(codes_train)):
+        split = codes_train[:size], factors_train[:size, kept], codes_test, factors_test[:, kept]
+        hits = _hits_lr(*split, seed) if predictor == "lr" else _hits_gbt(*split, seed, jobs)
+        accuracy[size] = float(np.mean(hits)) if kept else 1.0
     return Downstream(accuracy, sample_efficiency(accuracy))
 
 
@@ -92,31 +92,28 @@ def sample_efficiency(accuracy: dict[int, float]) -> float:
     return accuracy[100] / accuracy[largest] if 100 in accuracy and largest > 100 and accuracy[largest] > 0 else 0.0
 
 
-def _accuracy(
-    x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, y_test: np.ndarray, predictor: str, seed: int
-) -> float:
-    if y_train.shape[1] == 0:
-        return 1.0
-    predict = _predict_lr if predictor == "lr" else _predict_gbt
-    hits = [
-        np.mean(predict(x_train, y_train[:, k], x_test, seed + k) == y_test[:, k])
-        if (y_train[:, k] != y_train[0, k]).any()
-        else np.mean(y_test[:, k] == y_train[0, k])
-        for k in range(y_train.shape[1])
-    ]
-    return float(np.mean(hits))
+def _hits_lr(
+    x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, y_test: np.ndarray, seed: int
+) -> list[float]:
+    """Accuracy for each factor."""
+    x_train, x_test = standardise_by(x_train, x_test)
+    hits = []
+    for k, y in enumerate(y_train.T):
+        guess: np.ndarray | int = y[0]
+        if (y != y[0]).any():
+            strength = _cross_validated(x_train[:MAX_CROSS_VALIDATED], y[:MAX_CROSS_VALIDATED], seed + k)
+            guess = _logistic(strength, x_train, y).predict(x_test)
+        hits.append(float(np.mean(y_test[:, k] == guess)))
+    return hits
 
 
-def _predict_gbt(x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, seed: int) -> np.ndarray:
-    return fit_trees(x_train, y_train, x_test, np.zeros(len(x_test)), estimator="binned", seed=seed).predicted_test
-
-
-def _predict_lr(x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, seed: int) -> np.ndarray:
-    live = live_columns(x_train)
-    mean, deviation = x_train.mean(axis=0), np.where(live, x_train.std(axis=0), 1.0)
-    x_train, x_test = (np.where(live, (x - mean) / deviation, 0.0) for x in (x_train, x_test))
-    strength = _cross_validated(x_train[:MAX_CROSS_VALIDATED], y_train[:MAX_CROSS_VALIDATED], seed)
-    return np.asarray(_logistic(strength, x_train, y_train).predict(x_test))
+def _hits_gbt(
+    x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, y_test: np.ndarray, seed: int, jobs: int
+) -> list[float]:
+    """Accuracy for each factor."""
+    trees = fit_all_trees(x_train, y_train, x_test, y_test, seed=seed, jobs=jobs)
+    constant = np.mean(y_test == y_train[0], axis=0)
+    return [trees[k].accuracy_test if k in trees else float(constant[k]) for k in range(y_train.shape[1])]
 
 
 def _cross_validated(x: np.ndarray, y: np.ndarray, seed: int) -> float:
@@ -136,23 +133,26 @@ def _logistic(strength: float, x: np.ndarray, y: np.ndarray) -> LogisticRegressi
         return LogisticRegression(C=strength, tol=1e-3).fit(x, y)
 
 
-def _named(result: Downstream, predictor: str) -> dict[str, float]:
-    scores = {f"downstream_{predictor}_{size}": accuracy for size, accuracy in result.accuracy.items()}
-    return scores | {f"downstream_efficiency_{predictor}": result.efficiency}
+def _named(accuracy: dict[int, float], predictor: str) -> dict[str, float]:
+    """Scores by name; those that the number of samples does not allow are absent."""
+    scores = {f"downstream_{predictor}_{size}": value for size, value in accuracy.items()}
+    if 100 in accuracy and max(accuracy) > 100:
+        scores[f"downstream_efficiency_{predictor}"] = sample_efficiency(accuracy)
+    return scores
 
 
 def _compute_lr(samples: Samples) -> dict[str, float]:
-    return _named(downstream(*samples.split, predictor="lr", seed=samples.seed), "lr")
+    return _named(downstream(*samples.split, predictor="lr", seed=samples.seed).accuracy, "lr")
 
 
 def _compute_gbt(samples: Samples) -> dict[str, float]:
-    """The largest size is all training samples: its trees are fitted already."""
+    """Where a size is all training samples, its trees are those of DCI."""
     n = len(samples.codes_train)
-    few = downstream(*samples.split, predictor="gbt", sizes=[s for s in SIZES if s < n], seed=samples.seed)
-    accuracy = dict(few.accuracy)
+    sizes = [size for size in SIZES if size < n]
+    accuracy = downstream(*samples.split, predictor="gbt", sizes=sizes, seed=samples.seed, jobs=samples.jobs).accuracy
     if n in SIZES and samples.trees:
         accuracy[n] = float(np.mean([fitted.accuracy_test for fitted in samples.trees.values()]))
-    return _named(Downstream(accuracy, sample_efficiency(accuracy)), "gbt")
+    return _named(accuracy, "gbt")
 
 
 def _scores(predictor: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from selectdis.arrays import check_codes, check_factors, live_columns, varying_factors, warn_degenerate
+from selectdis.arrays import check_codes, check_factors, standardise_by, varying_factors, warn_degenerate
 from selectdis.metrics._registry import Metric, Samples
 
 __all__ = ["EXPLICITNESS", "Explicitness", "explicitness"]
@@ -50,11 +50,7 @@ def explicitness(
     codes_train, codes_test = check_codes(codes_train, "codes_train"), check_codes(codes_test, "codes_test")
     factors_train = check_factors(factors_train, len(codes_train), "factors_train")
     factors_test = check_factors(factors_test, len(codes_test), "factors_test")
-    live = live_columns(codes_train)
-    mean = codes_train.mean(axis=0)
-    deviation = np.where(live, codes_train.std(axis=0), 1.0)
-    x_train = np.where(live, (codes_train - mean) / deviation, 0.0)
-    x_test = np.where(live, (codes_test - mean) / deviation, 0.0)
+    x_train, x_test = standardise_by(codes_train, codes_test)
     areas = []
     for k in varying_factors(factors_train, "explicitness"):
         model = _fit(x_train, factors_train[:, k])

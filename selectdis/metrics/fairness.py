@@ -18,6 +18,7 @@ def fairness(
     factors_test: np.ndarray,
     *,
     seed: int = 0,
+    jobs: int = 1,
 ) -> float:
     """1 minus the unfairness of Locatello et al. 2019, "On the Fairness of Disentangled Representations", section 2.
 
@@ -30,6 +31,7 @@ def fairness(
     codes_train, codes_test : (n_samples, n_latents) float
     factors_train, factors_test : (n_samples, n_factors) int
     seed : of the trees
+    jobs : threads; the result does not depend on their number
 
     Returns
     -------
@@ -46,9 +48,8 @@ def fairness(
     factors_train = check_factors(factors_train, len(codes_train), "factors_train")
     factors_test = check_factors(factors_test, len(codes_test), "factors_test")
     varying_factors(factors_train, "fairness")
-    return fairness_of_trees(
-        fit_all_trees(codes_train, factors_train, codes_test, factors_test, seed=seed), factors_test
-    )
+    trees = fit_all_trees(codes_train, factors_train, codes_test, factors_test, seed=seed, jobs=jobs)
+    return fairness_of_trees(trees, factors_test)
 
 
 def fairness_of_trees(trees: dict[int, FittedTrees], factors_test: np.ndarray) -> float:

@@ -80,7 +80,7 @@ def _disturb(factor: np.ndarray, noise: float, rng: np.random.Generator) -> np.n
 
 
 def few_label_scores(
-    codes: np.ndarray, factors: np.ndarray, *, seed: int = 0, train_share: float = 0.8
+    codes: np.ndarray, factors: np.ndarray, *, seed: int = 0, jobs: int = 1, train_share: float = 0.8
 ) -> dict[str, float]:
     """MIG, SAP and DCI disentanglement from few labelled samples.
 
@@ -91,7 +91,7 @@ def few_label_scores(
     ----------
     codes : (n_labels, n_latents) float, in random order
     factors : (n_labels, n_factors) int, from `draw_few_labels`
-    seed : of the trees of DCI
+    seed, jobs : of the trees of DCI
 
     Returns
     -------
@@ -106,7 +106,7 @@ def few_label_scores(
     return {
         "mig": mig(codes, factors),
         "sap": sap(*split),
-        "dci_disentanglement": dci(*split, seed=seed).disentanglement,
+        "dci_disentanglement": dci(*split, seed=seed, jobs=jobs).disentanglement,
     }
 
 
@@ -117,7 +117,9 @@ def _compute(samples: Samples) -> dict[str, float]:
         if number <= len(samples.codes_train):
             rng = np.random.default_rng([samples.seed, number])
             labels = draw_few_labels(samples.factors_train, number, rng=rng)
-            few = few_label_scores(samples.codes_train[labels.indices], labels.factors, seed=samples.seed)
+            few = few_label_scores(
+                samples.codes_train[labels.indices], labels.factors, seed=samples.seed, jobs=samples.jobs
+            )
             scores |= {f"{name}.few{number}": value for name, value in few.items()}
     return scores
 

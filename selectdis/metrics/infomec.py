@@ -15,6 +15,7 @@ from selectdis.arrays import (
     check_factors,
     entropy,
     mutual_information_matrix,
+    standardise_by,
     varying_factors,
     warn_degenerate,
 )
@@ -70,7 +71,8 @@ def infomec(codes: np.ndarray, factors: np.ndarray, *, n_bins: int = 20, inactiv
     factors = factors[:, kept]
     entropies = np.array([entropy(column) for column in factors.T])
     information = mutual_information_matrix(bin_codes(codes[:, active], n_bins), factors) / entropies
-    explained = [_explained(codes, column, h) for column, h in zip(factors.T, entropies, strict=True)]
+    (x,) = standardise_by(codes)
+    explained = [_explained(x, column, h) for column, h in zip(factors.T, entropies, strict=True)]
     return InfoMEC(_gap(information), float(np.mean(explained)), _gap(information.T))
 
 
@@ -84,15 +86,13 @@ def _gap(information: np.ndarray) -> float:
     return float((share.mean() - 1 / k) / (1 - 1 / k))
 
 
-def _explained(codes: np.ndarray, factor: np.ndarray, h: float) -> float:
+def _explained(x: np.ndarray, factor: np.ndarray, h: float) -> float:
     """Share of the factor's entropy `h` that a logistic regression explains: V-information, clipped to [0, 1]."""
-    deviation = codes.std(axis=0)
-    x = (codes - codes.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = LogisticRegression(C=np.inf).fit(x, factor)
-    log_p = model.predict_log_proba(x)[np.arange(len(x)), np.searchsorted(model.classes_, factor)]
-    return float(np.clip(1 + np.mean(np.maximum(log_p, np.log(1e-15))) / h, 0.0, 1.0))
+    p = model.predict_proba(x)[np.arange(len(x)), np.searchsorted(model.classes_, factor)]
+    return float(np.clip(1 + np.mean(np.log(np.maximum(p, 1e-15))) / h, 0.0, 1.0))
 
 
 def _compute(samples: Samples) -> dict[str, float]:
