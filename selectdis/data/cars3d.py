@@ -61,15 +61,24 @@ def _grid(path: Path, size: int, grey: bool | None) -> np.ndarray:
 
 def _cars(path: Path) -> Iterator[tuple[str, np.ndarray]]:
     """(file name, uint8 (azimuth * elevation, 3, 128, 128)) of each car in the archive."""
-    from scipy.io import loadmat
+    from scipy.io import loadmat, whosmat
 
-    for name, content in _members(path):
+    for count, (name, content) in enumerate(_members(path), start=1):
+        if count > CARS:
+            raise SelectdisError(f"{path} holds more than {CARS} cars: is it nips2015-analogy-data.tar.gz?")
         try:
-            im = loadmat(io.BytesIO(content), variable_names=["im"])["im"]
+            held = {key: (shape, kind) for key, shape, kind in whosmat(io.BytesIO(content))}
+            # Looked at before it is unpacked: the array inside may be a bomb of its own
+            im = (
+                loadmat(io.BytesIO(content), variable_names=["im"])["im"]
+                if held["im"] == (MAT_SHAPE, "uint8")
+                else None
+            )
         except Exception as error:  # scipy's reader fails in many ways on what is not its format
-            raise SelectdisError(f"{path}: {name} is no MATLAB file with an array `im` ({error})") from None
-        if im.shape != MAT_SHAPE or im.dtype != np.uint8:
-            raise SelectdisError(f"{path}: {name} should hold uint8 {MAT_SHAPE}, found {im.dtype} {im.shape}")
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise SelectdisError(f"{path}: {name} is no MATLAB file with an array `im` ({reason})") from None
+        if im is None:
+            raise SelectdisError(f"{path}: {name} should hold uint8 {MAT_SHAPE}, found {held['im'][1]} {held['im'][0]}")
         yield name, im.transpose(3, 4, 2, 0, 1).reshape(-1, 3, 128, 128)
 
 

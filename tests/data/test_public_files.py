@@ -184,6 +184,10 @@ def test_cars3d_damaged_or_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(SelectdisError, match="refused as a bomb"):
         load_dataset("cars3d", path=path)
     monkeypatch.undo()
+    monkeypatch.setenv("SELECTDIS_DATA", str(tmp_path / "cache"))
+    monkeypatch.setattr(cars3d, "CARS", 0)
+    with pytest.raises(SelectdisError, match="more than 0 cars"):
+        load_dataset("cars3d", path=path)
     path.write_bytes(path.read_bytes()[:50_000])
     with pytest.raises(SelectdisError, match="damaged or cut short"):
         load_dataset("cars3d", path=path)
