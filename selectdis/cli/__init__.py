@@ -22,6 +22,8 @@ from selectdis.errors import SelectdisError
 
 __all__ = ["app", "main"]
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     name="selectdis",
     help="Find disentanglement hyperparameters on labelled images, carry them to unlabelled ones, and know how far to "
@@ -58,9 +60,10 @@ def main() -> None:
     except SelectdisError as error:
         console.print(f"[red]error:[/] {escaped(str(error))}")
         sys.exit(2)
-    except KeyboardInterrupt:
-        console.print("stopped; what is done is kept: run the same command again to go on")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # typer's answer to Ctrl-C
+            console.print("stopped; what is done is kept: run the same command again to go on")
+        raise
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)

@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 import pandas as pd
 import typer
+from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -23,7 +25,7 @@ from selectdis.study import Listener, StageInfo, Study
 
 __all__ = [
     "FileArgument", "FolderOption", "JobsOption", "ProgressListener", "QuietOption", "SchedulerOption",
-    "StorageOption", "open_study", "print_table",
+    "StorageOption", "open_study", "print_board", "print_table",
 ]  # fmt: skip
 
 FileArgument = Annotated[Path, typer.Argument(help="Study file (YAML).", metavar="FILE")]
@@ -83,21 +85,63 @@ class ProgressListener(Listener):
         self._bar.update(self._tasks[stage.name + stage.data.name], completed=done, total=total)
 
 
+# What a leaderboard prints, and under which heading.
+BOARD_COLUMNS = {
+    "rank": "rank",
+    "candidate": "run",
+    "settings": "settings",
+    "seeds": "seeds",
+    "score": "score",
+    "rule_score": "score",
+    "pick": "pick",
+    "mean": "mean score",
+    "sd": "sd",
+    "metric.mig": "mig",
+    "metric.dci_disentanglement": "dci",
+    "metric.sap": "sap",
+    "metric.factor_vae": "factor vae",
+    "criterion.udr_lasso": "udr",
+    "criterion.reconstruction": "recon.",
+    "criterion.active_units": "active",
+}
+
+
+def print_board(board: pd.DataFrame, *, title: str, rows: int = 20) -> None:
+    """Print the columns of a leaderboard that fit a screen; `--out` and Python have all."""
+    for dataset, part in board.groupby("dataset", sort=False):
+        ranked_by = str(part["ranked_by"].iloc[0]).replace("_", " ")
+        columns = [column for column in BOARD_COLUMNS if column in part]
+        heading = (
+            f"{title}, by {ranked_by}" if board["dataset"].nunique() == 1 else f"{title}: {dataset}, by {ranked_by}"
+        )
+        print_table(part[columns].rename(columns=BOARD_COLUMNS), title=heading, rows=rows)
+
+
 def print_table(frame: pd.DataFrame, *, title: str, rows: int | None = 20) -> None:
-    """Print `frame` for people: numbers to 3 digits, columns that are empty left out."""
+    """Print `frame` for people: numbers to 3 digits, empty columns and those beyond the screen's edge left out."""
     console = Console(highlight=False)
-    frame = frame.dropna(axis="columns", how="all")
-    shown = frame if rows is None else frame.head(rows)
-    table = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
-    for column in shown:
+    width = console.width if console.is_terminal else 120
+    shown = frame.dropna(axis="columns", how="all")
+    shown = shown if rows is None else shown.head(rows)
+    cells = {str(column): [_cell(value) for value in shown[column]] for column in shown}
+    table = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    room, left_out = width, []
+    for column, texts in cells.items():
+        name = column.removeprefix("metric.").removeprefix("criterion.").removeprefix("strength.")
+        room -= max(map(len, [name, *texts])) + 3
+        if room < 0 and table.columns:
+            left_out.append(name)
+            continue
         numeric = pd.api.types.is_numeric_dtype(shown[column])
-        name = str(column).removeprefix("metric.").removeprefix("criterion.").removeprefix("strength.")
-        table.add_column(name, justify="right" if numeric else "left", no_wrap=not numeric, overflow="fold")
-    for _, row in shown.iterrows():
-        table.add_row(*(_cell(value) for value in row))
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
+    for row in list(zip(*list(cells.values())[: len(table.columns)], strict=True)):
+        table.add_row(*map(escape, row))
+    console.width = width
     console.print(table)
+    if left_out:
+        console.print(f"[dim]not shown: {', '.join(left_out)}[/]")
     if len(frame) > len(shown):
-        console.print(f"... and {len(frame) - len(shown)} more")
+        console.print(f"[dim]... and {len(frame) - len(shown)} more rows[/]")
 
 
 def _cell(value: Any) -> str:

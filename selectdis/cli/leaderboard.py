@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from selectdis.cli.common import FileArgument, FolderOption, StorageOption, open_study, print_table
+from selectdis.cli.common import FileArgument, FolderOption, StorageOption, open_study, print_board
 
 __all__ = ["leaderboard"]
 
@@ -29,10 +29,10 @@ def leaderboard(
 ) -> None:
     """Print a study's leaderboards: the proxy's, and that of each target."""
     study = open_study(file, folder, storage)
-    print_table(study.leaderboard(by.value, score=score), title=f"proxy: {study.proxy_names}", rows=rows)
+    print_board(study.leaderboard(by.value, score=score), title=f"proxy: {study.proxy_names}", rows=rows)
     transfers = study.transfers()
     for transfer in transfers:
-        print_table(transfer.leaderboard(by.value), title=f"target: {transfer.target}", rows=rows)
+        print_board(transfer.leaderboard(), title=f"target: {transfer.target}", rows=rows)
     if out is not None:
         import pandas as pd
 

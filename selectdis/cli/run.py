@@ -11,7 +11,7 @@ from selectdis.cli.common import (
     SchedulerOption,
     StorageOption,
     open_study,
-    print_table,
+    print_board,
 )
 
 __all__ = ["run"]
@@ -29,6 +29,6 @@ def run(
     study = open_study(file, folder, storage, jobs, scheduler)
     with ProgressListener(quiet) as progress:
         study.run(listeners=[progress])
-    print_table(study.leaderboard(), title=f"{study.name}: configurations on the proxy {study.proxy_names}")
+    print_board(study.leaderboard(), title=f"{study.name}: configurations on the proxy {study.proxy_names}")
     if not quiet:
         print(f"kept in {study.folder}; next: selectdis transfer {file}")

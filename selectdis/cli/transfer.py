@@ -16,7 +16,7 @@ from selectdis.cli.common import (
     SchedulerOption,
     StorageOption,
     open_study,
-    print_table,
+    print_board,
 )
 
 __all__ = ["transfer"]
@@ -37,7 +37,7 @@ def transfer(
     study = open_study(file, folder, storage, jobs, scheduler)
     with ProgressListener(quiet) as progress:
         result = study.transfer(target, top=top, seeds=seeds, listeners=[progress])
-    print_table(result.leaderboard(), title=f"{study.name}: runs on the target {result.target}")
+    print_board(result.leaderboard(), title=f"{study.name}: runs on the target {result.target}")
     console = Console(highlight=False, soft_wrap=True)
     if result.pick is None:
         console.print("No run has finished on the target: nothing to pick.")

@@ -33,6 +33,8 @@ class Trust:
         Probability that the rule's pick beats a random run, and its interval; NaN where nothing is known.
     regret
         Mean distance to the best run in units of `score`.
+    picked, average, best
+        Mean score of the rule's picks, of the average run beside them, and of the best one.
     n_datasets, n_runs, score, level
         What the numbers rest on.
     why
@@ -45,6 +47,9 @@ class Trust:
     low: float = np.nan
     high: float = np.nan
     regret: float = np.nan
+    picked: float = np.nan
+    average: float = np.nan
+    best: float = np.nan
     n_datasets: int = 0
     n_runs: int = 0
     score: str = ""
@@ -54,16 +59,20 @@ class Trust:
     def __str__(self) -> str:
         if self.known == "nothing":
             return _UNKNOWN.format(rule=self.rule, why=self.why)
-        numbers = f"probability {self.p:.2f} [{self.low:.2f}, {self.high:.2f}] (random: 0.50), regret {self.regret:.3g}"
+        numbers = f"probability {self.p:.2f} [{self.low:.2f}, {self.high:.2f}] (random: 0.50)"
+        gain = (
+            f"Its picks had a {self.score} of {self.picked:.3g} on average, against {self.average:.3g} for the average "
+            f"run ({self.picked - self.average:+.3g}) and {self.best:.3g} for the best."
+        )
         if self.known == "same data set":
             return (
                 f"On the one labelled data set ({self.n_runs} runs), with half of its seeds as the proxy and the other "
-                f"half as the target, rule '{self.rule}' beat a random run with {numbers} of {self.score}. "
+                f"half as the target, rule '{self.rule}' beat a random run with {numbers}. {gain} "
                 "Nothing is known of how it does on another data set."
             )
         return (
             f"Over {self.n_datasets} labelled data sets ({self.n_runs} runs), each played as the target in turn, rule "
-            f"'{self.rule}' beat a random run with {numbers} of {self.score}. {self._verdict}"
+            f"'{self.rule}' beat a random run with {numbers}. {gain} {self._verdict}"
         )
 
     @property
@@ -77,7 +86,8 @@ class Trust:
     def to_dict(self) -> dict[str, Any]:
         """The numbers and the sentence, ready for JSON: NaN becomes None."""
         numbers = {
-            name: None if pd.isna(value := getattr(self, name)) else value for name in ("p", "low", "high", "regret")
+            name: None if pd.isna(value := getattr(self, name)) else value
+            for name in ("p", "low", "high", "regret", "picked", "average", "best")
         }
         rest = {
             name: getattr(self, name) for name in ("rule", "known", "n_datasets", "n_runs", "score", "level", "why")
@@ -120,6 +130,7 @@ def trust(rule: Picker, evidence: BacktestResult | pd.DataFrame | None, **option
 
 def _told(rule: Picker, result: BacktestResult) -> Trust:
     row = result.row(rule)
+    where = result.by_dataset[result.by_dataset["rule"] == row["rule"]]
     return Trust(
         rule=str(row["rule"]),
         known="same data set" if result.n_datasets == 1 else "other data sets",
@@ -127,6 +138,9 @@ def _told(rule: Picker, result: BacktestResult) -> Trust:
         low=float(row["p_low"]),
         high=float(row["p_high"]),
         regret=float(row["regret"]),
+        picked=float(where["score"].mean()),
+        average=float(where["mean"].mean()),
+        best=float(where["best"].mean()),
         n_datasets=result.n_datasets,
         n_runs=result.n_runs,
         score=result.score.replace("_", " "),

@@ -79,6 +79,7 @@ def _store(data: ImageDataset, folder: Path) -> Path:
     if data.factors is not None:
         np.save(path / "factors.npy", data.factors, allow_pickle=False)
     about = {"name": data.name, "factor_names": data.factor_names, "factor_sizes": data.factor_sizes}
+    about |= {"factor_values": data.factor_values}
     temporary = path / "about.json.tmp"
     temporary.write_text(json.dumps(about | {"source": data.source}), encoding="utf-8")
     os.replace(temporary, path / "about.json")

@@ -27,6 +27,7 @@ from selectdis.study.patience import with_patience
 from selectdis.study.plan import planned, warm_start
 from selectdis.study.reference import DataReference, fitting_options
 from selectdis.study.search import make_sampler, params_of
+from selectdis.study.settings import with_settings
 from selectdis.study.spec import StudySpec, check_spec, read_spec, with_preset
 from selectdis.study.stage import Stage
 from selectdis.study.storage import LOST_AFTER, open_storage
@@ -183,11 +184,7 @@ class Study:
     def rule(self, top: int | None = None) -> selection.Rule:
         """The selection rule of the study file."""
         select = self.spec.select
-        return selection.Rule(
-            configuration=selection.ConfigurationScore(select.configuration, select.score),
-            run=selection.at_random() if select.run == "random" else selection.by_criterion(select.run),
-            top=top or select.top,
-        )
+        return selection.parse_rule(f"{select.configuration}:{select.score} > {select.run} @ {top or select.top}")
 
     def _run_stage(self, stage: Stage, told: Listeners, *, trials: int | None, seeds: Sequence[int]) -> None:
         info = self._info(stage)
@@ -276,7 +273,7 @@ class Study:
         records = self.records
         if records.empty:
             raise SelectdisError(f"the study {self.name!r} in {self.folder} has no runs yet: run it first")
-        return selection.leaderboard(records, by=by, score=score or self.spec.select.score)
+        return with_settings(selection.leaderboard(records, by=by, score=score or self.spec.select.score), records)
 
     def transfers(self) -> list[Transfer]:
         """The transfers made so far, in the order of their targets."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from selectdis import selection
 from selectdis.errors import SelectdisError
+from selectdis.study.settings import with_settings
 from selectdis.study.worker import model_path
 from selectdis.training import Run
 
@@ -44,10 +45,17 @@ class Transfer:
     def of(cls, study: Study, stage: Stage, rule: selection.Rule, proxies: pd.DataFrame) -> Transfer:
         """Apply `rule` to the runs of `stage`."""
         records = stage.records
-        hidden = records.drop(columns=[c for c in records if str(c).startswith("metric.")])  # the rule sees no labels
         finished = "status" in records and records["status"].isin(("complete", "stopped")).any()
-        pick = rule.pick(proxies, hidden) if finished else None
-        return cls(stage.data.name, records, rule, pick, selection.trust(rule, proxies), proxies, stage)
+        pick = rule.pick(proxies, _without_labels(records)) if finished else None
+        return cls(
+            stage.data.name,
+            records,
+            rule,
+            pick,
+            selection.trust(rule, proxies, score=study.spec.select.score),
+            proxies,
+            stage,
+        )
 
     @property
     def why(self) -> str:
@@ -72,8 +80,15 @@ class Transfer:
             raise SelectdisError(f"no run on the target {self.target!r} has finished, so there is none to pick")
         return Run.load(model_path(self._stage.folder, self._stage.data, self.pick.candidate))
 
-    def leaderboard(self, by: Literal["configuration", "run"] = "run") -> pd.DataFrame:
-        """The target's runs (or configurations), best first by the rule's criterion."""
-        hidden = self.records.drop(columns=[c for c in self.records if str(c).startswith("metric.")])
-        named = f"criterion.{self.rule.run.label}" in hidden
-        return selection.leaderboard(hidden, by=by, criterion=self.rule.run.label if named else None)
+    def leaderboard(self) -> pd.DataFrame:
+        """The target's runs as the rule sees them, best first: its score, and the probability of picking each."""
+        if self.pick is None:
+            return self.records
+        ranked = self.rule.rank(self.proxies, _without_labels(self.records))
+        ranked.insert(1, "rank", range(1, len(ranked) + 1))
+        return with_settings(ranked, self.records).reset_index(drop=True)
+
+
+def _without_labels(records: pd.DataFrame) -> pd.DataFrame:
+    """What a rule may see of the target."""
+    return records.drop(columns=[column for column in records if str(column).startswith("metric.")])

@@ -78,8 +78,9 @@ def check_names(spec: StudySpec) -> None:
     ]
     asked = [("optimise", name, ["score", *metrics, *criteria]) for name in spec.optimise]
     asked += [("constraints", constraint.score, [*metrics, *criteria]) for constraint in spec.constraints]
-    asked += [("select.score", spec.select.score, ["mean_rank", *metrics])]
-    asked += [("select.run", spec.select.run, ["random", *criteria])]
+    asked += [("select.score", name, ["mean_rank", *metrics]) for name in spec.select.score.split("+")]
+    if not spec.select.run.startswith(("calibrated", "labels:")):
+        asked += [("select.run", spec.select.run.lstrip("+-"), ["random", *criteria])]
     for key, name, known in asked:
         if _plain(name) not in known:
             raise SelectdisError(f"{key}: no score is called {name!r}{nearest(name, known)}; see docs/metrics.md")
