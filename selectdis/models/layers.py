@@ -51,13 +51,14 @@ def _channels_last(x: Tensor) -> Tensor:
 
 
 def _gradients(
-    gradient: Tensor, x: Tensor, weight: Tensor, groups: int, *, transposed: bool, wanted: list[bool]
-) -> tuple[Tensor, Tensor, Tensor]:
+    gradient: Tensor, x: Tensor, weight: Tensor, groups: int, *, transposed: bool, to_x: bool = True
+) -> tuple[Tensor | None, Tensor, Tensor]:
+    """Gradients of input, weight and bias; the bias's is a plain sum, which the kernels do more slowly themselves."""
     padding = weight.shape[-1] // 2 - 1
-    biases = gradient.shape[1]
-    return torch.ops.aten.convolution_backward(
-        gradient, x, weight, [biases], [2, 2], [padding] * 2, [1, 1], transposed, [0, 0], groups, wanted
+    of_x, of_weight, _ = torch.ops.aten.convolution_backward(
+        gradient, x, weight, None, [2, 2], [padding] * 2, [1, 1], transposed, [0, 0], groups, [to_x, True, False]
     )
+    return of_x, of_weight, gradient.sum((0, 2, 3))
 
 
 def _through_relu(gradient: Tensor, y: Tensor) -> Tensor:
@@ -78,8 +79,8 @@ class _Conv(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, y = ctx.saved_tensors
-        wanted = [ctx.needs_input_grad[0], True, True]
-        return *_gradients(_through_relu(gradient, y), x, weight, ctx.groups, transposed=False, wanted=wanted), None
+        to_x = ctx.needs_input_grad[0]
+        return *_gradients(_through_relu(gradient, y), x, weight, ctx.groups, transposed=False, to_x=to_x), None
 
 
 class _Deconv(torch.autograd.Function):
@@ -95,8 +96,7 @@ class _Deconv(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, y = ctx.saved_tensors
-        wanted = [True, True, True]
-        return *_gradients(_through_relu(gradient, y), x, weight, ctx.groups, transposed=True, wanted=wanted), None
+        return *_gradients(_through_relu(gradient, y), x, weight, ctx.groups, transposed=True), None
 
 
 class _DeconvToImage(torch.autograd.Function):
@@ -115,10 +115,9 @@ class _DeconvToImage(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         k, _, channels = weight.shape[:3]
         flat = _channels_last(weight.flatten(0, 1))
-        wanted = [True, True, False]
-        to_x, to_weight, _ = _gradients(_channels_last(gradient), x, flat, k, transposed=True, wanted=wanted)
-        return to_x, to_weight.view_as(weight), gradient.sum((0, 2, 3)).view(k, channels)
+        to_x, to_weight, to_bias = _gradients(_channels_last(gradient), x, flat, k, transposed=True)
+        return to_x, to_weight.view_as(weight), to_bias.view(k, channels)

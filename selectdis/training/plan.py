@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import torch
 
 from selectdis.errors import SelectdisError
-from selectdis.models import build_model, discriminator_parameters
+from selectdis.models import Parameter, build_model, discriminator_parameters
 from selectdis.training.candidate import Candidate, program_key
 
 __all__ = ["cohort_size", "plan_cohorts", "worker_count"]
 
-CPU_PARAMETERS = 300_000  # of a whole fc cohort: stacked products this small cost less than their calls one by one
+CPU_PARAMETERS = 5_000_000  # of a whole fc cohort; larger ones leave the cache and gain nothing
 CPU_LARGEST = 16
 CUDA_LARGEST = 64  # beyond it launches no longer matter (an estimate, not measured)
 CUDA_SHARE = 0.6  # of the free memory
@@ -36,7 +36,7 @@ def cohort_size(
         return max(1, min(count, CUDA_LARGEST, int(CUDA_SHARE * free / candidate_bytes(candidate, image_shape))))
     if candidate.architecture == "conv":
         return 1
-    return max(1, min(count, CPU_LARGEST, CPU_PARAMETERS * 16 // _parameter_count(candidate, image_shape) or 1))
+    return max(1, min(count, CPU_LARGEST, CPU_PARAMETERS // _model_parameters(candidate, image_shape)))
 
 
 def candidate_bytes(candidate: Candidate, image_shape: tuple[int, int, int]) -> int:
@@ -45,14 +45,18 @@ def candidate_bytes(candidate: Candidate, image_shape: tuple[int, int, int]) -> 
     pixels = height * breadth
     widest = 32 * pixels if candidate.architecture == "conv" else 8 * (candidate.width or 0) + pixels * channels
     activations = 4 * candidate.batch_size * (3 * widest + 6 * pixels * channels)
-    return 4 * TRAINING_COPIES * _parameter_count(candidate, image_shape) + activations
-
-
-def _parameter_count(candidate: Candidate, image_shape: tuple[int, int, int]) -> int:
-    model = build_model(candidate.architecture, image_shape, candidate.latents, candidate.width or 0)
-    parameters = list(model.parameters)
+    parameters = _model_parameters(candidate, image_shape)
     if candidate.specification.adversary:
-        parameters += discriminator_parameters(candidate.latents, candidate.discriminator_width)
+        parameters += _count(discriminator_parameters(candidate.latents, candidate.discriminator_width))
+        activations *= 2  # its second batch, and the layers of the discriminator
+    return 4 * TRAINING_COPIES * parameters + activations
+
+
+def _model_parameters(candidate: Candidate, image_shape: tuple[int, int, int]) -> int:
+    return _count(build_model(candidate.architecture, image_shape, candidate.latents, candidate.width or 0).parameters)
+
+
+def _count(parameters: Sequence[Parameter]) -> int:
     return sum(math.prod(parameter.shape) for parameter in parameters)
 
 

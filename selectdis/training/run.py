@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +23,7 @@ __all__ = ["Run"]
 
 KIND = "run"
 VERSION = 1
-BATCH = 256  # images encoded at once
+CPU_BATCH, CUDA_BATCH = 64, 1024  # images at once; on CPU twice as fast as 256, which leaves the cache
 STATUSES = ("complete", "diverged", "stopped")
 
 
@@ -112,9 +112,9 @@ class Run(TransformerMixin, BaseEstimator):
             raise SelectdisError(f"codes must be (n, {latents}), found {codes.shape}")
         model, weights = self._usable(), self._stacked()
         images = np.empty((len(codes), *self.image_shape), np.float32)
-        for start in range(0, len(codes), BATCH):
-            logits = model.decode(weights, self._tensor(codes[start : start + BATCH]).unsqueeze(0))
-            images[start : start + BATCH] = logits[0].sigmoid().float().cpu().numpy()
+        for start in range(0, len(codes), self._batch):
+            rows = slice(start, start + self._batch)
+            images[rows] = model.decode(weights, self._tensor(codes[rows])[None])[0].sigmoid().float().cpu().numpy()
         return images
 
     def reconstruction_error(self, images: np.ndarray) -> np.ndarray:
@@ -202,13 +202,14 @@ class Run(TransformerMixin, BaseEstimator):
         weight = next(iter(self.parameters.values()))
         return torch.from_numpy(np.ascontiguousarray(array)).to(weight.device, weight.dtype)
 
-    def _batches(self, images: np.ndarray) -> list[Tensor]:
-        return list(self._each_batch(images))
+    @property
+    def _batch(self) -> int:
+        return CUDA_BATCH if next(iter(self.parameters.values())).is_cuda else CPU_BATCH
 
-    def _each_batch(self, images: np.ndarray):  # type: ignore[no-untyped-def]
+    def _batches(self, images: np.ndarray) -> Iterator[Tensor]:
         images = self._checked(images)
-        for start in range(0, len(images), BATCH):
-            part = np.asarray(images[start : start + BATCH])
+        for start in range(0, len(images), self._batch):
+            part = np.asarray(images[start : start + self._batch])
             yield (self._tensor(part) / (255 if part.dtype == np.uint8 else 1)).unsqueeze(0)
 
     def _checked(self, images: np.ndarray) -> np.ndarray:
