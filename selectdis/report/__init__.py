@@ -1,7 +1,7 @@
 """Figures of a study, and the report that holds them: one HTML page."""
 
 from selectdis.report.figures import StudyPlots
-from selectdis.report.material import Material, Target, gather
+from selectdis.report.material import Material, StageRuns, gather
 from selectdis.report.page import render, write_report
 
-__all__ = ["Material", "StudyPlots", "Target", "gather", "render", "write_report"]
+__all__ = ["Material", "StageRuns", "StudyPlots", "gather", "render", "write_report"]

@@ -11,7 +11,7 @@ import pandas as pd
 from selectdis import selection
 from selectdis.errors import SelectdisError, nearest
 from selectdis.report import charts
-from selectdis.report.material import Material, Target, gather, stage_scores
+from selectdis.report.material import Material, StageRuns, gather, stage_scores
 from selectdis.report.theme import figure_style
 from selectdis.report.words import configuration_labels, objective_label, run_label, score_label
 from selectdis.tracking.pictures import Anatomy, importance_figure, kl_figure, latent_labels, tile
@@ -53,17 +53,19 @@ class StudyPlots:
         table = correlation_table(self.material, "criteria", dataset, sampled=sampled)
         return charts.heatmap(table, "Metrics with criteria (Spearman)")
 
-    def strength_seed(self, objective: str | None = None, *, score: str | None = None) -> Figure:
-        """A dot a run of `objective` (by default the best one's) on the proxy, at its strength."""
-        records = self.material.proxies
-        known = list(dict.fromkeys(map(str, records["objective"])))
+    def strength_seed(
+        self, objective: str | None = None, *, score: str | None = None, dataset: str | None = None
+    ) -> Figure:
+        """A dot a run of `objective` (by default the best one's) on a proxy (by default the first), at its strength."""
+        stage = self._proxy(dataset)
+        known = list(dict.fromkeys(map(str, stage.records["objective"])))
         if objective is None:
-            objective = self._best_objective(known)
+            objective = str(stage.row(stage.first)["objective"]) if stage.first else known[0]
         if objective not in known:
             hint = nearest(objective, known) or f"; there are: {', '.join(known)}"
             raise SelectdisError(f"the study has no run of {objective!r}{hint}")
-        values, name = stage_scores(records, score or self.material.score, "")
-        return charts.strength_seed(records, values, objective, score_label(name))
+        values, name = stage_scores(stage.records, score or self.material.score, "")
+        return charts.strength_seed(stage.records, values, objective, score_label(name))
 
     def variance_explained(self, dataset: str | None = None) -> Figure:
         """What explains each score: the objective, its strength, what else is in the configuration, the seed."""
@@ -77,10 +79,10 @@ class StudyPlots:
         return charts.scatter(
             table["proxy"],
             table["target"],
-            f"{score_label(material.score)} on {material.proxy}",
+            f"{score_label(material.score)} on {material.proxy_names}",
             f"{score_label(y_name)} on {chosen.name}",
             groups,
-            _configuration_of(chosen.records, chosen.pick),
+            str(chosen.row(chosen.pick)["configuration"]) if chosen.pick else None,
         )
 
     def curves(self, term: str = "loss", *, candidates: list[str] | None = None) -> Figure:
@@ -92,20 +94,20 @@ class StudyPlots:
         """
         from selectdis.study.replay import stage_views
 
-        view = next(iter(stage_views(self._study)))
-        labels = _run_labels(self.material.proxies)
+        view, stage = next(iter(stage_views(self._study))), self._proxy(None)
+        labels = configuration_labels(stage.records)
         series = {}
-        for candidate in candidates or self.material.best:
+        for candidate in candidates or stage.best:
             run = view.load_run(candidate)
             if run is not None and term in run.curves:
-                series[labels.get(candidate, candidate)] = (run.curves["step"], run.curves[term])
+                series[run_label(stage.row(candidate), labels)] = (run.curves["step"], run.curves[term])
         if not series:
             raise SelectdisError(f"no run has a curve {term!r}")
         return charts.curves(series, f"{term} (nats an image)")
 
-    def parallel(self, *, score: str | None = None) -> Figure:
-        """Parallel coordinates of the proxy's runs: what they were trained with, and how they scored."""
-        records = self.material.proxies
+    def parallel(self, *, score: str | None = None, dataset: str | None = None) -> Figure:
+        """Parallel coordinates of the runs on a proxy: what they were trained with, and how they scored."""
+        records = self._proxy(dataset).records
         values, name = stage_scores(records, score or self.material.score, "")
         settings = ("objective", "architecture", "learning_rate", "latents", "strength", "seed")
         table = records[[c for c in settings if c in records and records[c].nunique() > 1]].copy()
@@ -135,29 +137,30 @@ class StudyPlots:
             raise SelectdisError("the factors of this data set are not known: take a run on the proxy")
         return figure
 
-    def _best_objective(self, known: list[str]) -> str:
-        records = self.material.proxies
-        best = records[records["candidate"] == self.material.best[0]] if self.material.best else records
-        return str(best["objective"].iloc[0]) if len(best) else known[0]
+    def _proxy(self, name: str | None) -> StageRuns:
+        return _named(self.material.proxies, name, "proxy", "run it first")
 
-    def _target(self, name: str | None) -> Target:
-        targets = {target.name: target for target in self.material.targets}
-        if not targets:
-            raise SelectdisError("the study has no target yet: transfer it first")
-        if name is not None and name not in targets:
-            hint = nearest(name, targets) or f"; there are: {', '.join(targets)}"
-            raise SelectdisError(f"the study has no target {name!r}{hint}")
-        return targets[name] if name is not None else self.material.targets[-1]
+    def _target(self, name: str | None) -> StageRuns:
+        return _named(self.material.targets[::-1], name, "target", "transfer it first")
 
     def _anatomy(self, candidate: str | None, target: str | None) -> Anatomy:
-        material = self.material
-        stages = [(f"target/{t.name}", t.pick) for t in material.targets if target in (None, t.name)][::-1]
-        if target is None:
-            stages.append((f"proxy/{material.proxy}", material.best[0] if material.best else None))
-        for stage, default in stages:
-            if (wanted := candidate or default) and (anatomy := material.dissect(stage, wanted)) is not None:
+        stages = [self._target(target)] if target is not None else self.material.latest_first
+        for stage in stages:
+            wanted = candidate or stage.first
+            if wanted and (anatomy := self.material.dissect(stage.key, wanted)) is not None:
                 return anatomy
         raise SelectdisError(f"no trained run {candidate or ''} is on disk".replace("  ", " "))
+
+
+def _named(stages: list[StageRuns], name: str | None, what: str, remedy: str) -> StageRuns:
+    """The stage of that name, or the first."""
+    known = {stage.name: stage for stage in stages}
+    if not known:
+        raise SelectdisError(f"the study has no {what} yet: {remedy}")
+    if name is not None and name not in known:
+        hint = nearest(name, known) or f"; there are: {', '.join(known)}"
+        raise SelectdisError(f"the study has no {what} {name!r}{hint}")
+    return stages[0] if name is None else known[name]
 
 
 def correlation_table(
@@ -165,7 +168,7 @@ def correlation_table(
 ) -> pd.DataFrame:
     """Spearman correlations: metrics in rows, metrics or criteria in columns; on mean codes, or on `sampled` ones."""
     tables = selection.rank_correlations(material.everything, of)
-    dataset = dataset or material.proxy
+    dataset = dataset or material.proxies[0].name
     if dataset not in tables:
         raise SelectdisError(f"{dataset!r} is not labelled: there is nothing to correlate with")
     table = tables[dataset]
@@ -180,7 +183,7 @@ def _kept(name: str, sampled: bool) -> bool:
 def variance_table(material: Material, dataset: str | None = None) -> pd.DataFrame:
     """Shares of the variance: rows are scores, columns objective, strength, other settings and seed; they sum to 1."""
     found = selection.variance_explained(material.everything, n_bootstrap=2)
-    found = found[found["dataset"] == (dataset or material.proxy)]
+    found = found[found["dataset"] == (dataset or material.proxies[0].name)]
     found = found[[_kept(str(name), False) for name in found["score"]]]
     if found.empty:
         raise SelectdisError("a share of the variance needs two runs with a score")
@@ -195,25 +198,16 @@ def variance_table(material: Material, dataset: str | None = None) -> pd.DataFra
     return table.loc[:, [name for name in table if name in ("strength", "seed") or table[name].max() > 0.005]]
 
 
-def transfer_frame(material: Material, target: Target) -> tuple[pd.DataFrame, str]:
+def transfer_frame(material: Material, target: StageRuns) -> tuple[pd.DataFrame, str]:
     """Configurations on both data sets: index configuration; ``objective``, mean ``proxy`` and ``target`` scores.
 
     The second value names what the target is judged by: the score where it has labels, the criterion otherwise.
     """
-    on_proxy, _ = stage_scores(material.proxies, material.score, "")
+    proxies = material.proxy_records
+    on_proxy, _ = stage_scores(proxies, material.score, "")
     on_target, name = stage_scores(target.records, material.score, target.criterion)
-    left = pd.Series(on_proxy).groupby(material.proxies["configuration"].to_numpy()).mean()
+    left = pd.Series(on_proxy).groupby(proxies["configuration"].to_numpy()).mean()
     right = pd.Series(on_target).groupby(target.records["configuration"].to_numpy()).mean()
     table = pd.DataFrame({"proxy": left, "target": right}).dropna()
-    objectives = material.proxies.drop_duplicates("configuration").set_index("configuration")["objective"]
+    objectives = proxies.drop_duplicates("configuration").set_index("configuration")["objective"]
     return table.assign(objective=objectives.reindex(table.index)), name
-
-
-def _configuration_of(records: pd.DataFrame, candidate: str | None) -> str | None:
-    found = records[records["candidate"] == candidate] if candidate is not None else records.iloc[:0]
-    return str(found["configuration"].iloc[0]) if len(found) else None
-
-
-def _run_labels(records: pd.DataFrame) -> dict[str, str]:
-    labels = configuration_labels(records)
-    return {str(row["candidate"]): run_label(row, labels) for row in records.to_dict("records")}

@@ -16,30 +16,50 @@ from selectdis.study.replay import StageView, stage_views
 from selectdis.tracking.pictures import Anatomy, dissect
 from selectdis.tracking.ranking import best_runs
 
-__all__ = ["Material", "Target", "gather"]
+__all__ = ["Material", "StageRuns", "gather", "stage_scores"]
 
 Dissect = Callable[[str, str], Anatomy | None]
-"""(stage and data set, joined by a slash; candidate) -> what its pictures are made of; None where it left no file."""
+"""(key of a stage, candidate) -> what its pictures are made of; None where it left no file."""
 
 
 @dataclass(frozen=True)
-class Target:
-    """One target: its runs, the pick among them, and what is known of the rule.
+class StageRuns:
+    """A stage: a data set with all its runs; of a target also the pick, and what is known of the rule.
 
     Attributes
     ----------
+    kind : ``"proxy"`` or ``"target"``
+    name : of the data set
     records : one row a run
+    best : ids of the runs that come first: on a proxy by the study's score, on a target the pick and then by the rule's
+        criterion
+    criterion : what runs are judged by where there are no labels
     pick : id of the picked candidate, or None
-    best : ids of the runs that the rule's criterion puts first
     """
 
+    kind: str
     name: str
     records: pd.DataFrame
+    best: tuple[str, ...] = ()
     criterion: str = ""
     pick: str | None = None
     why: str = ""
     trust: str = ""
-    best: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What tells it from the other stages."""
+        return f"{self.kind}/{self.name}"
+
+    @property
+    def first(self) -> str | None:
+        """The pick; on a proxy, the best run."""
+        return self.pick or (self.best[0] if self.best else None)
+
+    def row(self, candidate: str) -> dict[str, Any]:
+        """The record of `candidate` (an id)."""
+        rows = self.records[self.records["candidate"] == candidate]
+        return {str(name): value for name, value in rows.iloc[0].to_dict().items()}
 
 
 @dataclass(frozen=True)
@@ -48,27 +68,47 @@ class Material:
 
     Attributes
     ----------
-    score : what configurations are ranked by on the proxy (``mean_rank`` or a metric)
-    proxies : one row a run
-    best : ids of the best runs on the proxy
+    score : what configurations are ranked by on the proxies (``mean_rank`` or a metric)
+    stages : the proxies, then the targets
     """
 
     name: str
     description: str
     spec: dict[str, Any]
     score: str
-    proxy: str
-    proxies: pd.DataFrame
-    best: tuple[str, ...] = ()
-    targets: tuple[Target, ...] = ()
+    stages: tuple[StageRuns, ...]
     dissect: Dissect = field(default=lambda stage, candidate: None)
 
     @property
+    def proxies(self) -> list[StageRuns]:
+        return [stage for stage in self.stages if stage.kind == "proxy"]
+
+    @property
+    def targets(self) -> list[StageRuns]:
+        return [stage for stage in self.stages if stage.kind == "target"]
+
+    @property
+    def latest_first(self) -> list[StageRuns]:
+        """The latest target first, the proxies last: what a reader came for."""
+        return [*self.targets[::-1], *self.proxies]
+
+    @property
+    def proxy_names(self) -> str:
+        return " and ".join(stage.name for stage in self.proxies)
+
+    @property
+    def proxy_records(self) -> pd.DataFrame:
+        return _joined([stage.records for stage in self.proxies])
+
+    @property
     def everything(self) -> pd.DataFrame:
-        """The runs of the proxy and of all targets."""
-        frames = [self.proxies, *(target.records for target in self.targets)]
-        frames = [frame for frame in frames if len(frame)]
-        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+        """The runs of all stages."""
+        return _joined([stage.records for stage in self.stages])
+
+
+def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    frames = [frame for frame in frames if len(frame)]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
 def gather(study: Any, *, top: int = 3) -> Material:
@@ -82,48 +122,44 @@ def gather(study: Any, *, top: int = 3) -> Material:
     ------
     SelectdisError : the study has no runs yet.
     """
-    views = {_key(view): view for view in stage_views(study)}
-    records = study.records
-    if records.empty:
+    views = list(stage_views(study))
+    stages = [_stage_runs(study, view, top) for view in views]
+    if not any(len(stage.records) for stage in stages):
         raise SelectdisError(f"the study {study.name!r} in {study.folder} has no runs yet: run it first")
+    by_key = {stage.key: view for stage, view in zip(stages, views, strict=True)}
 
     @functools.lru_cache(maxsize=64)
     def anatomy(stage: str, candidate: str) -> Anatomy | None:
-        view = views.get(stage)
-        run = None if view is None else view.load_run(candidate)
-        return None if view is None or run is None else dissect(run, view.info.data, n=500)
+        run = by_key[stage].load_run(candidate)
+        return None if run is None or run.status == "diverged" else dissect(run, by_key[stage].info.data, n=500)
 
-    targets = [view for view in views.values() if view.transfer is not None]
     return Material(
         name=study.name,
         description=study.spec.description,
         spec=study.spec.model_dump(mode="json", exclude_none=True),
         score=study.spec.select.score,
-        proxy=str(records["dataset"].iloc[0]),
-        proxies=records,
-        best=tuple(best_runs(study, "proxy", records, top)),
-        targets=tuple(_target(study, view, top) for view in targets),
+        stages=tuple(stage for stage in stages if len(stage.records)),
         dissect=anatomy,
     )
 
 
-def _key(view: StageView) -> str:
-    return f"{view.info.name}/{view.info.data.name}"
-
-
-def _target(study: Any, view: StageView, top: int) -> Target:
-    transfer = view.transfer
-    assert transfer is not None
+def _stage_runs(study: Any, view: StageView, top: int) -> StageRuns:
+    transfer, info = view.transfer, view.info
+    if transfer is None:
+        records = view.stage.records
+        best = best_runs(study, info.name, records, top) if len(records) else []
+        return StageRuns(info.name, info.data.name, records, tuple(best))
     pick = None if transfer.pick is None else transfer.pick.candidate
-    best = best_runs(study, "target", transfer.records, top + 1)
-    return Target(
-        name=transfer.target,
+    best = best_runs(study, info.name, transfer.records, top + 1) if len(transfer.records) else []
+    return StageRuns(
+        kind=info.name,
+        name=info.data.name,
         records=transfer.records,
+        best=tuple([pick, *(c for c in best if c != pick)][:top] if pick else best[:top]),
         criterion=transfer.rule.run.label,
         pick=pick,
         why=transfer.why,
         trust=str(transfer.trust),
-        best=tuple([pick, *(c for c in best if c != pick)][:top] if pick else best[:top]),
     )
 
 

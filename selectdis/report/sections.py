@@ -15,7 +15,7 @@ from selectdis import selection
 from selectdis.errors import SelectdisError
 from selectdis.report import charts
 from selectdis.report.figures import correlation_table, transfer_frame, variance_table
-from selectdis.report.material import Material, Target, stage_scores
+from selectdis.report.material import Material, StageRuns, stage_scores
 from selectdis.report.tables import Heatmap, boards, heatmap_table
 from selectdis.report.theme import inline_svg
 from selectdis.report.words import configuration_labels, number, objective_label, run_label, score_label
@@ -52,50 +52,42 @@ def _or_reason(maker: Callable[[Material], Section], material: Material) -> Sect
 
 
 def _pick(material: Material) -> Section:
-    """The pick of the latest target; before there is one, the best configuration of the proxy."""
-    target = next((t for t in reversed(material.targets) if t.pick), None)
-    records = target.records if target else material.proxies
-    candidate = target.pick if target else (material.best[0] if material.best else None)
-    if candidate is None:
+    """The pick of the latest target; before there is one, the best run of the proxy."""
+    stage = next((stage for stage in material.latest_first if stage.first), None)
+    if stage is None or stage.first is None:
         raise SelectdisError("no run has finished, so there is nothing to pick")
-    row = records[records["candidate"] == candidate].iloc[0].to_dict()
-    stage = f"target/{target.name}" if target else f"proxy/{material.proxy}"
-    anatomy = material.dissect(stage, candidate)
+    anatomy = material.dissect(stage.key, stage.first)
     return {
-        "target": target,
-        "label": run_label(row, configuration_labels(material.everything)),
-        "candidate": candidate,
-        "why": _why(material, target),
-        "facts": _facts(material, target, records, candidate),
+        "stage": stage,
+        "label": run_label(stage.row(stage.first), configuration_labels(material.everything)),
+        "why": _why(material, stage),
+        "facts": _facts(material, stage, stage.first),
         "animation": None if anatomy is None else _strips(anatomy, 5),
         "reconstructions": None if anatomy is None else _reconstructions(anatomy),
-        "command": f"selectdis transfer {material.name}.yaml",
     }
 
 
-def _why(material: Material, target: Target | None) -> str:
-    if target is None:
+def _why(material: Material, stage: StageRuns) -> str:
+    if stage.kind == "proxy":
         return f"The best run on the proxy by {score_label(material.score)}."
-    rule, _, rest = target.why.partition(";")
+    rule, _, rest = stage.why.partition(";")
     chosen, _, run = rule.partition(">")
-    first = f"Configurations by {score_label(chosen.strip())} on {material.proxy}"
-    second = f"the run by {score_label(run.strip())} on {target.name}, whose labels are not used"
+    first = f"Configurations by {score_label(chosen.strip())} on {material.proxy_names}"
+    second = f"the run by {score_label(run.strip())} on {stage.name}, whose labels are not used"
     return f"{first}, then {second}{';' + rest if rest else ''}."
 
 
-def _facts(material: Material, target: Target | None, records: pd.DataFrame, candidate: str) -> list[tuple[str, str]]:
+def _facts(material: Material, stage: StageRuns, candidate: str) -> list[tuple[str, str]]:
     """(name, value) pairs about the pick; with labels on the target, also how good it turned out to be."""
+    records = stage.records
     mine = (records["candidate"] == candidate).to_numpy()
-    facts = []
-    for name in _telling_scores(records)[:4]:
-        value = records.loc[mine, name].iloc[0]
-        facts.append((score_label(name), number(value)))
-    if target is not None and selection.metric_names(records):
-        values, _ = stage_scores(records, material.score, target.criterion)
-        shares = selection.beats(values)
-        if np.isfinite(shares[mine][0]):
+    facts = [(score_label(name), number(records.loc[mine, name].iloc[0])) for name in _telling_scores(records)[:4]]
+    if stage.kind == "target" and selection.metric_names(records):
+        values, _ = stage_scores(records, material.score, stage.criterion)
+        share = float(selection.beats(values)[mine][0])
+        if np.isfinite(share):
             others = int(np.isfinite(values).sum()) - 1
-            facts.insert(0, (f"of the {others} other runs on {target.name} it beats", f"{shares[mine][0]:.0%}"))
+            facts.insert(0, (f"of the {others} other runs on {stage.name} it beats", f"{share:.0%}"))
     return facts
 
 
@@ -144,17 +136,16 @@ def _maps(material: Material, dataset: str) -> list[tuple[str, Heatmap]]:
 
 
 def _strengths(material: Material) -> Section:
-    stages = [(material.proxy, material.proxies, "")]
-    stages += [(target.name, target.records, target.criterion) for target in material.targets]
-    figures = [figure for stage in stages for figure in _strength_figures(material, *stage)]
+    figures = [figure for stage in material.stages for figure in _strength_figures(material, stage)]
     if not figures:
         raise SelectdisError("no run has a score")
     # One strength says nothing of strengths: such figures are for studies that have no others.
     return {"figures": [figure for figure in figures if figure["levels"] > 1] or figures}
 
 
-def _strength_figures(material: Material, dataset: str, records: pd.DataFrame, criterion: str) -> list[Section]:
-    values, score = stage_scores(records, material.score, criterion)
+def _strength_figures(material: Material, stage: StageRuns) -> list[Section]:
+    records = stage.records
+    values, score = stage_scores(records, material.score, stage.criterion)
     label = score_label(score)
     figures = []
     for objective in dict.fromkeys(map(str, records["objective"])):
@@ -163,9 +154,9 @@ def _strength_figures(material: Material, dataset: str, records: pd.DataFrame, c
             continue
         levels = records["strength"][mine].nunique()
         at = f"{levels} strengths" if levels > 1 else "one strength"
-        text = f"{label} of {mine.sum()} runs of {objective_label(objective)} at {at}, on {dataset}"
+        text = f"{label} of {mine.sum()} runs of {objective_label(objective)} at {at}, on {stage.name}"
         svg = inline_svg(charts.strength_seed(records, values, objective, label), "Strength and seed", text)
-        figures.append({"dataset": dataset, "svg": Markup(svg), "text": text, "levels": levels})
+        figures.append({"svg": Markup(svg), "text": text, "levels": levels})
     return figures
 
 
@@ -192,12 +183,10 @@ def _transfer(material: Material) -> Section:
         table, name = transfer_frame(material, target)
         if len(table) < 2:
             continue
-        labels = f"{score_label(material.score)} on {material.proxy}", f"{score_label(name)} on {target.name}"
+        labels = f"{score_label(material.score)} on {material.proxy_names}", f"{score_label(name)} on {target.name}"
         groups = [objective_label(str(objective)) for objective in table["objective"]]
-        picked = target.records[target.records["candidate"] == target.pick]["configuration"]
-        figure = charts.scatter(
-            table["proxy"], table["target"], *labels, groups, None if picked.empty else str(picked.iloc[0])
-        )
+        picked = str(target.row(target.pick)["configuration"]) if target.pick else None
+        figure = charts.scatter(table["proxy"], table["target"], *labels, groups, picked)
         correlation = float(table["proxy"].rank().corr(table["target"].rank())) if len(table) > 2 else float("nan")
         text = f"{len(table)} configurations, means over their seeds"
         if np.isfinite(correlation):
@@ -212,18 +201,14 @@ def _transfer(material: Material) -> Section:
 def _latents(material: Material) -> Section:
     groups = []
     labels = configuration_labels(material.everything)
-    stages = [(f"target/{t.name}", t.name, t.records, t.best) for t in reversed(material.targets)]
-    stages += [(f"proxy/{material.proxy}", material.proxy, material.proxies, material.best)]
-    picks = {target.pick for target in material.targets}
-    for stage, name, records, best in stages:
+    for stage in material.latest_first:
         runs = []
-        for candidate in best:
-            anatomy = material.dissect(stage, candidate)
+        for candidate in stage.best:
+            anatomy = material.dissect(stage.key, candidate)
             if anatomy is not None:
-                row = records[records["candidate"] == candidate].iloc[0].to_dict()
-                runs.append(_run_pictures(row, anatomy, labels, stage.startswith("target") and candidate in picks))
+                runs.append(_run_pictures(stage.row(candidate), anatomy, labels, candidate == stage.pick))
         if runs:
-            groups.append({"dataset": name, "runs": runs})
+            groups.append({"dataset": stage.name, "runs": runs})
     if not groups:
         raise SelectdisError("no trained run is on disk")
     return {"groups": groups}

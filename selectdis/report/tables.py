@@ -10,7 +10,7 @@ import pandas as pd
 
 from selectdis import selection
 from selectdis.errors import SelectdisError
-from selectdis.report.material import Material
+from selectdis.report.material import Material, StageRuns
 from selectdis.report.words import configuration_labels, number, run_label, score_label
 
 __all__ = ["Board", "Cell", "Heatmap", "boards", "heatmap_table"]
@@ -54,13 +54,11 @@ def boards(material: Material) -> list[Board]:
     ------
     SelectdisError : no run has finished.
     """
-    stages = [(t.name, t.records, t.criterion, t.pick) for t in reversed(material.targets)]
-    stages += [(material.proxy, material.proxies, "", material.best[0] if material.best else None)]
     found = []
-    for name, records, criterion, pick in stages:
+    for stage in material.latest_first:
         for by in ("configuration", "run"):
             try:
-                found.append(_board(material, name, records, criterion, pick, by))
+                found.append(_board(material, stage, by))
             except SelectdisError:
                 continue  # no run on this data set has finished
     if not found:
@@ -68,7 +66,8 @@ def boards(material: Material) -> list[Board]:
     return found
 
 
-def _board(material: Material, name: str, records: pd.DataFrame, criterion: str, pick: str | None, by: Any) -> Board:
+def _board(material: Material, stage: StageRuns, by: Any) -> Board:
+    records, criterion, pick = stage.records, stage.criterion, stage.first
     known = criterion if f"criterion.{criterion}" in records else None
     table = selection.leaderboard(records, by=by, score=material.score, criterion=known)
     if table.empty:
@@ -92,7 +91,7 @@ def _board(material: Material, name: str, records: pd.DataFrame, criterion: str,
         picked.append(row["configuration"] in chosen if by == "configuration" else row["candidate"] == pick)
     noun = "configurations" if by == "configuration" else "runs"
     note = f"{'Means over seeds, r' if by == 'configuration' else 'R'}anked by {score_label(ranked_by)}."
-    return Board(f"{name}: {noun}", note, columns, rows, picked, max(len(table) - MAX_ROWS, 0))
+    return Board(f"{stage.name}: {noun}", note, columns, rows, picked, max(len(table) - MAX_ROWS, 0))
 
 
 def _shown_scores(table: pd.DataFrame) -> list[str]:

@@ -30,7 +30,7 @@ __all__ = [
 Record = Mapping[str, Any]
 
 CURVE_POINTS = 100  # a curve of a chart is no smoother with more, and each costs a row in the database
-_NO_PARAMETERS = ("status", "failed_step", "seconds", "error", "candidate", "trial")
+_NO_PARAMETERS = ("status", "failed_step", "seconds", "error", "candidate", "configuration", "trial")
 _STATUS = {"complete": "FINISHED", "stopped": "KILLED", "diverged": "FAILED", "failed": "FAILED"}
 _FORBIDDEN = re.compile(r"[^\w\-. /:]", re.ASCII)
 _MAX_TAG, _MAX_PARAMETER = 5_000, 6_000  # characters that MLflow takes
@@ -47,7 +47,8 @@ class CurvePoint(NamedTuple):
 def parameters(record: Record, strengths: tuple[str, ...] = ()) -> dict[str, str]:
     """The parameters of a run, with the same names on every run: a strength that the objective lacks is ``NaN``.
 
-    MLflow's compare, chart and parallel-coordinates views leave out runs that lack a parameter of the others.
+    MLflow's compare, chart and parallel-coordinates views leave out runs that lack a parameter of the others. The
+    configuration is a tag: as a parameter it would be the first axis of each of them, and say nothing.
     """
     names = [name for name, value in record.items() if _is_parameter(name, value)]
     every = dict.fromkeys([*names, *(f"strength.{name}" for name in strengths)])
@@ -85,7 +86,7 @@ def curve_points(curves: Mapping[str, np.ndarray], *, points: int = CURVE_POINTS
     picked = np.unique(np.linspace(0, len(steps) - 1, min(points, len(steps))).round().astype(int))
     return [
         CurvePoint(f"curve/{_key(name)}", float(values[i]), int(steps[i]))
-        for name, values in curves.items()
+        for name, values in sorted(curves.items())  # a file gives them in any order
         if name != "step" and np.shape(values) == steps.shape
         for i in picked
         if np.isfinite(values[i])

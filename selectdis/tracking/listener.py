@@ -71,7 +71,7 @@ class MLflowListener(Listener):
         self._sender: Sender | None = None
         self._environment: dict[str, str] | None = None
         self._inputs: dict[tuple[str, str], dict[str, str]] = {}
-        self._sent_scores: dict[tuple[str, str], dict[str, float]] = {}
+        self._sent_scores: dict[tuple[str, str, str], dict[str, float]] = {}
         self._said: set[str] = set()
 
     @property
@@ -118,10 +118,9 @@ class MLflowListener(Listener):
 
     def stage_finished(self, study: Any, stage: StageInfo, records: pd.DataFrame) -> None:
         rows = {str(row["candidate"]): self._new_scores(stage, dict(row)) for _, row in records.iterrows()}
-        steps = round(entries.number(records["steps"].max())) if "steps" in records and len(records) else 0
         rows = {candidate: scores for candidate, scores in rows.items() if scores}
         where = self._where(stage)
-        self._put(study, {"kind": "scores", **where, "rows": rows, "steps": steps, "time": _now()})
+        self._put(study, {"kind": "scores", **where, "rows": rows, "time": _now()})
         self._put(study, {"kind": "finish", **where, "scores": _counts(records), "time": _now()})
         for candidate in best_runs(study, stage.name, records, self._n_pictures):
             self._draw(study, stage, candidate)

@@ -85,7 +85,7 @@ class Store:
         run_id = self._run(entry)
         if self._is_done(run_id, "run", content):
             return
-        metrics = [(key, value, entry["end"], entry["steps"]) for key, value in entry["scores"].items()]
+        metrics = _final(entry["scores"], entry["end"])
         metrics += _timed_curves(entry)
         # A run's parameters follow from its candidate: logged once, they cannot change (MLflow refuses it).
         parameters = {} if "selectdis.run" in self._tags[run_id] else entry["parameters"]
@@ -98,7 +98,7 @@ class Store:
         for candidate, scores in entry["rows"].items():
             run_id = self._run({**entry, "candidate": candidate})
             if not self._is_done(run_id, "scores", scores):
-                self._log(run_id, [(key, value, entry["time"], entry["steps"]) for key, value in scores.items()])
+                self._log(run_id, _final(scores, entry["time"]))
                 self._mark_done(run_id, "scores", scores)
 
     def _log_files(self, entry: Entry) -> None:
@@ -111,7 +111,7 @@ class Store:
 
     def _finish_stage(self, entry: Entry) -> None:
         run_id = self._run(entry, parent=True)
-        self._log(run_id, [(key, value, entry["time"], 0) for key, value in entry["scores"].items()])
+        self._log(run_id, _final(entry["scores"], entry["time"]))
         self.client.set_terminated(run_id, status="FINISHED", end_time=entry["time"])
 
     def _register(self, entry: Entry) -> None:
@@ -255,6 +255,11 @@ class Store:
         except MlflowException as error:  # the run, or its tag, was deleted by hand
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
+
+
+def _final(scores: Mapping[str, float], time: int) -> list[tuple[str, float, int, int]]:
+    """Scores at step 0: with another step, MLflow would chart each as a curve of one point instead of a bar."""
+    return [(key, value, time, 0) for key, value in scores.items()]
 
 
 def _timed_curves(entry: Entry) -> list[tuple[str, float, int, int]]:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from selectdis.objectives.specification import GRIDS, MAIN_STRENGTH
-from selectdis.report import Material, Target
+from selectdis.report import Material, StageRuns
 from selectdis.tracking.pictures import Anatomy
 
 HOSTILE = "<script>alert('x')</script> $\\frac{1}{0} & \"q\""
@@ -53,15 +53,17 @@ def make_anatomy(latents=6, side=16, channels=1, factors=("shape", HOSTILE)):
 
 def make_material(proxies=None, targets=(), **changes):
     proxies = make_records("sprites", "proxy") if proxies is None else proxies
+    finished = proxies[proxies["status"] == "complete"]["candidate"]
+    stages = [
+        StageRuns("proxy", str(name), rows.reset_index(drop=True), tuple(finished.iloc[:3]))
+        for name, rows in proxies.groupby("dataset", sort=False)
+    ]
     values = {
         "name": "study",
         "description": "A made-up study.",
         "spec": {"name": "study", "seeds": 5},
         "score": "mean_rank",
-        "proxy": "sprites",
-        "proxies": proxies,
-        "best": tuple(proxies["candidate"].iloc[:3]),
-        "targets": tuple(targets),
+        "stages": (*stages, *targets),
         "dissect": lambda stage, candidate: make_anatomy(factors=("shape", "x") if "proxy" in stage else ()),
     }
     return Material(**(values | changes))
@@ -70,7 +72,8 @@ def make_material(proxies=None, targets=(), **changes):
 def make_target(name="digits", **options):
     records = make_records(name, "target", **({"labels": False, "seed": 1, "strengths": 3} | options))
     pick = records["candidate"].iloc[0]
-    return Target(
+    return StageRuns(
+        kind="target",
         name=name,
         records=records,
         criterion="udr_lasso",

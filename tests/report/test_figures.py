@@ -55,7 +55,7 @@ def test_many_strengths_make_an_axis_of_numbers():
 
 def test_correlations_are_those_of_selection(material):
     table = correlation_table(material, "criteria")
-    known = material.proxies[material.proxies["status"] == "complete"]
+    known = material.proxy_records[material.proxy_records["status"] == "complete"]
     expected = known["metric.mig"].corr(known["criterion.udr_lasso"], method="spearman")
     assert table.loc["mig", "udr_lasso"] == pytest.approx(expected)
     assert not any(name.endswith(".sampled") for name in table.index)

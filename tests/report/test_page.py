@@ -114,6 +114,10 @@ def test_every_variable_is_defined_for_both_themes(page):
         pytest.param(
             make_material(targets=[make_target(objectives=("beta_vae",), strengths=1, seeds=1)]), id="one target run"
         ),
+        pytest.param(
+            make_material(pd.concat([make_records("sprites", "proxy"), make_records("scenes", "proxy", seed=1)])),
+            id="two proxies",
+        ),
         pytest.param(make_material(dissect=lambda stage, candidate: None), id="no model on disk"),
         pytest.param(make_material(make_records("sprites", "proxy").assign(**{"metric.mig": np.nan})), id="NaN metric"),
         pytest.param(make_material(make_records("sprites", "proxy").assign(strength=np.nan)), id="NaN strength"),
@@ -131,9 +135,9 @@ def test_any_study_has_a_page(material):
 def test_a_study_of_which_every_run_failed():
     records = make_records("sprites", "proxy").assign(status="diverged", failed_step=3.0)
     records = records.drop(columns=[name for name in records if name.startswith(("metric.", "criterion."))])
-    sections = all_sections(make_material(records, best=()))
+    sections = all_sections(make_material(records))
     assert "nothing to pick" in sections["pick"]["missing"]
-    checked(render(make_material(records, best=())))
+    checked(render(make_material(records)))
 
 
 def test_missing_sections_say_why():
@@ -145,7 +149,7 @@ def test_missing_sections_say_why():
 def test_the_pick_says_how_good_it_was_where_labels_are_known(material):
     from dataclasses import replace
 
-    facts = dict(all_sections(replace(material, targets=material.targets[:1]))["pick"]["facts"])
+    facts = dict(all_sections(replace(material, stages=material.stages[:-1]))["pick"]["facts"])
     (name,) = [name for name in facts if "it beats" in name]
     assert facts[name].endswith("%")
 

@@ -6,6 +6,7 @@ from selectdis.study import Study
 from selectdis.training import Candidate, train
 from tests.tracking.views import SPEC
 
+
 @pytest.fixture(autouse=True, scope="session")
 def own_store():
     """No server of the developer's is written to."""

@@ -13,7 +13,9 @@ def test_every_run_has_the_same_parameters(record):
     assert first.keys() == second.keys()
     assert (first["strength.beta"], first["strength.gamma"]) == ("4", "NaN")
     assert (first["learning_rate"], first["seed"], first["objective"]) == ("0.001", "0", "beta_vae")
-    assert not {"status", "trial", "seconds", "candidate", "kl_per_latent", "metric.mig"} & first.keys()
+    assert (
+        not {"status", "trial", "seconds", "candidate", "kl_per_latent", "configuration", "metric.mig"} & first.keys()
+    )
 
 
 def test_scores_are_finite_and_grouped(record):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -113,8 +114,8 @@ def test_nothing_in_the_champion_is_pickled(studied):
     files = {path.name for path in model.rglob("*") if path.is_file()}
     assert {"MLmodel", "champion_model.py"} <= files
     assert not [name for name in files if name.endswith((".pkl", ".pickle", ".pt", ".joblib"))]
-    (flavour,) = [yaml.safe_load((model / "MLmodel").read_text())["flavors"]["python_function"]]
-    assert flavour["model_code_path"] == "champion_model.py"
+    flavour = yaml.safe_load((model / "MLmodel").read_text())["flavors"]["python_function"]
+    assert flavour["model_code_path"].endswith("champion_model.py")
 
 
 def test_telling_it_all_again_changes_nothing(studied, client, runs):
@@ -143,7 +144,7 @@ def test_the_view_is_made_again_by_a_command(studied, client, runs, tmp_path):
     shutil.copytree(studied.folder, folder)
     (folder / "mlflow.db").write_bytes(b"damaged")
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(SPEC))
-    command = [sys.executable, "-m", "selectdis.cli", "track", "small.yaml", "--rebuild", "--folder", "copy"]
+    command = [str(Path(sys.executable).with_name("selectdis")), "track", "small.yaml", "--rebuild", "--folder", "copy"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "made again" in done.stdout

@@ -1,0 +1,215 @@
+"""A tracking server that is killed in the middle of a study, comes back, and shows it all in its pages."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import warnings
+
+import pytest
+
+from selectdis.study import Listener, Study
+from selectdis.study.replay import stage_views
+from selectdis.tracking import MLflowListener
+from selectdis.tracking.rebuild import send_waiting
+from tests.browser import browser, free_port, needs_browser, watched_page
+from tests.tracking.views import SPEC, all_runs
+
+# What MLflow's own pages say on a good day.
+CHATTER = ("Failed to load resource", "AG Grid", "[.WebGL", "Automatic fallback to software WebGL")
+
+
+class Server:
+    """An `mlflow server` of its own."""
+
+    def __init__(self, folder):
+        self.folder, self.port, self.process = folder, free_port(), None
+        self.uri = f"http://127.0.0.1:{self.port}"
+
+    def start(self):
+        command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(self.port)]
+        command += ["--backend-store-uri", f"sqlite:///{self.folder}/server.db"]
+        command += ["--artifacts-destination", str(self.folder / "artifacts")]
+        environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
+        with (self.folder / "log").open("a") as log:
+            self.process = subprocess.Popen(
+                command, cwd=self.folder, env=environment, stdout=log, stderr=log, start_new_session=True
+            )
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(f"{self.uri}/health", timeout=5)
+                return
+            except (urllib.error.URLError, OSError):
+                assert self.process.poll() is None, (self.folder / "log").read_text()
+                time.sleep(0.2)
+        raise AssertionError((self.folder / "log").read_text())
+
+    def kill(self):
+        if self.process is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+
+class Kills(Listener):
+    """Kills the server at the third run, once it has been sent something."""
+
+    def __init__(self, server):
+        self.server, self.runs = server, 0
+
+    def run_finished(self, study, stage, record, run):
+        self.runs += 1
+        if self.runs == 3:
+            for _ in range(600):
+                if (study.folder / "tracking" / "outbox.jsonl.sent").exists():
+                    break
+                time.sleep(0.1)
+            self.server.kill()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("server"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def survived(server, tmp_path_factory):
+    """A study whose server was killed, and that was sent what it missed; with what was said."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", server.uri)
+        study = Study(SPEC, folder=tmp_path_factory.mktemp("study"), jobs=1)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            study.run(listeners=[Kills(server)])
+            study.transfer()
+        waiting = sum(1 for _ in (study.folder / "tracking" / "outbox.jsonl").open())
+        server.start()
+        sent = send_waiting(study)
+    return study, [str(warning.message) for warning in said], waiting, sent
+
+
+def test_a_study_outlives_its_server(survived):
+    study, said, waiting, _ = survived
+    assert len(study.records) == 6
+    assert (study.records["status"] == "complete").all()
+    assert study.transfers()[0].pick is not None
+    assert waiting > 4
+    assert sum("takes nothing now" in message for message in said) == 2  # once a run, and once a transfer
+    assert not [message for message in said if "failed, the study goes on" in message]
+
+
+def test_what_the_server_missed_is_sent_later(survived, server):
+    from mlflow import MlflowClient
+
+    study, _, _, sent = survived
+    assert sent > 4
+    client = MlflowClient(tracking_uri=server.uri)
+    runs = all_runs(client)
+    assert {key[2] for key in runs if key[0] == "proxy"} == {"", *study.records["candidate"]}
+    assert {key[2] for key in runs if key[0] == "target"} == {"", *study.transfers()[0].records["candidate"]}
+    assert all(run.info.status == "FINISHED" for run in runs.values())
+    assert int(client.get_model_version_by_alias("small-digits", "champion").version) == 1
+    assert not list((study.folder / "tracking").glob("rejected*"))
+    assert not (study.folder / "mlflow.db").exists()
+
+
+def test_a_server_that_hangs_holds_up_nothing(studied, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "3")
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        listener = MLflowListener(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}", patience=0.2)
+        view = next(iter(stage_views(studied)))
+        listener.stage_started(studied, view.info)
+        for record in view.stage.raw_records():
+            listener.run_finished(studied, view.info, record, None)
+        with pytest.warns(UserWarning, match="were not sent in time|takes nothing now"):
+            listener.close()
+    assert (tmp_path / "tracking" / "outbox.jsonl").exists()
+
+
+@pytest.fixture(scope="module")
+def ui(survived, server):
+    """Opens a page of the server's, by what stands behind the #."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=server.uri)
+    experiment = client.get_experiment_by_name("small").experiment_id
+    with browser() as chromium:
+
+        def opened(address):
+            page, problems = watched_page(chromium, width=1500, height=1000)
+            page.set_default_timeout(60_000)
+            page.goto(f"{server.uri}/#/{address.format(experiment=experiment)}")
+            return page, lambda: [text for text in problems if not text.startswith(CHATTER)]
+
+        yield opened, all_runs(client)
+
+
+def unfold(page, name):
+    """Show the candidates of a stage."""
+    page.locator("[role=row]", has_text=name).locator("button").first.click()
+
+
+@needs_browser
+def test_the_run_table_shows_stages_and_candidates(ui):
+    opened, runs = ui
+    page, problems = opened("experiments/{experiment}/runs")
+    page.get_by_text("proxy · sprites").first.wait_for()
+    page.get_by_text("target · digits").first.wait_for()
+    page.get_by_text(SPEC["description"]).first.wait_for()
+    unfold(page, "proxy · sprites")
+    page.get_by_text(next(key[2] for key in runs if key[0] == "proxy" and key[2])).first.wait_for()
+    assert problems() == []
+
+
+@needs_browser
+def test_runs_can_be_compared_in_parallel_coordinates(ui):
+    opened, runs = ui
+    ids = [run.info.run_id for key, run in runs.items() if key[0] == "proxy" and key[2]]
+    query = urllib.parse.urlencode({"runs": json.dumps(ids), "experiments": '["{experiment}"]'}, safe="{}")
+    page, problems = opened(f"compare-runs?{query}")
+    page.get_by_text("Comparing 6 Runs from 1 Experiment").wait_for()
+    page.get_by_text("Parallel Coordinates Plot").wait_for()
+    page.locator(".js-plotly-plot .parcoords").first.wait_for()
+    axes = page.locator(".js-plotly-plot .axis-title").all_text_contents()
+    assert axes == ["objective", "seed", "strength", "metric/mig"]  # what MLflow shows first
+    assert problems() == []
+
+
+@needs_browser
+def test_charts_show_the_curves(ui):
+    opened, _ = ui
+    page, problems = opened("experiments/{experiment}/runs?compareRunsMode=CHART")
+    unfold(page, "proxy · sprites")
+    page.get_by_text("criterion/elbo").first.wait_for()
+    page.get_by_placeholder("Search metric charts").fill("curve/loss")
+    page.locator(".js-plotly-plot .scatterlayer path").first.wait_for()
+    assert problems() == []
+
+
+@needs_browser
+def test_pictures_of_the_picked_run(ui, survived):
+    opened, runs = ui
+    picked = runs["target", "digits", survived[0].transfers()[0].pick.candidate].info.run_id
+    page, problems = opened(f"experiments/{{experiment}}/runs/{picked}/artifacts/pictures/traversals.png")
+    page.locator("img[src^='blob:'], img[src*='traversals']").first.wait_for()
+    page.get_by_text("kl_per_latent.png").first.wait_for()
+    assert problems() == []
+
+
+@needs_browser
+def test_the_champion_is_in_the_registry(ui):
+    opened, _ = ui
+    page, problems = opened("models/small-digits/versions/1")
+    page.get_by_text("champion", exact=False).first.wait_for()
+    assert problems() == []
