@@ -85,19 +85,18 @@ def exclusively(storage: Any, name: str) -> Iterator[None]:
     if not isinstance(backend, RDBStorage):
         yield
         return
-    with database_lock(backend.engine, name):
+    with database_lock(backend.engine.url, name):
         yield
 
 
 @contextlib.contextmanager
-def database_lock(engine: Any, name: str) -> Iterator[None]:
-    """Hold PostgreSQL's advisory lock `name` with a connection of its own."""
-    from sqlalchemy import text
+def database_lock(url: Any, name: str) -> Iterator[None]:
+    """Hold PostgreSQL's advisory lock `name` with a connection of its own, which is closed in the end."""
+    from sqlalchemy import NullPool, create_engine, text
 
     key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.detach()  # closed at the end and not given back, so that the lock cannot outlive this block
-        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
         while not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar():
             time.sleep(POLL_SECONDS)
         yield

@@ -26,6 +26,8 @@ def with_patience(action: Callable[[], T], *, minutes: float = 10.0) -> T:
     while True:
         try:
             return action()
+        except SelectdisError:
+            raise
         except OSError as error:
             raise SelectdisError(
                 f"cannot write the study's records ({error.strerror or error}); what is done is kept: make room or "

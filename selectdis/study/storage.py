@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -52,16 +53,17 @@ def _open_database(url: str, lost_after: int) -> BaseStorage:
             f"a storage for several drivers is a PostgreSQL URL (postgresql://user@host/database), found "
             f"{_redacted(url)}"
         )
+    # The driver that the extra installs: SQLAlchemy 2.1 would take another one by itself.
+    driver = re.sub(r"^postgresql:", "postgresql+psycopg2:", url)
     options: dict[str, Any] = {"pool_pre_ping": True}  # a restarted server costs one reconnect, not the study
     try:
-        from sqlalchemy import create_engine
+        from sqlalchemy import make_url
 
-        engine = create_engine(url, **options)
         # Two drivers that create the tables at the same moment would trip over each other.
-        with warnings.catch_warnings(), database_lock(engine, "selectdis: tables"):
+        with warnings.catch_warnings(), database_lock(make_url(driver), "selectdis: tables"):
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             return RDBStorage(
-                url, engine_kwargs=options, heartbeat_interval=max(lost_after // 4, 1), grace_period=lost_after
+                driver, engine_kwargs=options, heartbeat_interval=max(lost_after // 4, 1), grace_period=lost_after
             )
     except ImportError:
         raise SelectdisError("a PostgreSQL storage needs the extra: pip install 'selectdis[postgres]'") from None

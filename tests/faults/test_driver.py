@@ -1,0 +1,65 @@
+"""The driver is killed, interrupted, started twice."""
+
+import os
+import signal
+import time
+
+import numpy as np
+
+from tests.faults.drivers import RUNS, SPEC, Driver, assert_whole, notes, records
+
+SEED = int(os.environ.get("FAULT_SEED", "0"))  # of the moments; try others
+KILLS = int(os.environ.get("FAULT_KILLS", "10"))
+
+
+def test_a_driver_killed_at_random_moments_loses_and_repeats_nothing(tmp_path, expected):
+    rng = np.random.default_rng(SEED)
+    killed, number = 0, 0
+    while killed < KILLS:
+        folder = tmp_path / f"study-{number}"
+        number += 1
+        while killed < KILLS and not (folder.exists() and len(records(folder)) == RUNS):
+            driver = Driver(folder, "--jobs", "1")
+            time.sleep(rng.uniform(0.1, 1.2))
+            killed += driver.kill()
+        Driver(folder, "--jobs", "1").finish()
+        assert_whole(folder, expected)
+
+
+def test_a_driver_killed_with_its_workers_at_work_goes_on(tmp_path, expected):
+    folder = tmp_path / "study"
+    driver = Driver(folder, "--jobs", "2").until(lambda: len(notes(folder, "step")) > 12)
+    driver.kill()
+    Driver(folder, "--jobs", "2").finish()
+    assert_whole(folder, expected)
+    steps = SPEC["training"]["steps"]
+    trained = [one for line in notes(folder, "step") for one in line]
+    assert max(trained.count(candidate) for candidate in set(trained)) < 2 * steps  # from checkpoints
+
+
+def test_ctrl_c_saves_says_one_sentence_and_goes_on_from_there(tmp_path, expected):
+    for jobs in ("1", "2"):
+        folder = tmp_path / f"study-{jobs}"
+        driver = Driver(folder, "--jobs", jobs).until(lambda folder=folder: len(notes(folder, "step")) > 13)
+        assert driver.signal(signal.SIGINT, group=True).wait() == 130, driver.said
+        assert driver.said.strip().count("\n") == 0
+        assert "run the same command again" in driver.said
+        assert list((folder / "checkpoints").rglob("*.safetensors"))
+        assert not list(folder.glob("stop-*"))
+        Driver(folder, "--jobs", jobs).finish()
+        assert_whole(folder, expected)
+        trained = [one for line in notes(folder, "step") for one in line]
+        steps = SPEC["training"]["steps"]
+        # Not one step is done twice (the step that Ctrl-C ends is not noted).
+        assert {trained.count(candidate) for candidate in set(trained)} <= {steps - 1, steps}
+
+
+def test_a_second_driver_of_a_folder_is_refused_in_one_sentence(tmp_path, expected):
+    folder = tmp_path / "study"
+    first = Driver(folder, "--jobs", "1").until(lambda: notes(folder, "step"))
+    second = Driver(folder, "--jobs", "1")
+    assert second.wait() == 2
+    assert f"another driver (process {first.process.pid} on" in second.said
+    assert second.said.strip().count("\n") == 0
+    first.finish()
+    assert_whole(folder, expected)

@@ -1,0 +1,81 @@
+"""Several drivers on one PostgreSQL storage, and what happens when one of them or the server dies."""
+
+import time
+
+import pytest
+
+from tests.faults.drivers import SPEC, Driver, assert_whole, notes, records, tiny
+from tests.faults.servers import Postgres
+
+GRID = {"objective": {"beta_vae": {"beta": [1, 2, 3, 4]}}, "architecture": "fc", "latents": [2], "width": [8]}
+
+
+@pytest.fixture(scope="module")
+def server():
+    server = Postgres()
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def storage(server):
+    """A fresh database."""
+    server.execute("DROP DATABASE IF EXISTS study WITH (FORCE)")
+    server.execute("CREATE DATABASE study")
+    return server.url.rsplit("/", 1)[0] + "/study"
+
+
+def trained_by(folder):
+    """Candidate -> processes that trained it."""
+    found = {}
+    for candidate, process in notes(folder, "start"):
+        found.setdefault(candidate, set()).add(process)
+    return found
+
+
+def test_drivers_that_start_together_share_the_work_and_do_nothing_twice(tmp_path, storage):
+    folder = tmp_path / "study"
+    spec = tiny(search=GRID | {"batch": 1})
+    drivers = [Driver(folder, "--jobs", "1", "--storage", storage, spec=spec) for _ in range(3)]
+    for driver in drivers:
+        driver.finish()
+    alone = tmp_path / "alone"
+    Driver(alone, "--jobs", "1", spec=spec).finish()
+    expected = records(alone, spec=spec)
+    found = records(folder, storage, spec=spec)
+    assert found.drop(columns="seconds").round(4).equals(expected.drop(columns="seconds").round(4))
+    by = trained_by(folder)
+    assert len(by) == 8
+    assert all(len(processes) == 1 for processes in by.values())
+    assert len(set.union(*by.values())) > 1  # the work was shared
+    assert found["criterion.udr_lasso"].notna().all()
+
+
+def test_what_a_dead_driver_was_at_is_taken_over(tmp_path, storage, expected):
+    folder = tmp_path / "study"
+    spec = tiny(search=SPEC["search"] | {"batch": 2})
+    first = Driver(folder, "--jobs", "1", "--storage", storage, spec=spec).until(lambda: len(notes(folder, "step")) > 8)
+    first.kill()
+    second = Driver(folder, "--jobs", "1", "--storage", storage, spec=spec).finish()
+    assert "waiting for them" in second.said
+    assert_whole(folder, expected, storage)
+
+
+def test_a_restart_of_postgresql_is_waited_for(tmp_path, server, storage, expected):
+    folder = tmp_path / "study"
+    driver = Driver(folder, "--jobs", "1", "--storage", storage).until(lambda: len(notes(folder, "step")) > 8)
+    server.kill()
+    driver.until(lambda: "the database is away" in driver.said)
+    time.sleep(0.5)
+    server.start()
+    driver.finish()
+    assert_whole(folder, expected, storage)
+
+
+def test_a_database_that_is_not_there_is_one_sentence(tmp_path):
+    driver = Driver(tmp_path / "study", "--storage", "postgresql://me:secret@127.0.0.1:1/studies")
+    assert driver.wait() == 2
+    assert "cannot reach the storage postgresql://me@127.0.0.1:1/studies" in driver.said
+    assert "secret" not in driver.said
