@@ -26,6 +26,10 @@ __all__ = [
 ]
 
 
+LARGEST = float(np.finfo(np.float32).max)
+LARGE_SINGLE = 1e12  # the square of a larger float32, or a sum of such squares, might overflow
+
+
 class DegenerateWarning(UserWarning):
     """A term of a score had to be left out or defined by convention; the message names it."""
 
@@ -38,25 +42,28 @@ def warn_degenerate(score: str, what: str) -> None:
 def check_codes(codes: np.ndarray, name: str = "codes") -> np.ndarray:
     """`codes` as a finite float array (n_samples, n_latents); float32 and float64 keep their dtype.
 
+    float32 codes so large that a variance might overflow come back as float64.
+
     Raises
     ------
     SelectdisError
-        On another number of axes, no sample, no latent, NaN or infinity (naming the first such column).
+        On another number of axes, no sample, no latent, NaN, infinity or more than float32 holds (naming the first such
+        column).
     """
     codes = np.asarray(codes)
     if codes.ndim != 2 or 0 in codes.shape:
         raise SelectdisError(f"{name} must be (n_samples, n_latents) and not empty; found shape {codes.shape}")
     if codes.dtype not in (np.float32, np.float64):
         codes = codes.astype(np.float64)
-    bad = ~np.isfinite(codes)
+    bad = ~(np.abs(codes) < LARGEST)
     if bad.any():
         column = int(np.flatnonzero(bad.any(axis=0))[0])
         row = int(np.flatnonzero(bad[:, column])[0])
         raise SelectdisError(
-            f"{name} must be finite; column {column} holds {codes[row, column]} "
+            f"{name} must be finite (and below {LARGEST:g}); column {column} holds {codes[row, column]} "
             f"({int(bad[:, column].sum())} of {len(codes)} samples): leave out the run or repair the encoder"
         )
-    return codes
+    return codes.astype(np.float64) if codes.dtype == np.float32 and np.abs(codes).max() > LARGE_SINGLE else codes
 
 
 def check_factors(factors: np.ndarray, n_samples: int, name: str = "factors") -> np.ndarray:

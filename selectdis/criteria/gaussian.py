@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import scipy.linalg
 
@@ -84,7 +86,10 @@ def gaussian_wasserstein(codes: np.ndarray, *, normalised: bool = False) -> floa
 
 
 def _root(matrix: np.ndarray) -> np.ndarray:
-    root: np.ndarray = scipy.linalg.sqrtm(matrix)
+    """Principal square root; of a singular matrix (dead or redundant codes) too, which exists here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", scipy.linalg.LinAlgWarning)
+        root: np.ndarray = scipy.linalg.sqrtm(matrix)
     return root
 
 

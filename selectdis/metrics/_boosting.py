@@ -18,6 +18,7 @@ __all__ = ["Boosted", "boost"]
 
 DEPTH = 3
 ROUNDING = 1e-6  # decreases below this share of a tree's squared error are rounding in single precision
+LARGEST_STEP = 1e6  # of the raw score, where probabilities have rounded to 0 or 1
 AT_CHANGES = 0.75  # share of a code's thresholds that lie where the class changes
 TIE = 1e-5  # relative noise on gains: equal codes share the importance at random, as in the reference
 
@@ -207,7 +208,8 @@ def _newton(residual: np.ndarray, leaf: np.ndarray, n_classes: int) -> np.ndarra
     )
     factor = 1.0 if trees == 1 else (n_classes - 1) / n_classes
     usable = denominator > 1e-150
-    return np.where(usable, factor * numerator / np.where(usable, denominator, 1.0), 0.0).astype(np.float32)
+    step = np.where(usable, factor * numerator / np.where(usable, denominator, 1.0), 0.0)
+    return np.clip(step, -LARGEST_STEP, LARGEST_STEP).astype(np.float32)
 
 
 def _probabilities(raw: np.ndarray) -> np.ndarray:

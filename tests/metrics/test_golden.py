@@ -1,0 +1,87 @@
+"""The metrics on the reference's arrays against the reference's numbers."""
+
+import numpy as np
+import pytest
+
+from selectdis import metrics
+from selectdis.evaluation import Evaluation
+from tests.golden import read
+
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+CASES = pytest.mark.parametrize("case", read.CASES)
+# What binned trees may differ by from the reference: the table in docs/metrics.md.
+BINNED = {"a_perfect": 0.001, "b_rotated": 0.01, "g_dead": 0.025, "h_vae_dsprites": 0.025}
+
+
+@CASES
+@DTYPES
+@pytest.mark.parametrize("metric", ["mig", "modularity"])
+def test_information_metrics(metric, case, dtype):
+    codes, factors, *_ = read.split(case, dtype)
+    assert getattr(metrics, metric)(codes, factors) == pytest.approx(read.value(case, metric, dtype), rel=1e-9)
+
+
+@CASES
+@DTYPES
+def test_irs_computes_in_double_precision(case, dtype):
+    codes, factors, *_ = read.split(case, dtype)
+    assert metrics.irs(codes, factors) == pytest.approx(read.value(case, "irs", np.float64), rel=1e-9)
+
+
+@CASES
+@DTYPES
+def test_sap(case, dtype):
+    assert metrics.sap(*read.split(case, dtype)) == pytest.approx(read.value(case, "sap", dtype), abs=1.5e-3)
+
+
+@DTYPES
+@pytest.mark.parametrize("case", ["a_perfect", "b_rotated", "h_vae_dsprites"])
+def test_explicitness(case, dtype):
+    scores = metrics.explicitness(*read.split(case, dtype))
+    assert scores.train == pytest.approx(read.value(case, "explicitness_train", dtype), abs=2e-4)
+    assert scores.test == pytest.approx(read.value(case, "explicitness_test", dtype), abs=2e-4)
+
+
+def test_explicitness_of_dead_codes_is_that_of_the_live_ones():
+    codes_train, factors_train, codes_test, factors_test = read.split("g_dead")
+    live = codes_train.max(axis=0) > codes_train.min(axis=0)
+    without = metrics.explicitness(codes_train[:, live], factors_train, codes_test[:, live], factors_test)
+    assert metrics.explicitness(codes_train, factors_train, codes_test, factors_test) == pytest.approx(
+        without, abs=1e-6
+    )
+
+
+def test_dci_with_the_reference_estimator():
+    scores = metrics.dci(*read.split("a_perfect"), estimator="sklearn", seed=0)
+    for name, value in scores._asdict().items():
+        mean, sd = read.spread("a_perfect", f"dci_{name}")
+        assert value == pytest.approx(mean, abs=max(4 * sd, 0.01))
+
+
+@CASES
+def test_binned_dci_is_near_the_reference(case):
+    scores = metrics.dci(*read.split(case), seed=0)
+    for name, value in scores._asdict().items():
+        assert value == pytest.approx(read.spread(case, f"dci_{name}")[0], abs=BINNED[case]), name
+
+
+@CASES
+def test_scores_of_interventions(case):
+    data = read.grid(case)
+    evaluation = Evaluation(data, ["beta_vae", "factor_vae"], seed=0)
+    scores = evaluation.score(lambda indices: read.codes_of(case, data.factors_at(indices)))
+    for name in ("beta_vae", "factor_vae"):
+        mean, sd = read.spread(case, f"{name}_eval_accuracy")
+        assert scores[name] == pytest.approx(mean, abs=max(4 * sd * np.sqrt(1.2), 0.003)), name
+
+
+def test_factor_vae_without_pruning_falls_to_chance():
+    data = read.grid("g_dead")
+    rng = np.random.default_rng(0)
+
+    def draw(votes):
+        indices, factor = data.draw_fixed_factor(votes, 64, rng)
+        return read.codes_of("g_dead", data.factors_at(indices.ravel())).reshape(votes, 64, -1), factor
+
+    codes = read.split("g_dead")[0]
+    assert metrics.factor_vae_score(codes, *draw(500), *draw(300)).test == 1.0

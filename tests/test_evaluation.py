@@ -1,0 +1,170 @@
+"""Joining data and metrics: draws, one encoding an image, errors."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import selectdis as sd
+from selectdis.arrays import DegenerateWarning
+from selectdis.data.dataset import ImageDataset
+from selectdis.errors import SelectdisError
+from selectdis.evaluation import Evaluation, encode_in_batches, resolve_metrics
+
+SIZES = (3, 4, 5, 10)
+FEW = {"votes_train": 80, "votes_test": 40, "batch": 8}
+CHEAP = ["mig", "modularity", "irs", "beta_vae", "factor_vae"]
+
+
+def images_of(factors):
+    """Pictures (n, 4, 1, 1) whose channels are the factors' values."""
+    return factors.astype(np.uint8)[:, :, None, None]
+
+
+def grid():
+    factors = np.stack(np.unravel_index(np.arange(np.prod(SIZES)), SIZES), axis=1)
+    return ImageDataset("grid", images_of(factors), ("a", "b", "c", "d"), SIZES)
+
+
+def scattered(n=300):
+    factors = np.random.default_rng(0).integers(0, SIZES, (n, 4))
+    return ImageDataset("scattered", images_of(factors), ("a", "b", "c", "d"), SIZES, factors)
+
+
+def encode(images):
+    return images.reshape(len(images), -1).astype(np.float32)
+
+
+class Counting:
+    def __init__(self):
+        self.seen = []
+
+    def __call__(self, images):
+        assert images.dtype == np.uint8
+        self.seen += [tuple(image.ravel()) for image in images]
+        return encode(images)
+
+
+@pytest.mark.parametrize("data", [grid(), scattered()])
+def test_perfect_codes_on_grids_and_elsewhere(data):
+    scores = sd.evaluate(encode, data, CHEAP, **FEW)
+    assert set(scores) == set(CHEAP)
+    assert min(scores[name] for name in ("mig", "factor_vae", "irs")) > 0.9
+
+
+def test_each_needed_image_is_encoded_once():
+    counting = Counting()
+    sd.evaluate(counting, grid(), CHEAP, encode_batch=64, **FEW)
+    assert len(counting.seen) == len(set(counting.seen)) <= len(grid())
+
+
+def test_a_large_set_is_sampled_and_a_small_one_split():
+    small = Evaluation(grid(), "mig")
+    train, test = small._parts
+    assert (len(train), len(test)) == (400, 200)
+    assert not set(train) & set(test)
+    large = Evaluation(grid(), "mig", n_train=100, n_test=50)
+    train, test = large._parts
+    assert (len(train), len(test)) == (100, 50)
+    assert not set(train) & set(test)
+    assert len(large.indices) == 150
+
+
+def test_scores_do_not_depend_on_what_else_is_asked_for():
+    alone = sd.evaluate(encode, grid(), "mig", n_train=200, n_test=100)
+    together = sd.evaluate(encode, grid(), CHEAP, n_train=200, n_test=100, **FEW)
+    assert together["mig"] == alone["mig"]
+
+
+def test_seeds():
+    of = [sd.evaluate(encode, grid(), "mig", n_train=100, n_test=50, seed=seed)["mig"] for seed in (0, 0, 1)]
+    assert of[0] == of[1] != of[2]
+
+
+def test_a_shared_evaluation_scores_mean_and_sampled_codes():
+    evaluation = Evaluation(grid(), ["mig", "sap"], n_train=200, n_test=100)
+    mean = encode_in_batches(encode, grid(), evaluation.indices)
+    sampled = mean + np.random.default_rng(0).standard_normal(mean.shape)
+    scores = evaluation.score(mean) | evaluation.score(sampled, suffix=".sampled")
+    assert set(scores) == {"mig", "sap", "mig.sampled", "sap.sampled"}
+    assert scores["mig"] > scores["mig.sampled"]
+    by_function = evaluation.score(lambda indices: encode(grid().images_at(indices)))
+    assert by_function == evaluation.score(mean)
+
+
+def test_all_metrics_on_a_small_set():
+    scores = sd.evaluate(encode, scattered(120), "all", **FEW)
+    assert np.isfinite(list(scores.values())).all()
+    assert {"dci_disentanglement", "fairness", "downstream_lr_10", "downstream_gbt_10"} <= set(scores)
+    assert "downstream_lr_10000" not in scores
+
+
+@pytest.mark.parametrize(
+    ("asked", "first"),
+    [
+        ("paper", "beta_vae"),
+        (["dci_disentanglement"], "dci"),
+        ("downstream_gbt_100", "downstream_gbt"),
+        (["fast", "dci"], "beta_vae"),
+    ],
+)
+def test_names_of_groups_metrics_and_scores(asked, first):
+    assert next(iter(resolve_metrics(asked))) == first
+
+
+def test_a_typing_mistake_names_the_nearest():
+    with pytest.raises(SelectdisError, match=r"unknown metric 'modularty'; did you mean 'modularity'\?"):
+        sd.evaluate(encode, grid(), ["mig", "modularty"])
+    with pytest.raises(SelectdisError, match="known: "):
+        resolve_metrics("qqqqqq")
+
+
+def test_unlabelled_data():
+    with pytest.raises(SelectdisError, match="metrics need known factors, and 'grid' has none"):
+        sd.evaluate(encode, grid().without_labels())
+
+
+def test_interventions_that_cannot_be_drawn():
+    factors = np.stack([np.arange(40), np.zeros(40, dtype=np.int64)], axis=1)
+    lonely = ImageDataset("lonely", np.zeros((40, 1, 1, 1), np.uint8), ("id", "same"), (40, 1), factors)
+    with pytest.raises(SelectdisError, match="two images with the same value"):
+        sd.evaluate(lambda images: np.zeros((len(images), 2)), lonely, ["factor_vae"])
+    with pytest.warns(DegenerateWarning, match="factor_vae: left out"):
+        evaluation = Evaluation(lonely, "fast")
+    codes = np.random.default_rng(0).standard_normal((len(evaluation.indices), 2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scores = evaluation.score(codes)
+    assert "factor_vae" not in scores
+    assert np.isfinite(list(scores.values())).all()
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [
+        (lambda images: np.zeros(len(images)), r"must return codes \(50, latents\)"),
+        (lambda images: np.zeros((1, 3)), r"found shape \(1, 3\)"),
+        (lambda images: images, "found shape"),
+        (lambda images: np.full((len(images), 2), np.nan), "column 0 holds nan"),
+    ],
+)
+def test_what_an_encoder_may_do_wrong(broken, says):
+    with pytest.raises(SelectdisError, match=says):
+        sd.evaluate(broken, grid(), "mig", encode_batch=50)
+
+
+def test_codes_that_change_their_width():
+    widths = iter((3, 4))
+    with pytest.raises(SelectdisError, match=r"must return codes \(50, 3\)"):
+        sd.evaluate(lambda images: np.zeros((len(images), next(widths))), grid(), "mig", encode_batch=50)
+
+
+def test_codes_that_do_not_fit_the_indices():
+    with pytest.raises(SelectdisError, match="one row an image"):
+        Evaluation(grid(), "mig").score(np.zeros((3, 2)))
+
+
+def test_torch_tensors_are_codes_too():
+    torch = pytest.importorskip("torch")
+    scores = sd.evaluate(lambda images: torch.tensor(encode(images)), grid(), "mig")
+    assert scores["mig"] > 0.9
