@@ -109,11 +109,10 @@ BOARD_COLUMNS = {
 def print_board(board: pd.DataFrame, *, title: str, rows: int = 20) -> None:
     """Print the columns of a leaderboard that fit a screen; `--out` and Python have all."""
     for dataset, part in board.groupby("dataset", sort=False):
-        ranked_by = str(part["ranked_by"].iloc[0]).replace("_", " ")
         columns = [column for column in BOARD_COLUMNS if column in part]
-        heading = (
-            f"{title}, by {ranked_by}" if board["dataset"].nunique() == 1 else f"{title}: {dataset}, by {ranked_by}"
-        )
+        heading = title if board["dataset"].nunique() == 1 else f"{title}: {dataset}"
+        if "ranked_by" in part:
+            heading += f", by {str(part['ranked_by'].iloc[0]).replace('_', ' ')}"
         print_table(part[columns].rename(columns=BOARD_COLUMNS), title=heading, rows=rows)
 
 
