@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -41,7 +42,7 @@ def on_dask(
                 sent.append(client.submit(stoppable, work, *job, pure=False, retries=RETRIES))
             return sent
 
-        running = as_completed(submit(2 * _threads(client)))
+        running = as_completed(submit(2 * _threads(client)), loop=client.loop)
         for future in running:
             yield future.result()
             future.release()
@@ -62,12 +63,16 @@ def _client(scheduler: str, patience: float) -> Iterator[Any]:
         from distributed import Client
     except ImportError:
         raise SelectdisError("--scheduler needs the extra: pip install 'selectdis[dask]'") from None
+    log = logging.getLogger("distributed.client")
+    level = log.level
+    log.setLevel(logging.CRITICAL)  # a lost scheduler is said in one sentence, not in a traceback
     client = _connected(Client, scheduler, patience)
     try:
         yield client
     finally:
         with contextlib.suppress(Exception):  # a scheduler that is gone
             client.close(timeout=5)
+        log.setLevel(level)
 
 
 def _connected(connect: Callable[..., Any], scheduler: str, patience: float) -> Any:

@@ -27,7 +27,8 @@ Records = list[dict[str, Any]]
 Work = Callable[[CohortJob], Records]
 Results = Iterator[tuple[int, Records | None]]  # the number of a job; None where it was asked to stop
 MAX_RESTARTS = 3
-LOST = {"BrokenExecutor", "KilledWorker", "CommClosedError", "CancelledError", "FutureCancelledError"}
+NO_SCHEDULER = {"CommClosedError", "CancelledError", "FutureCancelledError"}
+LOST = {"BrokenExecutor", "KilledWorker", *NO_SCHEDULER}
 
 
 def default_jobs(device: str = "auto") -> int:
@@ -155,8 +156,9 @@ def _with_restarts(
                     "done is kept: run the same command again, with fewer --jobs if memory was short"
                 ) from None
             if not flag.requested:
+                lost = "the connection to the scheduler" if type(error).__name__ in NO_SCHEDULER else "a worker"
                 warnings.warn(
-                    f"a worker was lost ({type(error).__name__}); {len(left) - len(done)} cohorts go on", stacklevel=2
+                    f"{lost} was lost ({type(error).__name__}); {len(left) - len(done)} cohorts go on", stacklevel=2
                 )
                 time.sleep(min(2 ** (failures - 1), 30))
         left = [job for number, job in enumerate(left) if number not in done]

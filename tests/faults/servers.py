@@ -104,6 +104,10 @@ class Dask:
         wait_for_port(self.port, self.scheduler)
         return self
 
+    def kill_scheduler(self):
+        self.scheduler.kill()
+        self.scheduler.wait()
+
     def start_worker(self):
         more = ["--nthreads", "1", "--host", "127.0.0.1", "--no-dashboard", "--local-directory", str(self.folder)]
         self.workers.append(self._start("worker", self.address, *more))

@@ -1,0 +1,90 @@
+"""Workers and the Dask scheduler are killed."""
+
+import os
+import pickle
+import signal
+
+import pytest
+
+from selectdis.study import Study
+from selectdis.study.cohorts import jobs_of
+from selectdis.study.search import candidate_from, grid
+from selectdis.study.worker import CohortJob, run_cohort, stoppable
+from tests.faults.drivers import SPEC, Driver, assert_whole, notes
+from tests.faults.servers import Dask
+
+
+def test_a_killed_worker_process_costs_a_warning(tmp_path, expected):
+    folder = tmp_path / "study"
+    driver = Driver(folder, "--jobs", "2").until(lambda: len(notes(folder, "step")) > 8)
+    worker = int(notes(folder, "start")[0][1])
+    assert worker != driver.process.pid
+    os.kill(worker, signal.SIGKILL)
+    driver.finish()
+    assert "a worker was lost" in driver.said
+    assert_whole(folder, expected)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    with Dask(tmp_path_factory.mktemp("dask")).running() as cluster:
+        yield cluster
+
+
+def test_a_killed_dask_worker_is_replaced(tmp_path, expected, cluster):
+    folder = tmp_path / "study"
+    driver = Driver(folder, "--scheduler", cluster.address).until(lambda: len(notes(folder, "step")) > 8)
+    os.kill(int(notes(folder, "start")[0][1]), signal.SIGKILL)  # its nanny starts another
+    driver.finish()
+    assert_whole(folder, expected)
+
+
+def test_ctrl_c_reaches_dask_workers(tmp_path, expected, cluster):
+    folder = tmp_path / "study"
+    driver = Driver(folder, "--scheduler", cluster.address).until(lambda: len(notes(folder, "step")) > 8)
+    assert driver.signal(signal.SIGINT).wait() == 130
+    assert "run the same command again" in driver.said
+    Driver(folder, "--scheduler", cluster.address).finish()
+    assert_whole(folder, expected)
+    trained = [one for line in notes(folder, "step") for one in line]
+    assert max(trained.count(candidate) for candidate in set(trained)) <= SPEC["training"]["steps"]
+
+
+def test_a_dask_scheduler_that_comes_back_is_waited_for(tmp_path, expected, cluster):
+    folder = tmp_path / "study"
+    driver = Driver(folder, "--scheduler", cluster.address).until(lambda: len(notes(folder, "step")) > 8)
+    cluster.kill_scheduler()
+    driver.until(lambda: "the connection to the scheduler was lost" in driver.said)
+    cluster.start_scheduler().start_worker()
+    driver.finish()
+    assert_whole(folder, expected)
+
+
+def test_a_dask_scheduler_that_stays_away_ends_the_driver_in_one_sentence(tmp_path, expected, cluster):
+    folder = tmp_path / "study"
+    driver = Driver(folder, "--scheduler", cluster.address, patience=2.0)
+    driver.until(lambda: len(notes(folder, "step")) > 35)
+    cluster.kill_scheduler()
+    assert driver.wait() == 2
+    assert f"no Dask scheduler answers at {cluster.address}" in driver.said
+    assert "Traceback" not in driver.said
+    Driver(folder, "--jobs", "1").finish()
+    assert_whole(folder, expected)
+
+
+def test_a_job_is_small_since_data_go_by_reference(tmp_path):
+    study = Study(SPEC, folder=tmp_path)
+    reference = study.proxies()[0]
+    template = CohortJob((), reference, "proxy", study.spec.training, study.spec.evaluation, str(tmp_path))
+    params = next(grid(study.spec.search))
+    (job,) = jobs_of([candidate_from(params, study.spec, seed=seed) for seed in range(16)], template, n_jobs=1)
+    reference.load()
+    assert len(pickle.dumps((stoppable, run_cohort, 0, job))) < 10_000
+
+
+def test_an_address_where_nobody_listens_is_one_sentence(tmp_path):
+    for address in ("tcp://127.0.0.1:1", "nonsense://x"):
+        driver = Driver(tmp_path / "study", "--scheduler", address, patience=0.5)
+        assert driver.wait() == 2
+        assert "no Dask scheduler answers" in driver.said
+        assert driver.said.strip().count("\n") == 0
