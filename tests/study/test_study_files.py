@@ -1,0 +1,53 @@
+"""The ready study files: valid, and of the size that they say."""
+
+from pathlib import Path
+
+import pytest
+
+from selectdis.data import DATASETS
+from selectdis.data.load import options_of
+from selectdis.objectives.specification import GRIDS, MAIN_STRENGTH
+from selectdis.study import read_spec
+from selectdis.study.search import candidate_from, grid
+from selectdis.study.values import check_names
+
+FILES = sorted((Path(__file__).parents[2] / "studies").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_file_is_valid(path):
+    spec = read_spec(path)
+    check_names(spec)
+    assert spec.name == path.stem
+    for data in [*spec.proxy, *([spec.target] if spec.target else [])]:
+        assert data.name in DATASETS
+        assert set(data.options) <= set(options_of(data.name))
+    candidates = [candidate_from(params, spec, seed=s) for params in grid(spec.search) for s in range(spec.seeds.count)]
+    assert len({candidate.id for candidate in candidates}) == len(candidates)
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p.stem.startswith("locatello")], ids=lambda path: path.stem)
+def test_protocol_of_the_paper(path):
+    spec = read_spec(path)
+    configurations = [candidate_from(params, spec) for params in grid(spec.search)]
+    assert len(configurations) * spec.seeds.count == 1_800
+    assert (spec.training.steps, spec.training.batch_size, spec.search.latents) == (300_000, 64, (10,))
+    for objective, values in GRIDS.items():
+        found = [c.strengths[MAIN_STRENGTH[objective]] for c in configurations if c.objective == objective]
+        assert tuple(found) == values
+
+
+def test_there_is_one_for_each_data_set_of_the_paper():
+    assert len([path for path in FILES if path.stem.startswith("locatello2019-")]) == 7
+
+
+def test_quickstart_and_transfer_have_the_promised_size():
+    quickstart, transfer = (read_spec(FILES[0].parent / f"{name}.yaml") for name in ("quickstart", "transfer-cpu"))
+    for objective in quickstart.search.objective.values():
+        assert max(len(values) for values in objective.values()) >= 3
+    assert len(quickstart.search.objective) >= 2
+    assert quickstart.seeds.count >= 3
+    assert len(transfer.proxy) >= 3
+    assert len(transfer.search.objective) == 6
+    assert len(list(grid(transfer.search))) >= 6 * 4
+    assert transfer.seeds.count >= 5
