@@ -3,9 +3,10 @@
     python benchmarks/training.py [--seconds 4] [--rounds 5] [--cohorts] [--out FILE.json]
 
 The variants take turns within each round, so that other work on the machine meets all of them alike; a row gives the
-median of the rounds. Every measurement runs in processes of its own: "plain" is one process with all threads and a
-DataLoader, "selectdis" one process a core with one thread each. With a CUDA device, cohorts of several sizes are
-measured on it too, and the days that 12,600 models x 300,000 steps would take.
+median of the rounds. On a machine that does other work too, compare the milliseconds of CPU. Every measurement runs in
+processes of its own: "plain" is one process with all threads and a DataLoader, "selectdis" one process a core with one
+thread each. With a CUDA device, cohorts of several sizes are measured on it too, and the days that 12,600 models x
+300,000 steps would take.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ CASES = (
     Case("conv, 64 pixels", "conv", 64, 256),
     Case("conv, 32 pixels", "conv", 32, 256),
     Case("conv, 16 pixels", "conv", 16, 256),
-    Case("fc 1200, 64 pixels", "fc", 64, 1200),
     Case("fc 128, 16 pixels", "fc", 16, 128),
+    Case("fc 1200, 64 pixels", "fc", 64, 1200),
 )
 
 
@@ -252,8 +253,13 @@ def compare(cases: tuple[Case, ...], rounds: int, seconds: float) -> list[dict[s
             rate = statistics.median(wall for wall, _ in pairs)
             per_cpu = statistics.median(cpu for _, cpu in pairs)
             share = per_cpu * flops(case) / peak
-            rows.append({"case": case.name, "variant": name, "rate": rate, "ratio": rate / base, "share": share})
-            print(f"{case.name:20} {name:32} {rate:8.1f} steps/s {rate / base:5.2f}x  {share:4.0%} of the GEMM peak")
+            row = {"case": case.name, "variant": name, "rate": rate, "ratio": rate / base, "cpu_ms": 1000 / per_cpu}
+            rows.append(row | {"share": share})
+            print(
+                f"{case.name:20} {name:32} {rate:8.1f} steps/s {rate / base:5.2f}x"
+                f"  {1000 / per_cpu:7.2f} ms of CPU  {share:4.0%} of the GEMM peak",
+                flush=True,
+            )
     return rows
 
 
