@@ -42,8 +42,8 @@ def evaluate(
     encode : called with uint8 images (n, channels, height, width), returns codes (n, latents). Each image that any
         metric needs is encoded once.
     data : a labelled data set
-    metrics : "all", "fast" (without boosted trees on thousands of samples), "paper" (the seven of Locatello et al.),
-        one name, or a list of names of metrics, scores or groups
+    metrics : "all", "fast" (without boosted trees), "paper" (the seven of Locatello et al.), one name, or a list of
+        names of metrics, scores or groups
     seed : of all draws and all fitted models
     n_train, n_test : images for the metrics of samples, drawn without overlap. Where the data set holds fewer than
         both together, it is split in that proportion, and each image is used once

@@ -12,7 +12,15 @@ from selectdis.metrics.downstream import DOWNSTREAM_GBT, DOWNSTREAM_LR, Downstre
 from selectdis.metrics.explicitness import EXPLICITNESS, Explicitness, explicitness
 from selectdis.metrics.factor_vae import FACTOR_VAE, FactorVAEScore, factor_vae_score
 from selectdis.metrics.fairness import FAIRNESS, fairness
-from selectdis.metrics.few_labels import FEW_LABELS, FewLabels, draw_few_labels, few_label_scores
+from selectdis.metrics.few_labels import (
+    FEW_LABELS,
+    FEW_LABELS_BINNED,
+    FEW_LABELS_NOISY,
+    FEW_LABELS_PARTIAL,
+    FewLabels,
+    draw_few_labels,
+    few_label_scores,
+)
 from selectdis.metrics.infomec import INFOMEC, InfoMEC, infomec
 from selectdis.metrics.irs import IRS, irs
 from selectdis.metrics.mig import MIG, mig
@@ -63,13 +71,19 @@ METRICS: dict[str, Metric] = {
     "downstream_gbt": DOWNSTREAM_GBT,
     "fairness": FAIRNESS,
     "few_labels": FEW_LABELS,
+    "few_labels_binned": FEW_LABELS_BINNED,
+    "few_labels_noisy": FEW_LABELS_NOISY,
+    "few_labels_partial": FEW_LABELS_PARTIAL,
 }
 
 # The metric behind each score name (the column `metric.<score>` of a record).
 SCORES: dict[str, Metric] = {score: metric for metric in METRICS.values() for score in metric.produces}
 
+IMPRECISE = ("few_labels_binned", "few_labels_noisy", "few_labels_partial")
 GROUPS: dict[str, tuple[str, ...]] = {
-    "all": tuple(METRICS),
+    # Imprecise labels are for studies of labelling, and are asked for by name.
+    "all": tuple(name for name in METRICS if name not in IMPRECISE),
+    "few_labels": ("few_labels", *IMPRECISE),
     "fast": tuple(name for name, metric in METRICS.items() if metric.cost == "cheap"),
     # The six of Locatello et al. 2019 and the IRS of their journal version.
     "paper": ("beta_vae", "factor_vae", "mig", "dci", "modularity", "sap", "irs"),

@@ -19,7 +19,7 @@ __all__ = ["DOWNSTREAM_GBT", "DOWNSTREAM_LR", "Downstream", "downstream"]
 
 SIZES = (10, 100, 1_000, 10_000)
 PREDICTORS = ("lr", "gbt")
-STRENGTHS = 10.0 ** np.arange(-3, 4)  # candidates for C of the logistic regression
+STRENGTHS = 10.0 ** np.arange(-2, 3)  # candidates for C of the logistic regression
 FOLDS = 3
 MAX_CROSS_VALIDATED = 1_000  # with more labels the choice of C hardly matters, and is made on this many
 

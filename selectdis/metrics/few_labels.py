@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -13,11 +14,21 @@ from selectdis.metrics.dci import dci
 from selectdis.metrics.mig import mig
 from selectdis.metrics.sap import sap
 
-__all__ = ["FEW_LABELS", "FewLabels", "LabelKind", "draw_few_labels", "few_label_scores"]
+__all__ = [
+    "FEW_LABELS",
+    "FEW_LABELS_BINNED",
+    "FEW_LABELS_NOISY",
+    "FEW_LABELS_PARTIAL",
+    "FewLabels",
+    "LabelKind",
+    "draw_few_labels",
+    "few_label_scores",
+]
 
 LabelKind = Literal["perfect", "binned", "noisy", "partial"]
-KINDS = ("perfect", "binned", "noisy", "partial")
+KINDS: tuple[LabelKind, ...] = ("perfect", "binned", "noisy", "partial")
 NUMBERS = (100, 1_000)
+NAMES = ("mig", "sap", "dci_disentanglement")
 
 
 class FewLabels(NamedTuple):
@@ -110,24 +121,33 @@ def few_label_scores(
     }
 
 
-def _compute(samples: Samples) -> dict[str, float]:
-    """Perfect labels; the labelled samples are drawn from the training part."""
+def _compute(samples: Samples, kind: LabelKind) -> dict[str, float]:
+    """The labelled samples are drawn from the training part; the same ones for every kind of label."""
     scores: dict[str, float] = {}
     for number in NUMBERS:
         if number <= len(samples.codes_train):
             rng = np.random.default_rng([samples.seed, number])
-            labels = draw_few_labels(samples.factors_train, number, rng=rng)
+            labels = draw_few_labels(samples.factors_train, number, rng=rng, kind=kind)
             few = few_label_scores(
                 samples.codes_train[labels.indices], labels.factors, seed=samples.seed, jobs=samples.jobs
             )
-            scores |= {f"{name}.few{number}": value for name, value in few.items()}
+            scores |= {f"{name}{_suffix(number, kind)}": value for name, value in few.items()}
     return scores
 
 
-FEW_LABELS = Metric(
-    name="few_labels",
-    produces=tuple(f"{name}.few{number}" for number in NUMBERS for name in ("mig", "sap", "dci_disentanglement")),
-    function=few_label_scores,
-    compute=_compute,
-    paper="Locatello et al. 2020",
-)
+def _suffix(number: int, kind: LabelKind) -> str:
+    return f".few{number}" + ("" if kind == "perfect" else f".{kind}")
+
+
+def _describe(kind: LabelKind) -> Metric:
+    return Metric(
+        name="few_labels" if kind == "perfect" else f"few_labels_{kind}",
+        produces=tuple(name + _suffix(number, kind) for number in NUMBERS for name in NAMES),
+        function=few_label_scores,
+        compute=partial(_compute, kind=kind),
+        paper="Locatello et al. 2020",
+        cost="slow",
+    )
+
+
+FEW_LABELS, FEW_LABELS_BINNED, FEW_LABELS_NOISY, FEW_LABELS_PARTIAL = map(_describe, KINDS)
