@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -71,9 +72,12 @@ def _why(material: Material, stage: StageRuns) -> str:
     if stage.kind == "proxy":
         return f"The best run on the proxy by {score_label(material.score)}."
     rule, _, rest = stage.why.partition(";")
-    chosen, _, run = rule.partition(">")
-    first = f"Configurations by {score_label(chosen.strip())} on {material.proxy_names}"
-    second = f"the run by {score_label(run.strip())} on {stage.name}, whose labels are not used"
+    found = re.fullmatch(r"(.+?) > (.+?)(?: @ (\d+))?", rule)
+    if found is None:
+        return f"{stage.why}."
+    best = f"The best {found[3]} configurations" if found[3] else "The best configuration"
+    first = f"{best} by {score_label(found[1])} on {material.proxy_names}"
+    second = f"the run by {score_label(found[2])} on {stage.name}, whose labels are not used"
     return f"{first}, then {second}{';' + rest if rest else ''}."
 
 
