@@ -8,6 +8,8 @@ import shutil
 import warnings
 from pathlib import Path
 
+from selectdis.errors import SelectdisError
+
 __all__ = ["repair_journal"]
 
 
@@ -20,6 +22,8 @@ def repair_journal(path: Path) -> None:
     """
     for stale in path.parent.glob(path.name + ".lock*"):  # a killed process's lock would stall everyone for 30 s
         stale.unlink(missing_ok=True)
+    if path.is_symlink():
+        raise SelectdisError(f"the study's journal {path} is a link; put the file itself there")
     if not path.exists():
         return
     good, size = _good_length(path), path.stat().st_size

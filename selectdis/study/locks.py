@@ -35,10 +35,11 @@ def driver_lock(folder: Path) -> Iterator[None]:
     path = folder / "driver.lock"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - held for the whole block below
+        # Not through a link: a folder that somebody else made must not have other files overwritten.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
     except OSError as error:
         raise _unwritable(folder, error) from None
-    with handle:
+    with open(descriptor, "r+", encoding="utf-8") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,7 +10,18 @@ import numpy as np
 import pandas as pd
 from optuna.trial import FrozenTrial
 
-__all__ = ["COPY_OF", "Record", "as_frame", "attribute", "final", "plain", "raw_records", "record_of", "records_of"]
+__all__ = [
+    "COPY_OF",
+    "Record",
+    "as_frame",
+    "attribute",
+    "final",
+    "is_candidate_id",
+    "plain",
+    "raw_records",
+    "record_of",
+    "records_of",
+]
 
 Record = dict[str, Any]
 PREFIX = "run:"
@@ -24,7 +36,9 @@ def attribute(seed: int) -> str:
 
 def record_of(trial: FrozenTrial, seed: int) -> Record | None:
     """The record of one seed, or None before it ends."""
-    return trial.user_attrs.get(attribute(seed))
+    key = attribute(seed)
+    value = trial.user_attrs.get(key)
+    return value if _holds_record(key, value) else None
 
 
 def records_of(trial: FrozenTrial) -> list[Record]:
@@ -34,7 +48,20 @@ def records_of(trial: FrozenTrial) -> list[Record]:
 
 
 def _holds_record(key: str, value: Any) -> bool:
-    return key.startswith(PREFIX) and key.removeprefix(PREFIX).isdecimal() and isinstance(value, dict)
+    """Whether an attribute is a record: a study's folder may come from anybody."""
+    return (
+        key.startswith(PREFIX)
+        and key.removeprefix(PREFIX).isdecimal()
+        and isinstance(value, dict)
+        and is_candidate_id(value.get("candidate"))
+        and isinstance(value.get("seed"), int)
+        and isinstance(value.get("status"), str)
+    )
+
+
+def is_candidate_id(value: Any) -> bool:
+    """Whether `value` can be a candidate's id, such as ``beta_vae-3f9c1a2b-s0``."""
+    return isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_]+-[A-Za-z0-9]+-s[0-9]+", value) is not None
 
 
 def raw_records(trials: Iterable[FrozenTrial]) -> list[Record]:

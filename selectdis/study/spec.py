@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from selectdis.errors import SelectdisError
 from selectdis.objectives.specification import OBJECTIVE_NAMES, STRENGTHS
+from selectdis.study.yaml_guard import refuse_bombs
 from selectdis.study.yaml_lines import describe_problem
 
 __all__ = ["DataSpec", "Range", "RuleSpec", "SearchSpec", "SeedsSpec", "StudySpec", "TrainingSpec", "read_spec"]
@@ -237,7 +238,10 @@ def read_spec(path: str | Path) -> StudySpec:
 def parse_spec(text: str, *, source: str = "study file") -> StudySpec:
     """The study description in `text` (YAML), checked; see `read_spec`."""
     try:
+        refuse_bombs(text, source=source)
         content = yaml.safe_load(text)
+    except SelectdisError:
+        raise
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         where = getattr(error, "problem_mark", None)
         line = f" line {where.line + 1}" if where else ""

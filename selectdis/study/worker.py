@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from selectdis.errors import SelectdisError
+from selectdis.study.records import is_candidate_id
 from selectdis.study.reference import DataReference
 from selectdis.study.scoring import Scorer
 from selectdis.study.spec import EvaluationSpec, TrainingSpec
@@ -53,12 +54,19 @@ class CohortJob:
 
 def model_path(folder: str | Path, data: DataReference, candidate: str) -> Path:
     """Where the trained parameters of `candidate` (an id) on `data` lie."""
-    return Path(folder) / "models" / data.slug / f"{candidate}.safetensors"
+    return Path(folder) / "models" / data.slug / f"{_checked(candidate)}.safetensors"
 
 
 def codes_path(folder: str | Path, data: DataReference, candidate: str) -> Path:
     """Where the mean codes of the probe sample lie: float32 (probe, latents)."""
-    return Path(folder) / "codes" / data.slug / f"{candidate}.npy"
+    return Path(folder) / "codes" / data.slug / f"{_checked(candidate)}.npy"
+
+
+def _checked(candidate: str) -> str:
+    """An id makes a file name: one from somebody else's study must not lead out of the folder."""
+    if not is_candidate_id(candidate):
+        raise SelectdisError(f"a candidate's id looks like beta_vae-3f9c1a2b-s0, found {candidate!r:.80}")
+    return candidate
 
 
 def run_cohort(job: CohortJob) -> Records:
