@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -33,7 +34,7 @@ def evaluate(
     batch: int = 64,
     encode_batch: int = 256,
     suffix: str = "",
-    jobs: int = 1,
+    jobs: int | None = None,
 ) -> dict[str, float]:
     """Scores of `encode` against the known factors of `data`.
 
@@ -50,7 +51,7 @@ def evaluate(
     votes_train, votes_test, batch : of the BetaVAE and FactorVAE scores
     encode_batch : images a call of `encode`
     suffix : appended to each name, such as ".sampled"
-    jobs : threads of the boosted trees; the scores do not depend on their number
+    jobs : threads of the boosted trees, None for one a core; the scores do not depend on their number
 
     Returns
     -------
@@ -71,7 +72,7 @@ def evaluate(
         votes_train=votes_train,
         votes_test=votes_test,
         batch=batch,
-        jobs=jobs,
+        jobs=jobs if jobs is not None else joblib.cpu_count(),
     )
     return evaluation.score(encode_in_batches(encode, data, evaluation.indices, encode_batch), suffix=suffix)
 
@@ -84,7 +85,7 @@ class Evaluation:
     >>> mean, log_variance = run.encode(data.images_at(evaluation.indices)) # doctest: +SKIP
     >>> scores = evaluation.score(mean)                                     # doctest: +SKIP
 
-    The arguments are those of `evaluate`.
+    The arguments are those of `evaluate`, but `jobs` is 1: many runs are better spread over processes.
     """
 
     data: ImageDataset

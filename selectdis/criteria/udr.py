@@ -46,7 +46,8 @@ def udr(
 
     Returns
     -------
-    (n_runs,) float in [0, 1], higher is better. A pair where a run has no active latent scores 0, and so does a run
+    (n_runs,) float in [0, 1], higher is better (the lasso coefficients of strongly correlated latents, and with them
+    the score, may exceed 1). A pair where a run has no active latent scores 0, and so does a run
     with no other to compare with, each with a warning. A constant latent is similar to none.
 
     Raises
@@ -133,7 +134,7 @@ def _describe(similarity: str) -> Criterion:
         function=udr,
         needs="pool",
         paper="Duan et al. 2020",
-        range=(0.0, 1.0),
+        range=(0.0, 1.0 if similarity == "spearman" else float("inf")),
         higher_is_better=True,
     )
 
