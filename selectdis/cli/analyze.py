@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from selectdis.cli.backtest import FilesArgument, load_records
-from selectdis.cli.common import print_table
+from selectdis.cli.backtest import FilesArgument, is_study, load_records
+from selectdis.cli.common import open_study, print_table
 
 __all__ = ["analyze"]
 
@@ -24,6 +24,9 @@ def analyze(
     tables = selection.analysis(load_records(files), score)
     for table in tables:
         print_table(table.shown, title=table.title, rows=60)
+    for file in filter(is_study, files):
+        importances = open_study(file, None).importances().reset_index()
+        print_table(importances, title=f"Optuna's parameter importances (fANOVA), {file}", rows=60)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         for table in tables:

@@ -10,7 +10,7 @@ import typer
 
 from selectdis.cli.common import print_table
 
-__all__ = ["FilesArgument", "backtest", "load_records"]
+__all__ = ["FilesArgument", "backtest", "is_study", "load_records"]
 
 FilesArgument = Annotated[
     list[Path],
@@ -55,11 +55,11 @@ def load_records(files: list[Path]) -> pd.DataFrame:
     from selectdis import selection
 
     return pd.concat(
-        [_study(file) if _is_study(file) else selection.read_records(file) for file in files], ignore_index=True
+        [_study(file) if is_study(file) else selection.read_records(file) for file in files], ignore_index=True
     )
 
 
-def _is_study(file: Path) -> bool:
+def is_study(file: Path) -> bool:
     return file.is_dir() or file.suffix in (".yaml", ".yml")
 
 

@@ -29,7 +29,7 @@ def with_settings(board: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
     if records.empty or "configuration" not in board:
         return board
     board = board.copy()
-    board.insert(int(board.columns.get_indexer(["configuration"])[0]) + 1, "settings", _looked_up(board, records))
+    board.insert(list(board.columns).index("configuration") + 1, "settings", _looked_up(board, records))
     return board
 
 

@@ -21,6 +21,7 @@ from selectdis import selection
 from selectdis.data import ImageDataset
 from selectdis.errors import SelectdisError
 from selectdis.study.executor import default_jobs, run_jobs
+from selectdis.study.importances import importances_of
 from selectdis.study.listener import Listener, Listeners, StageInfo
 from selectdis.study.locks import driver_lock
 from selectdis.study.patience import with_patience
@@ -274,6 +275,20 @@ class Study:
         if records.empty:
             raise SelectdisError(f"the study {self.name!r} in {self.folder} has no runs yet: run it first")
         return with_settings(selection.leaderboard(records, by=by, score=score or self.spec.select.score), records)
+
+    def importances(self) -> pd.DataFrame:
+        """Optuna's importance of each parameter for the score: one row a parameter, one column a proxy, in [0, 1].
+
+        fANOVA over the configurations' means; strengths count within their own objective. Seeds are no parameter of
+        a configuration: `selectdis.selection.variance_explained` has their share.
+        """
+        columns = {}
+        for stage in self.proxy_stages():
+            try:
+                columns[stage.data.name] = importances_of(stage.study)
+            except (ValueError, RuntimeError) as error:  # fewer than two finished configurations
+                warnings.warn(f"no importances on {stage.data.name}: {error}", stacklevel=2)
+        return pd.DataFrame(columns).rename_axis("parameter")
 
     def transfers(self) -> list[Transfer]:
         """The transfers made so far, in the order of their targets."""

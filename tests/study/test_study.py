@@ -277,3 +277,12 @@ def test_several_proxies_get_the_same_configurations(tmp_path):
     assert transfer.trust.n_datasets == 2
     with pytest.raises(SelectdisError, match="several proxies need the sampler grid or qmc"):
         make(tmp_path, proxy=["sprites", "scenes"], search=spec()["search"] | {"sampler": "tpe", "trials": 3})
+
+
+def test_importances_within_and_across_objectives(tmp_path):
+    search = {"objective": {"beta_vae": {"beta": [1, 2, 4, 8]}, "dip_vae_ii": {}}, "latents": [4, 5, 6]}
+    importances = make(tmp_path, search=search).run().importances()
+    assert set(importances.index) == {"objective", "latents", "beta_vae.beta"}
+    assert importances["sprites"].between(0, 1).all()
+    assert importances.loc["beta_vae.beta", "sprites"] > 0.9  # the others of its objective: none
+    assert importances["sprites"].drop("beta_vae.beta").sum() == pytest.approx(1)
