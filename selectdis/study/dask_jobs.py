@@ -80,6 +80,10 @@ def _connected(connect: Callable[..., Any], scheduler: str, patience: float) -> 
     while True:
         try:
             return connect(scheduler, timeout=min(patience, 20), set_as_default=False)
+        except TypeError as error:  # what distributed raises without certificates
+            raise SelectdisError(
+                f"cannot talk to {scheduler}: {error}; docs/cluster.md says how to set up TLS"
+            ) from None
         except (OSError, TimeoutError, ValueError) as error:
             if isinstance(error, ValueError) or time.monotonic() - start > patience:
                 raise SelectdisError(

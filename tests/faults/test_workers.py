@@ -3,6 +3,8 @@
 import os
 import pickle
 import signal
+import subprocess
+from functools import partial
 
 import pytest
 
@@ -69,6 +71,28 @@ def test_a_dask_scheduler_that_stays_away_ends_the_driver_in_one_sentence(tmp_pa
     assert f"no Dask scheduler answers at {cluster.address}" in driver.said
     assert "Traceback" not in driver.said
     Driver(folder, "--jobs", "1").finish()
+    assert_whole(folder, expected)
+
+
+def use_tls(folder):
+    import dask
+
+    certificate, key = f"{folder}/cert.pem", f"{folder}/key.pem"
+    files = {"ca-file": certificate, "client.cert": certificate, "client.key": key}
+    dask.config.set({f"distributed.comm.tls.{name}": file for name, file in files.items()})
+    dask.config.set({"distributed.comm.require-encryption": True})
+
+
+def test_a_cluster_behind_tls(tmp_path, expected):
+    folder = tmp_path / "study"
+    openssl = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+    subprocess.run([*openssl, "-keyout", "key.pem", "-out", "cert.pem"], cwd=tmp_path, check=True, capture_output=True)
+    certificate, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
+    options = ["--tls-ca-file", certificate, "--tls-cert", certificate, "--tls-key", key]
+    with Dask(tmp_path, options, protocol="tls").running() as cluster:
+        stranger = Driver(tmp_path / "stranger", "--scheduler", cluster.address, patience=1.0)
+        assert stranger.wait() == 2, stranger.said
+        Driver(folder, "--scheduler", cluster.address, fault=partial(use_tls, tmp_path)).finish()
     assert_whole(folder, expected)
 
 

@@ -133,7 +133,7 @@ def test_strange_lines_in_a_journal_change_nothing(folder, line):
 def test_an_operation_that_optuna_does_not_know_is_one_sentence(folder):
     with open(folder / "study.log", "a") as file:
         file.write('{"op_code": 99, "worker_id": "w"}\n')
-    with pytest.raises(SelectdisError, match="damaged.*restore it"):
+    with pytest.raises(SelectdisError, match=r"damaged.*restore it"):
         sd.Study(tiny(), folder=folder).run()
 
 
