@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -9,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from selectdis.arrays import DegenerateWarning
-from selectdis.criteria import model_centrality, udr
+from selectdis.criteria import CRITERIA, Pool
 from selectdis.study.reference import DataReference
 from selectdis.study.spec import EvaluationSpec
 from selectdis.study.worker import codes_path, encode_probe
 
 __all__ = ["pool_criteria"]
+
+LARGEST_POOL = 256
 
 
 def pool_criteria(
@@ -30,26 +33,37 @@ def pool_criteria(
     # UDR matches the latents of one run with another's: runs of one code size and one probe at a time.
     for shape in sorted({codes.shape for _, codes in loaded}):
         group = [(record, codes) for record, codes in loaded if codes.shape == shape]
-        scores |= _group_scores([record for record, _ in group], np.stack([codes for _, codes in group]))
+        scores |= _group_scores(
+            [record for record, _ in group], np.stack([codes for _, codes in group]), evaluation.seed
+        )
     return scores
 
 
-def _group_scores(records: list[dict[str, Any]], codes: np.ndarray) -> dict[str, dict[str, float]]:
+def _group_scores(records: list[dict[str, Any]], codes: np.ndarray, seed: int) -> dict[str, dict[str, float]]:
     kl = np.array([record["kl_per_latent"] for record in records])
     configurations = np.array([record["configuration"] for record in records])
+    blocks = _blocks(len(records), seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DegenerateWarning)
-        columns = {
-            "udr_lasso": udr(codes, kl, similarity="lasso", configurations=configurations),
-            "udr_lasso_pool": udr(codes, kl, similarity="lasso"),
-            "udr_spearman": udr(codes, kl, similarity="spearman", configurations=configurations),
-            "udr_spearman_pool": udr(codes, kl, similarity="spearman"),
-            "model_centrality": model_centrality(codes, kl),
-        }
+        columns: dict[str, np.ndarray] = {}
+        for criterion in CRITERIA.values():
+            if criterion.needs == "pool":
+                columns |= criterion.compute(Pool(codes, kl, configurations))
     return {
         record["candidate"]: {f"criterion.{name}": float(values[i]) for name, values in columns.items()}
         for i, record in enumerate(records)
     }
+
+
+def _blocks(count: int, seed: int) -> np.ndarray | None:
+    """Runs drawn into blocks of at most `LARGEST_POOL`, within which the pool's criteria compare; None for one block.
+
+    All pairs of 12,600 runs would take hours, and a run's median over a hundred others says as much.
+    """
+    if count <= LARGEST_POOL:
+        return None
+    blocks = np.arange(count) % math.ceil(count / LARGEST_POOL)
+    return np.random.default_rng([seed, 6]).permutation(blocks)
 
 
 def _codes(record: dict[str, Any], folder: str, data: DataReference, evaluation: EvaluationSpec) -> np.ndarray | None:
