@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["curves", "heatmap", "parallel", "scatter", "stacked_bars", "strength_seed"]
+    from selectdis.tracking.pictures import Anatomy
+
+__all__ = ["curves", "heatmap", "importance", "kl_bars", "parallel", "scatter", "stacked_bars", "strength_seed"]
 
 _MANY_STRENGTHS = 12  # from here on, an axis of numbers instead of one place for each
 
@@ -184,3 +186,30 @@ def _scaled(column: pd.Series) -> tuple[pd.Series, list[tuple[float, str]]]:
     if not np.isfinite(low) or high == low:
         return values * 0 + 0.5, [(0.5, f"{low:g}")]
     return (values - low) / (high - low), [(0.0, f"{low:.3g}"), (1.0, f"{high:.3g}")]
+
+
+def kl_bars(anatomy: Anatomy) -> Figure:
+    """Bars: the KL of each latent, in nats."""
+    with figure_style():
+        figure = new_figure(4.2, 2.6)
+        axes = figure.add_subplot()
+        axes.bar([f"z{latent}" for latent in anatomy.order], anatomy.kl[anatomy.order], color=series_colour(0))
+        axes.set_ylabel("KL (nats)")
+        axes.set_title("What each latent carries")
+    return figure
+
+
+def importance(anatomy: Anatomy) -> Figure:
+    """Heatmap: the share of each factor's entropy that each latent knows."""
+    assert anatomy.importance is not None
+    shares = anatomy.importance[anatomy.order]
+    with figure_style():
+        figure = new_figure(1.8 + 0.55 * shares.shape[1], 1.6 + 0.3 * shares.shape[0])
+        axes = figure.add_subplot()
+        axes.grid(False)
+        picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        axes.set_xticks(range(shares.shape[1]), anatomy.factor_names, rotation=40, ha="right")
+        axes.set_yticks(range(shares.shape[0]), [f"z{latent}" for latent in anatomy.order])
+        axes.set_title("Which latent knows which factor")
+        figure.colorbar(picture, ax=axes, label="share of entropy")
+    return figure

@@ -12,9 +12,8 @@ from selectdis import selection
 from selectdis.errors import SelectdisError, nearest
 from selectdis.report import charts
 from selectdis.report.material import Material, StageRuns, gather, stage_scores
-from selectdis.report.theme import figure_style
 from selectdis.report.words import configuration_labels, objective_label, run_label, score_label
-from selectdis.tracking.pictures import Anatomy, importance_figure, kl_figure, latent_labels, tile
+from selectdis.tracking.pictures import Anatomy, latent_labels, tile
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -126,16 +125,14 @@ class StudyPlots:
 
     def kl_per_latent(self, candidate: str | None = None, *, target: str | None = None) -> Figure:
         """The KL of each latent of a run, in nats."""
-        with figure_style():
-            return kl_figure(self._anatomy(candidate, target))
+        return charts.kl_bars(self._anatomy(candidate, target))
 
     def importance(self, candidate: str | None = None, *, target: str | None = None) -> Figure:
         """Which latent of a run knows which factor (mutual information over the factor's entropy)."""
-        with figure_style():
-            figure = importance_figure(self._anatomy(candidate, target))
-        if figure is None:
+        anatomy = self._anatomy(candidate, target)
+        if anatomy.importance is None:
             raise SelectdisError("the factors of this data set are not known: take a run on the proxy")
-        return figure
+        return charts.importance(anatomy)
 
     def _proxy(self, name: str | None) -> StageRuns:
         return _named(self.material.proxies, name, "proxy", "run it first")

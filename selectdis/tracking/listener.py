@@ -72,6 +72,7 @@ class MLflowListener(Listener):
         self._environment: dict[str, str] | None = None
         self._inputs: dict[tuple[str, str], dict[str, str]] = {}
         self._sent_scores: dict[tuple[str, str, str], dict[str, float]] = {}
+        self._drawn: set[tuple[str, str, str]] = set()
         self._said: set[str] = set()
 
     @property
@@ -137,7 +138,7 @@ class MLflowListener(Listener):
                 "kind": "champion",
                 **self._where(stage),
                 "candidate": candidate,
-                "file": str(file.resolve().relative_to(self.folder.resolve())),
+                "file": os.path.relpath(file, self.folder),
                 "note": _pick_note(stage, candidate, why, trust),
                 "parameters": entries.parameters(run.candidate.to_dict()),
                 "image_shape": list(run.image_shape),
@@ -185,9 +186,11 @@ class MLflowListener(Listener):
         return {key: value for key, value in entries.scores(row).items() if sent.get(key) != value}
 
     def _draw(self, study: Any, stage: StageInfo, candidate: str, run: Run | None = None) -> None:
+        drawn = (stage.name, stage.data.name, candidate)
         run = run or load_run(study, stage, candidate)
-        if run is None:
+        if run is None or drawn in self._drawn:
             return
+        self._drawn.add(drawn)
         folder = self.folder / "tracking" / stage.name / entries.digest_of(stage.data.name) / candidate
         save_pictures(run, stage.data, folder)
         files = str(folder.relative_to(self.folder))

@@ -14,16 +14,15 @@ from selectdis.arrays import bin_codes, entropy, mutual_information_matrix
 from selectdis.data import ImageDataset
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from selectdis.training import Run
 
 __all__ = [
     "Anatomy",
+    "bars",
     "dissect",
     "gif_bytes",
-    "importance_figure",
-    "kl_figure",
+    "latent_labels",
+    "matrix",
     "png_bytes",
     "save_pictures",
     "tile",
@@ -31,6 +30,7 @@ __all__ = [
 
 REACH = 2.0  # traversals run over this many standard deviations of the prior to both sides
 INK = (110, 110, 110)  # readable on white and on black
+BAR = (22, 104, 184)
 
 
 class Anatomy(NamedTuple):
@@ -155,35 +155,38 @@ def latent_labels(anatomy: Anatomy) -> list[str]:
     return [f"z{latent}  {anatomy.kl[latent]:.2f} nats" for latent in anatomy.order]
 
 
-def kl_figure(anatomy: Anatomy) -> Figure:
-    """Bars: the KL of each latent, in nats."""
-    from matplotlib.figure import Figure
+def bars(anatomy: Anatomy) -> Image.Image:
+    """The KL of each latent as a bar with its number, most informative first."""
+    row, left, width = 20, 34, 300
+    sheet = Image.new("RGBA", (left + width + 50, row * len(anatomy.kl)))
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
+    longest = max(float(anatomy.kl.max()), 1e-9)
+    for place, latent in enumerate(anatomy.order):
+        top, length = place * row, max(round(width * float(anatomy.kl[latent]) / longest), 1)
+        draw.text((0, top + row // 2), f"z{latent}", fill=INK, font=font, anchor="lm")
+        draw.rectangle((left, top + 3, left + length, top + row - 4), fill=BAR)
+        draw.text((left + length + 6, top + row // 2), f"{anatomy.kl[latent]:.2f}", fill=INK, font=font, anchor="lm")
+    return sheet
 
-    figure = Figure(figsize=(4.2, 2.6), layout="constrained")
-    axes = figure.add_subplot()
-    names = [f"z{latent}" for latent in anatomy.order]
-    axes.bar(names, anatomy.kl[anatomy.order], color="#2563a8")
-    axes.set_ylabel("KL (nats)")
-    axes.set_title("What each latent carries", loc="left", fontsize=10)
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure
 
-
-def importance_figure(anatomy: Anatomy) -> Figure | None:
-    """Heatmap: the share of each factor's entropy that each latent knows; None where no factor is known."""
-    from matplotlib.figure import Figure
-
+def matrix(anatomy: Anatomy) -> Image.Image | None:
+    """Which latent (rows) knows which share of which factor (columns), as shades; None where no factor is known."""
     if anatomy.importance is None:
         return None
-    matrix = anatomy.importance[anatomy.order]
-    figure = Figure(figsize=(1.8 + 0.55 * matrix.shape[1], 1.6 + 0.3 * matrix.shape[0]), layout="constrained")
-    axes = figure.add_subplot()
-    picture = axes.imshow(matrix, cmap="Blues", vmin=0, vmax=max(float(matrix.max()), 0.01), aspect="auto")
-    axes.set_xticks(range(matrix.shape[1]), anatomy.factor_names, rotation=40, ha="right", parse_math=False)
-    axes.set_yticks(range(matrix.shape[0]), [f"z{latent}" for latent in anatomy.order])
-    axes.set_title("Which latent knows which factor", loc="left", fontsize=10)
-    figure.colorbar(picture, ax=axes, label="share of entropy")
-    return figure
+    row, column, left = 22, 92, 34
+    sheet = Image.new("RGBA", (left + column * len(anatomy.factor_names), row * (1 + len(anatomy.kl))))
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
+    for c, name in enumerate(anatomy.factor_names):
+        draw.text((left + column * c + column // 2, row // 2), name[:13], fill=INK, font=font, anchor="mm")
+    for r, latent in enumerate(anatomy.order, start=1):
+        draw.text((0, row * r + row // 2), f"z{latent}", fill=INK, font=font, anchor="lm")
+        for c, share in enumerate(anatomy.importance[latent]):
+            shade = tuple(round(255 - float(share) * (255 - part)) for part in BAR)
+            x, y = left + column * c, row * r
+            draw.rectangle((x, y, x + column - 3, y + row - 3), fill=shade)
+            ink = (255, 255, 255) if share > 0.5 else (27, 31, 36)
+            draw.text((x + column // 2, y + row // 2 - 1), f"{share:.2f}", fill=ink, font=font, anchor="mm")
+    return sheet
 
 
 def save_pictures(run: Run, data: ImageDataset, folder: Path) -> None:
@@ -195,15 +198,9 @@ def save_pictures(run: Run, data: ImageDataset, folder: Path) -> None:
         "traversals.png": png_bytes(tile(anatomy.traversals[order], latent_labels(anatomy))),
         "traversals.gif": gif_bytes(anatomy.traversals[order].swapaxes(0, 1)),
         "reconstructions.png": png_bytes(tile(np.stack([anatomy.originals, anatomy.reconstructions]))),
-        "kl_per_latent.png": _figure_bytes(kl_figure(anatomy)),
+        "kl_per_latent.png": png_bytes(bars(anatomy)),
     }
-    if (importance := importance_figure(anatomy)) is not None:
-        pictures["importance.png"] = _figure_bytes(importance)
+    if (importance := matrix(anatomy)) is not None:
+        pictures["importance.png"] = png_bytes(importance)
     for name, content in pictures.items():
         (folder / name).write_bytes(content)
-
-
-def _figure_bytes(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return buffer.getvalue()

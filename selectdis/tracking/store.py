@@ -89,10 +89,11 @@ class Store:
         metrics += _timed_curves(entry)
         # A run's parameters follow from its candidate: logged once, they cannot change (MLflow refuses it).
         parameters = {} if "selectdis.run" in self._tags[run_id] else entry["parameters"]
-        self._log(run_id, metrics, parameters, entry["tags"])
         self._log_input(run_id, entry["input"])
         self.client.set_terminated(run_id, status=entry["status"], end_time=entry["end"])
-        self._mark_done(run_id, "run", content)
+        done = {"selectdis.run": digest_of(content)}  # last, and in the same request: a request costs ten milliseconds
+        self._log(run_id, metrics, parameters, {**entry["tags"], **done})
+        self._tags[run_id] |= done
 
     def _log_scores(self, entry: Entry) -> None:
         for candidate, scores in entry["rows"].items():
@@ -193,9 +194,9 @@ class Store:
         params = [Param(name, value) for name, value in (parameters or {}).items()][:100]
         labels = [RunTag(name, value) for name, value in (tags or {}).items()][:100]
         room = _BATCH - len(params) - len(labels)
-        self.client.log_batch(run_id, values[:room], params, labels)
         for start in range(room, len(values), _BATCH):
             self.client.log_batch(run_id, values[start : start + _BATCH])
+        self.client.log_batch(run_id, values[:room], params, labels)
 
     def _log_input(self, run_id: str, data: Mapping[str, str]) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag

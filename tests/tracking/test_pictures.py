@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from selectdis.tracking.pictures import dissect, gif_bytes, importance_figure, save_pictures, tile
+from selectdis.tracking.pictures import dissect, gif_bytes, matrix, save_pictures, tile
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_a_traversal_changes_its_own_latent_only(run_and_data, anatomy):
 
 def test_without_labels_there_is_no_importance(run_and_data):
     run, data = run_and_data
-    assert importance_figure(dissect(run, data.without_labels(), steps=3)) is None
+    assert matrix(dissect(run, data.without_labels(), steps=3)) is None
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3])
