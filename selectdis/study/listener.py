@@ -58,6 +58,11 @@ class Listeners(Listener):
         self._listeners = list(listeners)
         self._reported: set[tuple[str, str]] = set()
 
+    @property
+    def hear_of_runs(self) -> bool:
+        """Whether any of them is told of finished runs: to load these costs reading a file each."""
+        return any(type(one).run_finished is not Listener.run_finished for one in self._listeners)
+
     def _tell(self, method: str, *arguments: Any) -> None:
         for listener in self._listeners:
             try:

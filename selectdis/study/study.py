@@ -190,13 +190,12 @@ class Study:
     def _run_stage(self, stage: Stage, told: Listeners, *, trials: int | None, seeds: Sequence[int]) -> None:
         info = self._info(stage)
         told.stage_started(self, info)
-        for record in stage.raw_records():  # what an earlier driver finished and the listeners may have missed
-            told.run_finished(self, info, record, self._load_run(stage, record))
 
         def on_records(records: list[dict[str, Any]]) -> None:
-            for record in records:
+            for record in records if told.hear_of_runs else []:
                 told.run_finished(self, info, record, self._load_run(stage, record))
 
+        on_records(stage.raw_records())  # what an earlier driver finished and the listeners may have missed
         budget = self.spec.time_budget
         stage.run(
             lambda jobs, more: run_jobs(jobs, more, n_jobs=self._n_jobs(), scheduler=self.scheduler),

@@ -5,8 +5,10 @@ import signal
 import time
 
 import numpy as np
+import pandas as pd
+import pytest
 
-from tests.faults.drivers import RUNS, SPEC, Driver, assert_whole, notes, records
+from tests.faults.drivers import RUNS, SPEC, Driver, assert_whole, notes, records, tiny
 
 SEED = int(os.environ.get("FAULT_SEED", "0"))  # of the moments; try others
 KILLS = int(os.environ.get("FAULT_KILLS", "10"))
@@ -63,3 +65,23 @@ def test_a_second_driver_of_a_folder_is_refused_in_one_sentence(tmp_path, expect
     assert second.said.strip().count("\n") == 0
     first.finish()
     assert_whole(folder, expected)
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_a_killed_search_is_suggested_what_an_undisturbed_one_is(tmp_path, sampler):
+    own = {"low": 0.5, "high": 8.0, "log": True}
+    search = {"objective": {"beta_vae": {"beta": own}, "dip_vae_i": {"lambda_od": own}}, "architecture": "fc"}
+    search |= {"latents": [2], "width": [8], "sampler": sampler, "trials": 7, "batch": 2, "startup": 3}
+    spec = tiny(search=search, seeds=1, training=SPEC["training"] | {"steps": 10})
+    Driver(tmp_path / "undisturbed", "--jobs", "1", spec=spec).finish()
+    rng = np.random.default_rng(SEED)
+    folder = tmp_path / "study"
+    for _ in range(4):
+        driver = Driver(folder, "--jobs", "1", spec=spec)
+        time.sleep(rng.uniform(0.1, 0.8))
+        driver.kill()
+    Driver(folder, "--jobs", "1", spec=spec).finish()
+    found, expected = (records(path, spec=spec) for path in (folder, tmp_path / "undisturbed"))
+    assert len(expected) == 7
+    pd.testing.assert_frame_equal(found.drop(columns="seconds"), expected.drop(columns="seconds"), rtol=1e-4)
+    assert notes(folder, "again") == []
