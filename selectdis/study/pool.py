@@ -17,7 +17,7 @@ from selectdis.study.worker import codes_path, encode_probe
 
 __all__ = ["pool_criteria"]
 
-LARGEST_POOL = 256
+LARGEST_POOL = 128
 
 
 def pool_criteria(
@@ -48,7 +48,7 @@ def _group_scores(records: list[dict[str, Any]], codes: np.ndarray, seed: int) -
         columns: dict[str, np.ndarray] = {}
         for criterion in CRITERIA.values():
             if criterion.needs == "pool":
-                columns |= criterion.compute(Pool(codes, kl, configurations))
+                columns |= criterion.compute(Pool(codes, kl, configurations, blocks))
     return {
         record["candidate"]: {f"criterion.{name}": float(values[i]) for name, values in columns.items()}
         for i, record in enumerate(records)
