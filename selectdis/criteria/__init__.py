@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from selectdis.criteria._registry import Criterion, Input
+from selectdis.criteria._registry import Criterion, Decoded, HeldOut, Input, Pool
 from selectdis.criteria.centrality import MODEL_CENTRALITY, model_centrality
 from selectdis.criteria.gaussian import (
     GAUSSIAN_TC,
@@ -21,7 +21,10 @@ from selectdis.criteria.udr import UDR_LASSO, UDR_SPEARMAN, udr
 __all__ = [
     "CRITERIA",
     "Criterion",
+    "Decoded",
+    "HeldOut",
     "Input",
+    "Pool",
     "active_units",
     "gaussian_kl",
     "gaussian_total_correlation",

@@ -1,4 +1,4 @@
-"""How a criterion describes itself."""
+"""How a criterion describes itself, and what it is computed from."""
 
 from __future__ import annotations
 
@@ -6,21 +6,64 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["Criterion", "Input"]
+import numpy as np
+
+__all__ = ["Criterion", "Decoded", "HeldOut", "Input", "Pool"]
 
 # "run": one run on held-out images; "pool": stacked codes of many runs on the same images; "decoder": decoded images.
 Input = Literal["run", "pool", "decoder"]
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """One run on images that it was not trained on.
+
+    codes : (n, latents), mean or sampled; reconstruction_error : (n,) nats; kl : (n, latents) nats.
+    """
+
+    codes: np.ndarray
+    reconstruction_error: np.ndarray
+    kl: np.ndarray
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Many runs on the same images.
+
+    codes : (runs, n, latents) mean codes; kl : (runs, latents) nats; configurations : (runs,) labels;
+    blocks : (runs,) labels, where a large pool is compared block by block.
+    """
+
+    codes: np.ndarray
+    kl: np.ndarray
+    configurations: np.ndarray
+    blocks: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Images (n, ...) that a run decodes from real codes, and from the same codes with their latents shuffled."""
+
+    images: np.ndarray
+    shuffled: np.ndarray
+    seed: int
+
+
+@dataclass(frozen=True)
 class Criterion:
-    """A score that needs no labels: what it is called, what it needs, and where it comes from."""
+    """A score that needs no labels: what it is called, what it needs, and where it comes from.
+
+    `function` is the public function of arrays; `compute` calls it on what `needs` says and names what comes out:
+    a number each on `HeldOut` and `Decoded`, an array (runs,) each on `Pool`.
+    """
 
     name: str
     produces: tuple[str, ...]
     function: Callable[..., Any]
+    compute: Callable[[Any], dict[str, Any]]
     needs: Input
     paper: str
     range: tuple[float, float]
     higher_is_better: bool | None
     cost: Literal["cheap", "slow"] = "cheap"
+    of_codes: bool = False  # also given on sampled codes

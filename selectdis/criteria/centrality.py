@@ -96,6 +96,7 @@ MODEL_CENTRALITY = Criterion(
     name="model_centrality",
     produces=("model_centrality",),
     function=model_centrality,
+    compute=lambda pool: {"model_centrality": model_centrality(pool.codes, pool.kl, configurations=pool.blocks)},
     needs="pool",
     paper="Lin et al. 2020",
     range=(0.0, 1.0),

@@ -81,7 +81,16 @@ def held_out(reconstruction_error: np.ndarray, kl: np.ndarray) -> dict[str, floa
 
 def _describe(name: str, paper: str, low: float, high: float, better: bool | None) -> Criterion:
     function = active_units if name == "active_units" else held_out
-    return Criterion(name, (name,), function, "run", paper, (low, high), better)
+    return Criterion(
+        name=name,
+        produces=(name,),
+        function=function,
+        compute=lambda run: {name: held_out(run.reconstruction_error, run.kl)[name]},
+        needs="run",
+        paper=paper,
+        range=(low, high),
+        higher_is_better=better,
+    )
 
 
 INFINITY = float("inf")

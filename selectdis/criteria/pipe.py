@@ -91,6 +91,7 @@ PIPE = Criterion(
     name="pipe",
     produces=("pipe",),
     function=pipe,
+    compute=lambda decoded: {"pipe": pipe(decoded.images, decoded.shuffled, seed=decoded.seed)},
     needs="decoder",
     paper="Estermann and Wattenhofer 2023",
     range=(0.0, 1.0),

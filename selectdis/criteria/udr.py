@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 
 from selectdis.criteria._lasso import lasso_coefficients
 from selectdis.criteria._pool import active_latents, check_pool, groups_of, standardise
-from selectdis.criteria._registry import Criterion
+from selectdis.criteria._registry import Criterion, Pool
 from selectdis.errors import SelectdisError, nearest
 
 __all__ = ["UDR_LASSO", "UDR_SPEARMAN", "udr"]
@@ -127,11 +127,17 @@ SIMILARITIES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], Similarity]] =
 }
 
 
-def _describe(similarity: str) -> Criterion:
+def _describe(similarity: Literal["lasso", "spearman"]) -> Criterion:
+    def compute(pool: Pool) -> dict[str, np.ndarray]:
+        within = udr(pool.codes, pool.kl, similarity=similarity, configurations=pool.configurations)
+        over_all = udr(pool.codes, pool.kl, similarity=similarity, configurations=pool.blocks)
+        return {f"udr_{similarity}": within, f"udr_{similarity}_pool": over_all}
+
     return Criterion(
         name=f"udr_{similarity}",
         produces=(f"udr_{similarity}", f"udr_{similarity}_pool"),
         function=udr,
+        compute=compute,
         needs="pool",
         paper="Duan et al. 2020",
         range=(0.0, 1.0 if similarity == "spearman" else float("inf")),

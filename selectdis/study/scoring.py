@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from selectdis import criteria
 from selectdis.arrays import DegenerateWarning
+from selectdis.criteria import CRITERIA, Criterion, Decoded, HeldOut, gaussian_kl, shuffle_dimensions
 from selectdis.data import ImageDataset
 from selectdis.evaluation import Evaluation
 from selectdis.study.spec import EvaluationSpec
@@ -91,19 +92,31 @@ class Scorer:
 
     def _criteria(self, run: Run) -> tuple[dict[str, float], np.ndarray]:
         mean, log_variance = run.encode(self.unseen)
-        kl = criteria.gaussian_kl(mean, log_variance)
-        scores = criteria.held_out(run.reconstruction_error(self.unseen), kl) | _dependence(mean)
-        if self.spec.sampled:
-            sampled = _dependence(self._sampled(mean, log_variance))
-            scores |= {f"{name}.sampled": value for name, value in sampled.items()}
-        if "all" in self.spec.criteria or "pipe" in self.spec.criteria:
-            scores["pipe"] = self._pipe(run, mean)
+        kl = gaussian_kl(mean, log_variance)
+        held_out = HeldOut(mean, run.reconstruction_error(self.unseen), kl)
+        sampled = replace(held_out, codes=self._sampled(mean, log_variance))
+        scores: dict[str, float] = {}
+        for criterion in self._chosen("run"):
+            scores |= criterion.compute(held_out)
+            if criterion.of_codes and self.spec.sampled:
+                scores |= {f"{name}.sampled": value for name, value in criterion.compute(sampled).items()}
+        if chosen := self._chosen("decoder"):
+            decoded = self._decoded(run, mean)
+            for criterion in chosen:
+                scores |= criterion.compute(decoded)
         return scores, kl.mean(axis=0)
 
-    def _pipe(self, run: Run, mean: np.ndarray) -> float:
-        rng = np.random.default_rng([self.spec.seed, 5])
-        images = run.decode(mean)
-        return criteria.pipe(images, run.decode(criteria.shuffle_dimensions(mean, rng=rng)), seed=self.spec.seed)
+    def _chosen(self, needs: str) -> list[Criterion]:
+        every = "all" in self.spec.criteria
+        return [
+            criterion
+            for name, criterion in CRITERIA.items()
+            if criterion.needs == needs and (every or criterion.cost == "cheap" or name in self.spec.criteria)
+        ]
+
+    def _decoded(self, run: Run, mean: np.ndarray) -> Decoded:
+        shuffled = shuffle_dimensions(mean, rng=np.random.default_rng([self.spec.seed, 5]))
+        return Decoded(run.decode(mean), run.decode(shuffled), self.spec.seed)
 
     def _batches(self) -> Any:
         assert self.evaluation is not None
@@ -117,12 +130,3 @@ class Scorer:
     def _drawn(self, data: ImageDataset, n: int) -> np.ndarray:
         rng = np.random.default_rng([self.spec.seed, 4])
         return data.images_at(np.sort(data.sample_indices(min(n, len(data)), rng)))
-
-
-def _dependence(codes: np.ndarray) -> dict[str, float]:
-    """How far the latents depend on one another, from codes (n, latents)."""
-    return {
-        "gaussian_tc": criteria.gaussian_total_correlation(codes),
-        "gaussian_wasserstein": criteria.gaussian_wasserstein(codes),
-        "mutual_information": criteria.mutual_information(codes),
-    }
