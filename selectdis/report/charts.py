@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from selectdis.errors import SelectdisError
 from selectdis.report.theme import INK, MUTED, RULE, SURFACE, figure_style, new_figure, series_colour
 from selectdis.report.words import objective_label, score_label, strength_label
 
@@ -201,7 +202,8 @@ def kl_bars(anatomy: Anatomy) -> Figure:
 
 def importance(anatomy: Anatomy) -> Figure:
     """Heatmap: the share of each factor's entropy that each latent knows."""
-    assert anatomy.importance is not None
+    if anatomy.importance is None:
+        raise SelectdisError("the factors of this data set are not known: take a run on the proxy")
     shares = anatomy.importance[anatomy.order]
     with figure_style():
         figure = new_figure(1.8 + 0.55 * shares.shape[1], 1.6 + 0.3 * shares.shape[0])

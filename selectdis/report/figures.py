@@ -113,26 +113,23 @@ class StudyPlots:
         table[name] = values
         return charts.parallel(table, name)
 
-    def traversals(self, candidate: str | None = None, *, target: str | None = None) -> Image:
+    def traversals(self, candidate: str | None = None, *, dataset: str | None = None) -> Image:
         """What each latent of a run does, most informative first (by default the picked run, else the best)."""
-        anatomy = self._anatomy(candidate, target)
+        anatomy = self._anatomy(candidate, dataset)
         return tile(anatomy.traversals[anatomy.order], latent_labels(anatomy))
 
-    def reconstructions(self, candidate: str | None = None, *, target: str | None = None) -> Image:
+    def reconstructions(self, candidate: str | None = None, *, dataset: str | None = None) -> Image:
         """Images above, their reconstructions below."""
-        anatomy = self._anatomy(candidate, target)
+        anatomy = self._anatomy(candidate, dataset)
         return tile(np.stack([anatomy.originals, anatomy.reconstructions]))
 
-    def kl_per_latent(self, candidate: str | None = None, *, target: str | None = None) -> Figure:
+    def kl_per_latent(self, candidate: str | None = None, *, dataset: str | None = None) -> Figure:
         """The KL of each latent of a run, in nats."""
-        return charts.kl_bars(self._anatomy(candidate, target))
+        return charts.kl_bars(self._anatomy(candidate, dataset))
 
-    def importance(self, candidate: str | None = None, *, target: str | None = None) -> Figure:
+    def importance(self, candidate: str | None = None, *, dataset: str | None = None) -> Figure:
         """Which latent of a run knows which factor (mutual information over the factor's entropy)."""
-        anatomy = self._anatomy(candidate, target)
-        if anatomy.importance is None:
-            raise SelectdisError("the factors of this data set are not known: take a run on the proxy")
-        return charts.importance(anatomy)
+        return charts.importance(self._anatomy(candidate, dataset or self._proxy(None).name))
 
     def _proxy(self, name: str | None) -> StageRuns:
         return _named(self.material.proxies, name, "proxy", "run it first")
@@ -140,9 +137,10 @@ class StudyPlots:
     def _target(self, name: str | None) -> StageRuns:
         return _named(self.material.targets[::-1], name, "target", "transfer it first")
 
-    def _anatomy(self, candidate: str | None, target: str | None) -> Anatomy:
-        stages = [self._target(target)] if target is not None else self.material.latest_first
-        for stage in stages:
+    def _anatomy(self, candidate: str | None, dataset: str | None) -> Anatomy:
+        """Of a run on `dataset`, or on the latest target that has it; by default the pick, or a proxy's best run."""
+        stages = self.material.latest_first
+        for stage in [_named(stages, dataset, "data set", "run it first")] if dataset is not None else stages:
             wanted = candidate or stage.first
             if wanted and (anatomy := self.material.dissect(stage.key, wanted)) is not None:
                 return anatomy

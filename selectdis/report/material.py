@@ -122,7 +122,7 @@ def gather(study: Any, *, top: int = 3) -> Material:
     ------
     SelectdisError : the study has no runs yet.
     """
-    views = list(stage_views(study))
+    views = sorted(stage_views(study), key=_age)
     stages = [_stage_runs(study, view, top) for view in views]
     if not any(len(stage.records) for stage in stages):
         raise SelectdisError(f"the study {study.name!r} in {study.folder} has no runs yet: run it first")
@@ -141,6 +141,14 @@ def gather(study: Any, *, top: int = 3) -> Material:
         stages=tuple(stage for stage in stages if len(stage.records)),
         dissect=anatomy,
     )
+
+
+def _age(view: StageView) -> float:
+    """Orders stages: proxies as they are, then targets by when they were last worked on."""
+    if view.transfer is None:
+        return 0.0
+    times = [trial.datetime_complete or trial.datetime_start for trial in view.stage.study.get_trials(deepcopy=False)]
+    return max((time.timestamp() for time in times if time is not None), default=1.0)
 
 
 def _stage_runs(study: Any, view: StageView, top: int) -> StageRuns:

@@ -22,7 +22,7 @@ def plots(material):
     "name",
     [
         *("metric_heatmap", "criterion_heatmap", "strength_seed", "variance_explained", "transfer_scatter"),
-        *("parallel", "kl_per_latent"),
+        *("parallel", "kl_per_latent", "importance"),
     ],
 )
 def test_figures_are_drawn(plots, name):
@@ -89,7 +89,7 @@ def test_parallel_takes_words_and_missing_values():
         (lambda plots: plots.strength_seed("beta_va"), "did you mean 'beta_vae'"),
         (lambda plots: plots.transfer_scatter("digit"), "did you mean 'digits'"),
         (lambda plots: plots.metric_heatmap("digits"), "not labelled"),
-        (lambda plots: plots.importance(), "factors of this data set are not known"),
+        (lambda plots: plots.importance(dataset="digits"), "factors of this data set are not known"),
         (lambda plots: StudyPlots(make_material()).transfer_scatter(), "no target yet"),
         (lambda plots: StudyPlots(make_material(dissect=lambda *_: None)).traversals(), "on disk"),
     ],
