@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +26,7 @@ from selectdis.study import Listener, StageInfo, Study
 
 __all__ = [
     "FileArgument", "FolderOption", "JobsOption", "ProgressListener", "QuietOption", "SchedulerOption",
-    "StorageOption", "open_study", "print_board", "print_table",
+    "StorageOption", "open_study", "print_board", "print_table", "program",
 ]  # fmt: skip
 
 FileArgument = Annotated[Path, typer.Argument(help="Study file (YAML).", metavar="FILE")]
@@ -40,6 +41,12 @@ StorageOption = Annotated[
     str | None, typer.Option("--storage", help="PostgreSQL URL that several drivers share (default: the folder).")
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and problems only.")]
+
+
+def program() -> str:
+    """How this command was called, so that what is printed can be typed again."""
+    called = Path(sys.argv[0])
+    return str(called) if called.name == "selectdis" and not called.is_absolute() else "selectdis"
 
 
 def open_study(

@@ -12,6 +12,7 @@ from selectdis.cli.common import (
     StorageOption,
     open_study,
     print_board,
+    program,
 )
 
 __all__ = ["run"]
@@ -31,4 +32,4 @@ def run(
         study.run(listeners=[progress])
     print_board(study.leaderboard(), title=f"{study.name}: configurations on the proxy {study.proxy_names}")
     if not quiet:
-        print(f"kept in {study.folder}; next: selectdis transfer {file}")
+        print(f"kept in {study.folder}; next: {program()} transfer {file}")

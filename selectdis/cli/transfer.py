@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from selectdis.cli.common import (
     FileArgument,
@@ -17,6 +18,7 @@ from selectdis.cli.common import (
     StorageOption,
     open_study,
     print_board,
+    program,
 )
 
 __all__ = ["transfer"]
@@ -43,7 +45,7 @@ def transfer(
         console.print("No run has finished on the target: nothing to pick.")
         raise typer.Exit(1)
     console.print(f"[bold]Picked run:[/] {result.pick.candidate}  ({result.model})", markup=True)
-    console.print(f"[bold]Why:[/] {result.why}", markup=True)
-    console.print(f"[bold]Trust:[/] {result.trust}", markup=True)
+    console.print(f"[bold]Why:[/] {escape(result.why)}", markup=True)
+    console.print(f"[bold]Trust:[/] {escape(str(result.trust))}", markup=True)
     if not quiet:
-        console.print(f"Compare everything: selectdis ui {file}   One page: selectdis report {file}")
+        console.print(f"Compare everything in MLflow: {program()} ui {file}\nOne page: {program()} report {file}")

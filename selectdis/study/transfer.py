@@ -60,7 +60,20 @@ class Transfer:
     @property
     def why(self) -> str:
         """Why this run was picked."""
-        return "no run has finished" if self.pick is None else self.pick.why
+        if self.pick is None:
+            return "no run has finished"
+        rule, n = self.rule, len(self.records)
+        pool = (
+            "all configurations" if rule.configuration is None else f"the {rule.top} best by {rule.configuration.label}"
+        )
+        picked = self.records[self.records["candidate"] == self.pick.candidate].iloc[0]
+        value = picked.get(f"criterion.{rule.run.label}")
+        score = "" if value is None else f" ({value:.3g})"
+        tied = f"; {self.pick.tied} runs tied, and one of them was drawn" if self.pick.tied > 1 else ""
+        return (
+            f"of the configurations, {pool} on the proxy; of their {n} runs on the target, the best by {rule.run.label}"
+            f"{score}{tied} (rule: {rule.label})"
+        )
 
     @property
     def model(self) -> str:
