@@ -14,7 +14,7 @@ quickstart: $(STAMP)
 	$(BIN)/selectdis transfer studies/quickstart.yaml
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
