@@ -46,7 +46,7 @@ def main(folder: Path, steps: int, study_folder: Path | None = None) -> np.ndarr
     )
     study.run()
     transfer = study.transfer(f"folder:{folder}")
-    print(transfer.leaderboard()[["candidate", "score"]].to_string())
+    print(transfer.leaderboard()[["candidate", "settings", "rule_score"]].to_string())
     print(f"\npicked: {transfer.pick.candidate}\nwhy:    {transfer.why}\ntrust:  {transfer.trust}\n")
 
     images = sd.load_dataset(f"folder:{folder}", image_size=16, grey=True)

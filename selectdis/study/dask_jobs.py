@@ -76,7 +76,7 @@ def _client(scheduler: str, patience: float) -> Iterator[Any]:
 
 
 def _connected(connect: Callable[..., Any], scheduler: str, patience: float) -> Any:
-    start = time.monotonic()
+    start, said = time.monotonic(), False
     while True:
         try:
             return connect(scheduler, timeout=min(patience, 20), set_as_default=False)
@@ -90,4 +90,7 @@ def _connected(connect: Callable[..., Any], scheduler: str, patience: float) -> 
                     f"no Dask scheduler answers at {scheduler} ({type(error).__name__}); start one with `dask "
                     "scheduler`, or leave --scheduler out; what is done is kept"
                 ) from None
+            if not said:
+                said = True
+                warnings.warn(f"no Dask scheduler answers at {scheduler}: trying for {patience:.0f} s", stacklevel=2)
             time.sleep(1)

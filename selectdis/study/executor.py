@@ -112,7 +112,9 @@ def _on_processes(jobs: Sequence[CohortJob], more: Callable[[], bool], n_jobs: i
     # One thread a process: more of them made a step up to 20 times slower beside other work. Nothing is dispatched
     # ahead, so that no job begins after `more` says no.
     with joblib.parallel_config(backend="loky", n_jobs=n_jobs, inner_max_num_threads=1):
-        parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs")
+        parallel = joblib.Parallel(
+            return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs", max_nbytes=None
+        )
         call = joblib.delayed(_in_worker)
         own = (replace(job, parent=os.getpid()) for job in jobs)
         yield from parallel(call(work, number, job) for number, job in enumerate(own) if more())

@@ -7,7 +7,7 @@ import warnings
 import optuna
 
 from selectdis import selection
-from selectdis.study.search import Params, distributions_of, grid, params_of, quasi_random
+from selectdis.study.search import Params, at_random, distributions_of, grid, params_of, quasi_random
 from selectdis.study.spec import SearchSpec, StudySpec
 from selectdis.study.trials import WARM_START
 from selectdis.study.values import trial_values
@@ -19,11 +19,12 @@ def planned(search: SearchSpec) -> list[Params]:
     """The whole grid, all quasi-random points, or those that a model-based sampler starts from."""
     if search.sampler == "grid":
         return list(grid(search))[: search.trials]
+    if search.sampler == "random":
+        return at_random(search, search.trials or 0)
     if search.sampler == "qmc":
         return quasi_random(search, search.trials or 0)
-    if search.sampler in ("tpe", "gp"):  # batches of these hardly spread: start them spread out
-        return quasi_random(search, min(search.startup, search.trials or search.startup))
-    return []
+    # tpe and gp: batches of these hardly spread, so they start spread out
+    return quasi_random(search, min(search.startup, search.trials or search.startup))
 
 
 def warm_start(study: optuna.Study, spec: StudySpec) -> None:

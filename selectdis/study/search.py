@@ -18,6 +18,8 @@ from selectdis.training.candidate import ARCHITECTURES, Candidate
 
 __all__ = ["candidate_from", "distributions_of", "grid", "make_sampler", "params_of", "quasi_random", "suggest"]
 
+# These know all their configurations beforehand; tpe and gp ask for what comes after the first ones.
+ENQUEUED = ("grid", "qmc", "random")
 SETTINGS = ("architecture", "latents", "learning_rate", "width", "discriminator_width")
 Params = dict[str, Any]
 Values = tuple[Any, ...] | Range
@@ -39,10 +41,10 @@ def values_of(search: SearchSpec, objective: str) -> dict[str, Values]:
 def distributions_of(search: SearchSpec, objective: str) -> dict[str, BaseDistribution]:
     """The Optuna distributions of one objective's configurations.
 
-    Optuna refuses other choices in a study that exists. Where all configurations are enqueued (grid, qmc), the
-    distributions are therefore wide ones, so that a study can be extended by values and objectives.
+    Optuna refuses other choices in a study that exists. Where all configurations are enqueued, the distributions are
+    therefore wide ones, so that a study can be extended by values and objectives.
     """
-    enqueued = search.sampler in ("grid", "qmc")
+    enqueued = search.sampler in ENQUEUED
     known = {"objective": OBJECTIVE_NAMES if enqueued else tuple(search.objective)}
     known |= {"architecture": tuple(ARCHITECTURES) if enqueued else search.architecture}
     return {
@@ -78,8 +80,17 @@ def quasi_random(search: SearchSpec, n: int) -> list[Params]:
     """
     axes = max(len(values_of(search, objective)) for objective in search.objective)
     sobol = qmc.Sobol(axes, scramble=True, rng=np.random.default_rng(search.seed))
-    # A power of two keeps Sobol's balance; four times as many, since lists of values make points coincide.
-    points = sobol.random(4 * 2 ** max(n - 1, 0).bit_length())
+    return _distinct(sobol.random(4 * 2 ** max(n - 1, 0).bit_length()), search, n)  # a power of two keeps the balance
+
+
+def at_random(search: SearchSpec, n: int) -> list[Params]:
+    """`n` points drawn independently, the same ones for the same ``search.seed``; more of them go on from there."""
+    axes = max(len(values_of(search, objective)) for objective in search.objective)
+    return _distinct(np.random.default_rng(search.seed).random((4 * n, axes)), search, n)
+
+
+def _distinct(points: np.ndarray, search: SearchSpec, n: int) -> list[Params]:
+    """The first `n` configurations that differ; there are more points, since lists of values make some coincide."""
     configurations = (_configuration_at(point, search) for point in points)
     return list({tuple(params.items()): params for params in configurations}.values())[:n]
 

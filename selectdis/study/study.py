@@ -27,7 +27,7 @@ from selectdis.study.locks import driver_lock
 from selectdis.study.patience import with_patience
 from selectdis.study.plan import planned, warm_start
 from selectdis.study.reference import DataReference, fitting_options
-from selectdis.study.search import make_sampler, params_of
+from selectdis.study.search import ENQUEUED, make_sampler, params_of
 from selectdis.study.settings import with_settings
 from selectdis.study.spec import StudySpec, check_spec, read_spec, with_preset
 from selectdis.study.stage import Stage
@@ -243,7 +243,7 @@ class Study:
         return [known[self.spec.tracking].load()(self.folder)]
 
     def _n_trials(self) -> int | None:
-        return self.spec.search.trials if self.spec.search.sampler not in ("grid", "qmc") else None
+        return self.spec.search.trials if self.spec.search.sampler not in ENQUEUED else None
 
     def _seeds(self, count: int) -> list[int]:
         return list(range(self.spec.seeds.first, self.spec.seeds.first + count))
@@ -383,6 +383,9 @@ class Study:
             with_patience(lambda: study.set_user_attr("fixed", mine))
             return
         for key, value in mine.items():
+            if isinstance(value, dict):  # a setting that a later version added had its default then
+                default = json.loads(type(getattr(self.spec, key))().model_dump_json())
+                theirs[key] = default | theirs.get(key, {})
             if theirs.get(key) != value:
                 change = _difference(theirs.get(key), value)
                 raise SelectdisError(

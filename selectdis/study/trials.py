@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from selectdis.study.locks import Heartbeat, exclusively
 from selectdis.study.patience import with_patience
 from selectdis.study.records import COPY_OF, Record, attribute, final, plain, record_of, records_of
-from selectdis.study.search import Params, candidate_from, make_sampler, suggest
+from selectdis.study.search import Params, distributions_of, make_sampler, suggest
 from selectdis.study.values import constraint_values, trial_values
 
 if TYPE_CHECKING:
@@ -253,8 +253,8 @@ def _set_aside(trial: FrozenTrial) -> bool:
 
 def _is_whole(trial: FrozenTrial, spec: StudySpec) -> bool:
     """Whether the driver that took `trial` lived to get all its parameters."""
-    try:
-        candidate_from(trial.params, spec)
-    except (KeyError, ValueError):
+    objective = trial.params.get("objective")
+    if objective not in spec.search.objective:
         return False
-    return all(name in trial.params for name in trial.system_attrs.get("fixed_params", {}))
+    wanted = {*distributions_of(spec.search, str(objective)), *trial.system_attrs.get("fixed_params", {})}
+    return wanted <= set(trial.params)

@@ -142,7 +142,6 @@ def test_a_misspelt_key_names_the_line_and_the_nearest_key(tmp_path):
         (["transfer", "tiny.yaml", "--target", "folder:/nowhere"], "/nowhere"),
         (["leaderboard", "tiny.yaml", "--score", "mgi"], "mgi"),
         (["score", "nothing.npy"], "factors are missing"),
-        (["run", "tiny.yaml", "--scheduler", "tcp://127.0.0.1:1", "--folder", "other"], "no Dask scheduler answers"),
         (["run", "tiny.yaml", "--storage", "sqlite:///x.db"], "PostgreSQL"),
     ],
 )

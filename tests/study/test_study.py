@@ -275,7 +275,7 @@ def test_several_proxies_get_the_same_configurations(tmp_path):
     transfer = study.transfer()
     assert transfer.trust.known == "other data sets"
     assert transfer.trust.n_datasets == 2
-    with pytest.raises(SelectdisError, match="several proxies need the sampler grid or qmc"):
+    with pytest.raises(SelectdisError, match="several proxies need the sampler grid, qmc or random"):
         make(tmp_path, proxy=["sprites", "scenes"], search=spec()["search"] | {"sampler": "tpe", "trials": 3})
 
 
