@@ -47,5 +47,7 @@ def transfer(
     console.print(f"[bold]Picked run:[/] {result.pick.candidate}  ({result.model})", markup=True)
     console.print(f"[bold]Why:[/] {escape(result.why)}", markup=True)
     console.print(f"[bold]Trust:[/] {escape(str(result.trust))}", markup=True)
+    if result.outcome:
+        console.print(f"[bold]Outcome:[/] {escape(result.outcome)}", markup=True)
     if not quiet:
         console.print(f"Compare everything in MLflow: {program()} ui {file}\nOne page: {program()} report {file}")

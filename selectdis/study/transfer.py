@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from selectdis import selection
@@ -39,6 +40,7 @@ class Transfer:
     pick: selection.Pick | None
     trust: selection.Trust
     proxies: pd.DataFrame
+    score: str
     _stage: Stage
 
     @classmethod
@@ -54,6 +56,7 @@ class Transfer:
             pick,
             selection.trust(rule, proxies, score=study.spec.select.score),
             proxies,
+            study.spec.select.score,
             stage,
         )
 
@@ -73,6 +76,20 @@ class Transfer:
         return (
             f"of the configurations, {pool} on the proxy; of their {n} runs on the target, the best by {rule.run.label}"
             f"{score}{tied} (rule: {rule.label})"
+        )
+
+    @property
+    def outcome(self) -> str:
+        """How good the pick was, where the target has labels after all; the rule did not see them. Else empty."""
+        if self.pick is None or not selection.metric_names(self.records):
+            return ""
+        finished = self.records[selection.pickable(self.records)]
+        scores = selection.run_scores(finished, self.score)
+        picked = scores[(finished["candidate"] == self.pick.candidate).to_numpy()][0]
+        return (
+            f"by the target's labels, which the rule did not see, the pick has a {self.score.replace('_', ' ')} of "
+            f"{picked:.3g}, against {np.nanmean(scores):.3g} for the average of its {len(scores)} runs and "
+            f"{np.nanmax(scores):.3g} for the best"
         )
 
     @property

@@ -1,5 +1,6 @@
 """Studies around a trainer that trains nothing: search, records, resuming, refusals."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -286,3 +287,13 @@ def test_importances_within_and_across_objectives(tmp_path):
     assert importances["sprites"].between(0, 1).all()
     assert importances.loc["beta_vae.beta", "sprites"] > 0.9  # the others of its objective: none
     assert importances["sprites"].drop("beta_vae.beta").sum() == pytest.approx(1)
+
+
+def test_a_labelled_target_tells_afterwards_how_good_the_pick_was(tmp_path):
+    study = make(tmp_path, select={"run": "reconstruction", "top": 2, "seeds": 2}).run()
+    assert study.transfer().outcome == ""
+    transfer = study.transfer()
+    records = transfer.records.assign(**{"metric.mig": range(len(transfer.records))})
+    known = dataclasses.replace(transfer, records=records, score="mig")
+    picked = records.set_index("candidate")["metric.mig"][transfer.pick.candidate]
+    assert f"a mig of {picked}, against 1.5 for the average of its 4 runs and 3 for the best" in known.outcome
