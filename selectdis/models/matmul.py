@@ -35,7 +35,20 @@ def dense_one_by_one(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 def _product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
     """a @ b.T + bias of matrices."""
+    if torch.compiler.is_compiling():
+        return _opaque_product(a, b, bias)
     return torch.ops.mkldnn._linear_pointwise(a, b, bias, "none", [], "")
+
+
+@torch.library.custom_op("selectdis::product", mutates_args=())
+def _opaque_product(a: Tensor, b: Tensor, bias: Tensor | None) -> Tensor:
+    """`_product` as torch's compiler may see it: its own rules for the operator inside want constant weights."""
+    return torch.ops.mkldnn._linear_pointwise(a, b, bias, "none", [], "")
+
+
+@_opaque_product.register_fake
+def _(a: Tensor, b: Tensor, bias: Tensor | None) -> Tensor:
+    return a.new_empty(len(a), len(b))
 
 
 class _Dense(torch.autograd.Function):

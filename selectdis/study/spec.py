@@ -150,6 +150,7 @@ class TrainingSpec(Model):
     steps: int = Field(default=300_000, ge=1)
     batch_size: int = Field(default=64, ge=2)
     precision: Literal["float32", "tf32", "bf16", "float64"] = "float32"
+    compile: bool = False
     device: str = "auto"
     curve_every: int | None = Field(default=None, ge=1)
     checkpoint_every: int | None = Field(default=None, ge=1)
@@ -210,9 +211,9 @@ class StudySpec(Model):
     def _consistent(self) -> StudySpec:
         if len(self.optimise) > 1 and self.seeds.max is not None:
             raise ValueError("seeds.max (pruning of seeds) works with one score to optimise, found several in optimise")
-        if len(self.proxy) > 1 and self.search.sampler not in ("grid", "qmc"):
+        if len(self.proxy) > 1 and self.search.sampler not in ("grid", "qmc", "random"):
             raise ValueError(
-                "several proxies need the sampler grid or qmc, so that all get the same configurations; found "
+                "several proxies need the sampler grid, qmc or random, so that all get the same configurations; found "
                 f"{self.search.sampler!r}"
             )
         return self

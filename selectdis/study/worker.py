@@ -143,6 +143,7 @@ def _train_from(job: CohortJob) -> list[Run]:
         steps=options.steps,
         device=options.device,
         precision=options.precision,
+        compile=options.compile,
         checkpoint=job.checkpoint,
         should_stop=_stop_asked(job),
         **chosen,

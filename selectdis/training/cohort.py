@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -12,15 +12,17 @@ from torch import Tensor
 
 from selectdis.models import initial_values
 from selectdis.models.parameters import Parameter
-from selectdis.objectives.factor_vae import discriminator_loss, permute_codes
 from selectdis.training.adam import Adam
 from selectdis.training.candidate import Candidate
+from selectdis.training.compiled import CompiledProgram, compiled_or_plain, give_up
 from selectdis.training.curves import Curves
 from selectdis.training.images import ImageBank, image_shape
 from selectdis.training.program import Program
 from selectdis.training.streams import BLOCK, Purpose, draw_block, stream
 
 __all__ = ["PRECISIONS", "Cohort", "Place"]
+
+T = TypeVar("T")
 
 # precision -> dtype of the weights
 PRECISIONS: dict[str, torch.dtype] = {
@@ -37,6 +39,7 @@ class Place:
 
     device: torch.device
     precision: str = "float32"
+    compile: bool = False  # the passes of a step by torch.compile
 
     @property
     def dtype(self) -> torch.dtype:
@@ -69,6 +72,9 @@ class Cohort:
         self.place, self.data = place, data
         self.bank = ImageBank(data, place.device, place.dtype)
         self.program = Program(candidates, image_shape(data), place.device, place.dtype, place.network_dtype)
+        self.passes: Program | CompiledProgram = self.program
+        if place.compile:
+            self.passes = compiled_or_plain(self.program, place.device)
         self.weights = self._initial(self.program.parameters, candidates, Purpose.WEIGHTS)
         self.adversaries = self.candidates[self.program.adversarial]
         self.discriminator = self._initial(self.program.discriminator, self.adversaries, Purpose.DISCRIMINATOR_WEIGHTS)
@@ -100,16 +106,22 @@ class Cohort:
         """One step of every candidate: a model update and, where there is one, a discriminator update."""
         draws = self._next_draws()
         step = torch.full((), float(self.step_count), dtype=self.place.dtype, device=self.place.device)
+        self.passes.begin()
         stats, sample = self._model_step(draws, step)
         if self.adversaries:
-            stats["discriminator"] = self._discriminator_step(draws, sample[self.program.adversarial])
+            stats["discriminator"] = self._discriminator_step(draws, sample)
         self.curves.add(stats)
         self.step_count += 1
 
     def _model_step(self, draws: Mapping[str, Tensor], step: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         images = self.bank.take(draws["order"], batch_first=self.program.model.batch_first)
-        total, stats, sample = self.program.losses(self.weights, self.discriminator, images, draws["noise"], step)
-        torch.where(self.alive, total, 0.0).sum().backward()  # type: ignore[no-untyped-call]
+
+        def gradients() -> tuple[Tensor, dict[str, Tensor], Tensor]:
+            total, stats, sample = self.passes.losses(self.weights, self.discriminator, images, draws["noise"], step)
+            torch.where(self.alive, total, 0.0).sum().backward()  # type: ignore[no-untyped-call]
+            return total, stats, sample
+
+        total, stats, sample = self._compiled_or_plain(gradients, self.weights)
         self.optimisers["model"].step()
         self._note_failures(total.detach(), step)
         return stats, sample
@@ -118,17 +130,31 @@ class Cohort:
         """Algorithm 2 of Kim & Mnih 2018: true codes of the model's batch, permuted codes of a second batch."""
         rows = self.program.adversarial
         images = self.bank.take(draws["second_order"], batch_first=self.program.model.batch_first)
-        with torch.no_grad():
-            own = {name: weight[rows] for name, weight in self.weights.items()}
-            _, _, second = self.program.encode(self.program.cast(own), images, draws["second_noise"])
-            permuted = permute_codes(second, draws["permutation"])
-        judge = self.program.cast(self.discriminator)
-        loss = discriminator_loss(self.program.judge(judge, sample), self.program.judge(judge, permuted))
-        torch.where(self.alive[rows], loss, 0.0).sum().backward()  # type: ignore[no-untyped-call]
+
+        def gradients() -> Tensor:
+            permuted = self.passes.permuted_codes(self.weights, images, draws["second_noise"], draws["permutation"])
+            loss = self.passes.discriminator_losses(self.discriminator, sample, permuted)
+            torch.where(self.alive[rows], loss, 0.0).sum().backward()  # type: ignore[no-untyped-call]
+            return loss
+
+        loss = self._compiled_or_plain(gradients, self.discriminator)
         self.optimisers["discriminator"].step()
         spread = torch.zeros(len(self.candidates), dtype=loss.dtype, device=loss.device)
         spread[rows] = loss.detach()
         return spread
+
+    def _compiled_or_plain(self, gradients: Callable[[], T], weights: Mapping[str, Tensor]) -> T:
+        """What `gradients` gives; where compiled passes fail, the same by the plain ones, from now on."""
+        try:
+            return gradients()
+        except Exception as error:
+            if self.passes is self.program or isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+                raise
+            give_up(self.place.device, error)
+        self.passes = self.program
+        for weight in weights.values():
+            weight.grad = None
+        return gradients()
 
     def _note_failures(self, total: Tensor, step: Tensor) -> None:
         failed_now = ~total.isfinite() & (self.failed_step < 0)

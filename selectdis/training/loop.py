@@ -55,6 +55,7 @@ def train_cohort(
     steps: int,
     device: str = "auto",
     precision: str = "float32",
+    compile: bool = False,
     checkpoint: str | Path | None = None,
     checkpoint_every: int | None = None,
     curve_every: int | None = None,
@@ -80,7 +81,9 @@ def train_cohort(
     """
     candidates = list(candidates)
     _check(candidates, data, steps)
-    options = Options(steps, place_of(device, precision), checkpoint_every, curve_every, on_progress, should_stop)
+    options = Options(
+        steps, place_of(device, precision, compile), checkpoint_every, curve_every, on_progress, should_stop
+    )
     file = None if checkpoint is None else Path(checkpoint)
     with torch_settings(options.place):
         return _train_or_halve(candidates, data, options, file)

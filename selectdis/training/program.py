@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from selectdis.models import Model, Weights, build_model, discriminate, discriminator_parameters
 from selectdis.models.parameters import Parameter
 from selectdis.objectives import OBJECTIVES, Batch
+from selectdis.objectives.factor_vae import discriminator_loss, permute_codes
 from selectdis.training.candidate import Candidate
 
 __all__ = ["Group", "Program", "bernoulli_nats", "gaussian_kl"]
@@ -115,6 +116,21 @@ class Program:
         stats = {"loss": total, "reconstruction": reconstruction, "kl": kl.sum(-1), "kl_per_latent": kl}
         stats = {name: value.detach() for name, value in (stats | self._spread(terms, total)).items()}
         return total, stats, sample.detach()
+
+    def permuted_codes(self, weights: Weights, images: Tensor, noise: Tensor, order: Tensor) -> Tensor:
+        """Permuted codes (K', B, L) of a discriminator's own batch; `weights` are those of the whole cohort."""
+        with torch.no_grad():
+            own = {name: weight[self.adversarial] for name, weight in weights.items()}
+            _, _, sample = self.encode(self.cast(own), images, noise)
+            return permute_codes(sample, order)
+
+    def discriminator_losses(self, discriminator: Weights, sample: Tensor, permuted: Tensor) -> Tensor:
+        """The losses (K',) of the discriminators; `sample` holds the true codes (K, B, L) of the whole cohort."""
+        judge = self.cast(discriminator)
+        return discriminator_loss(self.judge(judge, sample[self.adversarial]), self.judge(judge, permuted))
+
+    def begin(self) -> None:
+        """Say that a step begins, which only compiled passes need to know."""
 
     def _spread(self, terms: Sequence[Mapping[str, Tensor]], total: Tensor) -> dict[str, Tensor]:
         """Each objective's own terms as columns over the whole cohort, zero where an objective has no such term."""

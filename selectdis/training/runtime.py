@@ -13,6 +13,7 @@ import torch
 
 from selectdis.errors import SelectdisError, nearest
 from selectdis.training.cohort import PRECISIONS, Place
+from selectdis.training.compiled import room_for_programs
 
 __all__ = ["StopFlag", "TrainingInterrupted", "interruptible", "place_of", "torch_settings"]
 
@@ -31,7 +32,7 @@ class StopFlag:
         self.requested = False
 
 
-def place_of(device: str, precision: str) -> Place:
+def place_of(device: str, precision: str, compile: bool = False) -> Place:
     """The device and precision by name; "auto" takes a CUDA device where there is one."""
     if precision not in PRECISIONS:
         raise SelectdisError(
@@ -47,7 +48,7 @@ def place_of(device: str, precision: str) -> Place:
         raise SelectdisError(f'the device must be "auto", "cpu", "cuda" or "cuda:N", found {device!r}')
     if chosen.type == "cuda" and not (torch.cuda.is_available() and (chosen.index or 0) < torch.cuda.device_count()):
         raise SelectdisError(f'the device {device!r} is not there; use "cpu", or "auto" to take what there is')
-    return Place(chosen, precision)
+    return Place(chosen, precision, compile)
 
 
 @contextmanager
@@ -56,10 +57,17 @@ def torch_settings(place: Place) -> Iterator[None]:
 
     Adam's moments of dead units decay into denormal numbers, which processors add up many times more slowly.
     """
-    if place.device.type == "cuda":
-        with _tf32(place.precision in ("tf32", "bf16")):
+    with room_for_programs(place.compile):
+        if place.device.type == "cuda":
+            with _tf32(place.precision in ("tf32", "bf16")):
+                yield
+            return
+        with _one_thread():
             yield
-        return
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)

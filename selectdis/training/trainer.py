@@ -33,6 +33,7 @@ def train(
     steps: int,
     device: str = "auto",
     precision: str = "float32",
+    compile: bool = False,
     jobs: int = 1,
     checkpoint_dir: str | Path | None = None,
     checkpoint_every: int | None = None,
@@ -57,6 +58,9 @@ def train(
         "auto" (a CUDA device where there is one), "cpu", "cuda", "cuda:1", ...
     precision
         "float32", "tf32" (CUDA), "bf16" (matrix products in bfloat16) or "float64".
+    compile
+        Send the passes of a step through torch.compile: with CUDA graphs on a CUDA device, with its default mode on
+        CPU. Where that does not work, training goes on without it and says so in a warning.
     jobs
         Processes of one thread each, on CPU; -1 for one on each core. One process uses one thread.
     checkpoint_dir
@@ -85,12 +89,13 @@ def train(
     """
     candidates = list(candidates)
     image_shape(data)
-    place = place_of(device, precision)
+    place = place_of(device, precision, compile)
     if not (isinstance(steps, int) and steps >= 1):
         raise SelectdisError(f"steps must be a whole number of at least 1, found {steps!r}")
     options = {
         "device": str(place.device),
         "precision": precision,
+        "compile": compile,
         "checkpoint_every": checkpoint_every,
         "curve_every": curve_every or max(1, steps // POINTS),
     }
