@@ -34,7 +34,7 @@ RUNS = 8
 PAUSE = 0.015  # seconds a step, beside its work
 
 context = multiprocessing.get_context("forkserver")
-context.set_forkserver_preload(["tests.faults.drivers", "selectdis.cli", "lightgbm", "distributed", "sqlalchemy"])
+context.set_forkserver_preload(["tests.faults.drivers", "selectdis.cli", "distributed", "sqlalchemy"])
 train_cohort = worker.train_cohort
 
 
