@@ -60,8 +60,15 @@ class Postgres:
     def start(self):
         options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=50"
         log = str(self.folder / "log")
-        self._run("pg_ctl", "-D", str(self.folder / "D"), "-l", log, "-o", options, "-w", "start")
-        return self
+        end = time.monotonic() + 30
+        while True:  # after a kill, the memory that the server shared is in use until its last process has gone
+            try:
+                self._run("pg_ctl", "-D", str(self.folder / "D"), "-l", log, "-o", options, "-w", "start")
+                return self
+            except subprocess.CalledProcessError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.5)
 
     def kill(self):
         """SIGKILL of the server, all connections with it."""
