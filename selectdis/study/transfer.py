@@ -116,7 +116,8 @@ class Transfer:
             return self.records
         ranked = self.rule.rank(self.proxies, _without_labels(self.records))
         ranked.insert(1, "rank", range(1, len(ranked) + 1))
-        return with_settings(ranked, self.records).reset_index(drop=True)
+        everything = pd.concat([self.proxies, self.records])  # the words tell apart what the proxy has
+        return with_settings(ranked, everything).reset_index(drop=True)
 
 
 def _without_labels(records: pd.DataFrame) -> pd.DataFrame:
