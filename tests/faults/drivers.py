@@ -4,6 +4,7 @@ Training is real but small; every step takes a moment longer (``PAUSE``), so tha
 trained, and what is trained although it was finished, is written down in the study's folder.
 """
 
+import atexit
 import multiprocessing
 import os
 import sys
@@ -114,6 +115,7 @@ def _drive(arguments, out, fault, patience):
         code = int(end.code or 0)
     finally:
         _end_pool()
+        atexit._run_exitfuncs()  # as a process that ends by itself does: joblib removes its folder, and says nothing
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(code)
