@@ -19,6 +19,7 @@ import joblib
 from selectdis.errors import SelectdisError
 from selectdis.study.dask_jobs import on_dask
 from selectdis.study.worker import CohortJob, run_cohort, stoppable
+from selectdis.training.plan import worker_count
 from selectdis.training.runtime import StopFlag, interruptible
 
 __all__ = ["default_jobs", "run_jobs"]
@@ -36,7 +37,7 @@ def default_jobs(device: str = "auto") -> int:
     import torch
 
     on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
-    return 1 if on_gpu else len(os.sched_getaffinity(0))
+    return 1 if on_gpu else worker_count(-1)
 
 
 def run_jobs(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,14 +32,12 @@ class Transfer:
     records : one row a run on the target
     rule : the selection rule
     pick : the picked run's place and why, or None where no run has finished
-    trust : what the rule did where labels are known; renders as one or two sentences
     """
 
     target: str
     records: pd.DataFrame
     rule: selection.Rule
     pick: selection.Pick | None
-    trust: selection.Trust
     proxies: pd.DataFrame
     score: str
     _stage: Stage
@@ -54,11 +53,18 @@ class Transfer:
             records,
             rule,
             pick,
-            selection.trust(rule, proxies, score=study.spec.select.score),
             proxies,
             study.spec.select.score,
             stage,
         )
+
+    @cached_property
+    def trust(self) -> selection.Trust:
+        """What the rule did where labels are known; renders as one or two sentences.
+
+        A backtest, and therefore made when it is asked for.
+        """
+        return selection.trust(self.rule, self.proxies, score=self.score)
 
     @property
     def why(self) -> str:

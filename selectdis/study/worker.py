@@ -23,7 +23,7 @@ from selectdis.study.records import is_candidate_id
 from selectdis.study.reference import DataReference
 from selectdis.study.scoring import Scorer
 from selectdis.study.spec import EvaluationSpec, TrainingSpec
-from selectdis.training import Candidate, Run, train_cohort
+from selectdis.training import Candidate, Run, remove_checkpoint, train_cohort
 from selectdis.training.runtime import TrainingInterrupted
 
 __all__ = ["CohortJob", "codes_path", "encode_probe", "model_path", "run_cohort", "stoppable"]
@@ -165,8 +165,8 @@ def _stop_asked(job: CohortJob) -> Callable[[], bool]:
 
 
 def _forget_checkpoint(job: CohortJob) -> None:
-    for used in job.checkpoint.parent.glob(f"{job.checkpoint.stem}*"):  # with those of halved cohorts
-        used.unlink(missing_ok=True)
+    remove_checkpoint(job.checkpoint)
+    job.checkpoint.with_suffix(".json").unlink(missing_ok=True)
 
 
 def _finished_run(job: CohortJob, candidate: Candidate) -> Run | None:
