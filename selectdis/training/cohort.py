@@ -17,6 +17,7 @@ from selectdis.training.candidate import Candidate
 from selectdis.training.compiled import CompiledProgram, compiled_or_plain, give_up
 from selectdis.training.curves import Curves
 from selectdis.training.images import ImageBank, image_shape
+from selectdis.training.memory import is_out_of_memory
 from selectdis.training.program import Program
 from selectdis.training.streams import BLOCK, Purpose, draw_block, stream
 
@@ -148,7 +149,7 @@ class Cohort:
         try:
             return gradients()
         except Exception as error:
-            if self.passes is self.program or isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+            if self.passes is self.program or is_out_of_memory(error):
                 raise
             give_up(self.place.device, error)
         self.passes = self.program

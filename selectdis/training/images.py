@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import warnings
 from typing import Any
 
@@ -13,11 +12,11 @@ import torch
 from torch import Tensor
 
 from selectdis.errors import SelectdisError
+from selectdis.training.memory import device_memory, fits_in_memory
 
-__all__ = ["ImageBank", "fingerprint", "fits_in_memory", "image_shape"]
+__all__ = ["ImageBank", "fingerprint", "image_shape"]
 
 RESIDENT_SHARE = 0.5  # of the free memory of a device
-HOST_SHARE = 0.25  # of the free memory of the machine, which several processes may share
 
 
 def image_shape(data: Any) -> tuple[int, int, int]:
@@ -39,12 +38,6 @@ def fingerprint(data: Any) -> str:
     return digest.hexdigest()[:16]
 
 
-def fits_in_memory(images: Any) -> bool:
-    """Whether lazy images may be made all at once."""
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return math.prod(images.shape) <= HOST_SHARE * free
-
-
 class ImageBank:
     """Images by index, as floats in [0, 1].
 
@@ -60,9 +53,8 @@ class ImageBank:
         self._resident = self._load()
 
     def _load(self) -> Tensor | None:
-        if self._device.type == "cuda":
-            free, _ = torch.cuda.mem_get_info(self._device)
-            if math.prod(self._source.shape) > RESIDENT_SHARE * free:
+        if self._device.type != "cpu":
+            if math.prod(self._source.shape) > RESIDENT_SHARE * device_memory(self._device):
                 return None
             return _tensor(np.asarray(self._source[:])).to(self._device)
         if isinstance(self._source, np.ndarray):

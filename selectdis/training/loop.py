@@ -16,6 +16,7 @@ from selectdis.training.candidate import Candidate, program_key
 from selectdis.training.checkpoint import Checkpoint
 from selectdis.training.cohort import Cohort, Place
 from selectdis.training.images import image_shape
+from selectdis.training.memory import is_out_of_memory
 from selectdis.training.run import Run
 from selectdis.training.runtime import TrainingInterrupted, interruptible, place_of, torch_settings
 
@@ -27,7 +28,6 @@ SETTLE_EVERY = 50  # steps between looks at the losses, which on a GPU wait for 
 CHECKPOINT_SECONDS = 300.0
 PROGRESS_SECONDS = 0.2
 POINTS = 100  # on a curve, by default
-OUT_OF_MEMORY: tuple[type[BaseException], ...] = (torch.OutOfMemoryError, MemoryError)
 COMMON_TERMS = ("loss", "reconstruction", "kl", "kl_per_latent")
 
 
@@ -106,7 +106,9 @@ def _train_or_halve(candidates: list[Candidate], data: Any, options: Options, fi
     """Train; where memory runs out, train each half alone, from its own checkpoint or from the start."""
     try:
         return _train_sorted(candidates, data, options, file)
-    except OUT_OF_MEMORY as error:
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
         if len(candidates) == 1:
             raise SelectdisError(
                 f"there is not enough memory to train one candidate ({candidates[0].id}); "

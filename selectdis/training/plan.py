@@ -11,6 +11,7 @@ import torch
 from selectdis.errors import SelectdisError
 from selectdis.models import Parameter, build_model, discriminator_parameters
 from selectdis.training.candidate import Candidate, program_key
+from selectdis.training.memory import device_memory
 
 __all__ = ["cohort_size", "plan_cohorts", "worker_count"]
 
@@ -32,8 +33,8 @@ def cohort_size(
         raise SelectdisError(f"the number of candidates must be at least 1, found {count}")
     name = ("cuda" if torch.cuda.is_available() else "cpu") if str(device) == "auto" else str(device)
     if torch.device(name).type == "cuda":
-        free, _ = torch.cuda.mem_get_info(torch.device(name))
-        return max(1, min(count, CUDA_LARGEST, int(CUDA_SHARE * free / candidate_bytes(candidate, image_shape))))
+        room = CUDA_SHARE * device_memory(torch.device(name))
+        return max(1, min(count, CUDA_LARGEST, int(room / candidate_bytes(candidate, image_shape))))
     if candidate.architecture == "conv":
         return 1
     return max(1, min(count, CPU_LARGEST, CPU_PARAMETERS // _model_parameters(candidate, image_shape)))

@@ -17,8 +17,8 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from selectdis.errors import SelectdisError
 from selectdis.training.candidate import Candidate
-from selectdis.training.images import fits_in_memory
 from selectdis.training.loop import Progress, train_cohort
+from selectdis.training.memory import fits_in_memory
 from selectdis.training.run import Run
 from selectdis.training.runtime import TrainingInterrupted, interruptible
 
