@@ -104,13 +104,13 @@ def spec_of(values: list[float], options: argparse.Namespace) -> dict[str, Any]:
 
 
 def fake_work(with_codes: bool) -> Callable[[Any], list[dict[str, Any]]]:
-    from selectdis.study import worker
+    from selectdis.study import recording
 
     def work(job: Any) -> list[dict[str, Any]]:
         records = []
         for candidate in job.candidates:
             rng = np.random.default_rng(int(candidate.id.split("-")[1], 16) + candidate.seed)
-            record = worker.describe(candidate, job) | {"status": "complete", "failed_step": None, "seconds": 1.0}
+            record = recording.describe(candidate, job) | {"status": "complete", "failed_step": None, "seconds": 1.0}
             for name in METRICS:
                 record |= {f"metric.{name}": rng.random(), f"metric.{name}.sampled": rng.random()}
             for name in CRITERIA:
@@ -118,7 +118,7 @@ def fake_work(with_codes: bool) -> Callable[[Any], list[dict[str, Any]]]:
             records.append(record | {"kl_per_latent": rng.random(LATENTS).tolist()})
             if with_codes:
                 codes = rng.standard_normal((PROBE, LATENTS)).astype(np.float32)
-                worker._write_codes(worker.codes_path(job.folder, job.data, candidate.id), codes)
+                recording.write_codes(job.folder, job.data, candidate.id, codes)
         return records
 
     return work

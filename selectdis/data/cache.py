@@ -6,13 +6,13 @@ import hashlib
 import math
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from selectdis.errors import SelectdisError
+from selectdis.files import whole_file
 
 __all__ = ["data_folder", "file_key", "kept", "stored"]
 
@@ -65,15 +65,8 @@ def _check_room(folder: Path, needed: int) -> None:
 
 
 def _write(path: Path, shape: tuple[int, ...], blocks: Iterable[np.ndarray]) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            for block in blocks:
-                file.write(np.ascontiguousarray(block, dtype=np.uint8).data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for block in blocks:
+            file.write(np.ascontiguousarray(block, dtype=np.uint8).data)

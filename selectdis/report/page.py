@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import tempfile
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.resources import files
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from selectdis.errors import SelectdisError
+from selectdis.files import whole_file
 from selectdis.report import sections
 from selectdis.report.material import Material, gather
 
@@ -39,8 +38,8 @@ def write_report(study: Any, out: str | Path | None = None) -> Path:
     page = render(gather(study))
     path = Path(out) if out is not None else Path(study.folder) / "report.html"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, page)
+        with whole_file(path) as temporary:
+            temporary.write_text(page, encoding="utf-8")
     except OSError as error:
         raise SelectdisError(
             f"cannot write the report to {path}: {error.strerror or error}; give another --out"
@@ -71,16 +70,3 @@ def render(material: Material) -> str:
 
 def _resource(name: str) -> str:
     return files("selectdis.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _write(path: Path, text: str) -> None:
-    """Write atomically: a reader sees the old page or the new one."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8") as file:
-        try:
-            file.write(text)
-            file.close()
-            os.chmod(file.name, 0o644)
-            os.replace(file.name, path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from selectdis.study.worker import CohortJob
+from selectdis.study.job import CohortJob
 from selectdis.training import Candidate
 from selectdis.training.plan import plan_cohorts
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from selectdis.errors import SelectdisError
-from selectdis.study.worker import CohortJob, stoppable
+from selectdis.study.job import CohortJob
+from selectdis.study.worker import stoppable
 
 __all__ = ["on_dask"]
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
-import threading
 import time
 import uuid
 import warnings
@@ -18,9 +16,10 @@ import joblib
 
 from selectdis.errors import SelectdisError
 from selectdis.study.dask_jobs import on_dask
-from selectdis.study.worker import CohortJob, run_cohort, stoppable
+from selectdis.study.job import CohortJob, ignore_interrupts
+from selectdis.study.worker import run_cohort, stoppable
 from selectdis.training.plan import worker_count
-from selectdis.training.runtime import StopFlag, interruptible
+from selectdis.training.runtime import StopFlag, interruptible, place_of
 
 __all__ = ["default_jobs", "run_jobs"]
 
@@ -34,10 +33,7 @@ LOST = {"BrokenExecutor", "KilledWorker", *NO_SCHEDULER}
 
 def default_jobs(device: str = "auto") -> int:
     """One process a core on a CPU (measured faster than threads), one process for a GPU."""
-    import torch
-
-    on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
-    return 1 if on_gpu else worker_count(-1)
+    return 1 if place_of(device, "float32").device.type == "cuda" else worker_count(-1)
 
 
 def run_jobs(
@@ -122,9 +118,7 @@ def _on_processes(jobs: Sequence[CohortJob], more: Callable[[], bool], n_jobs: i
 
 
 def _in_worker(work: Work, number: int, job: CohortJob) -> tuple[int, Records | None]:
-    if threading.current_thread() is threading.main_thread():
-        # Ctrl-C reaches every process of a terminal; the driver decides, and leaves word in the stop file.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignore_interrupts()
     return stoppable(work, number, job)
 
 

@@ -11,9 +11,10 @@ import numpy as np
 
 from selectdis.arrays import DegenerateWarning
 from selectdis.criteria import CRITERIA, Pool
+from selectdis.study.job import codes_path
+from selectdis.study.recording import encode_probe
 from selectdis.study.reference import DataReference
 from selectdis.study.spec import EvaluationSpec
-from selectdis.study.worker import codes_path, encode_probe
 
 __all__ = ["pool_criteria"]
 

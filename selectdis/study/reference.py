@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from selectdis.data import ImageDataset, load_dataset
 from selectdis.data.load import options_of
 from selectdis.errors import SelectdisError
+from selectdis.files import whole_file
 
 __all__ = ["DataReference", "fitting_options"]
 
@@ -80,9 +80,8 @@ def _store(data: ImageDataset, folder: Path) -> Path:
         np.save(path / "factors.npy", data.factors, allow_pickle=False)
     about = {"name": data.name, "factor_names": data.factor_names, "factor_sizes": data.factor_sizes}
     about |= {"factor_values": data.factor_values}
-    temporary = path / "about.json.tmp"
-    temporary.write_text(json.dumps(about | {"source": data.source}), encoding="utf-8")
-    os.replace(temporary, path / "about.json")
+    with whole_file(path / "about.json") as temporary:
+        temporary.write_text(json.dumps(about | {"source": data.source}), encoding="utf-8")
     return path
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import optuna
 
+from selectdis.study.job import model_path
 from selectdis.study.listener import Listener, StageInfo
 from selectdis.study.reference import DataReference
-from selectdis.study.worker import model_path
 from selectdis.training import Run
 
 if TYPE_CHECKING:

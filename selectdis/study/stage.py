@@ -15,13 +15,13 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from selectdis.study.cohorts import jobs_of
+from selectdis.study.job import CohortJob
 from selectdis.study.pool import pool_criteria
 from selectdis.study.pruning import given_up
 from selectdis.study.records import Record, as_frame, final, raw_records, record_of
 from selectdis.study.reference import DataReference
 from selectdis.study.search import Params, candidate_from
 from selectdis.study.trials import Trials
-from selectdis.study.worker import CohortJob
 from selectdis.training import Candidate
 
 if TYPE_CHECKING:

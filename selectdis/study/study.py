@@ -22,6 +22,7 @@ from selectdis.data import ImageDataset
 from selectdis.errors import SelectdisError
 from selectdis.study.executor import default_jobs, run_jobs
 from selectdis.study.importances import importances_of
+from selectdis.study.job import model_path
 from selectdis.study.listener import Listener, Listeners, StageInfo
 from selectdis.study.locks import driver_lock
 from selectdis.study.patience import with_patience
@@ -34,7 +35,6 @@ from selectdis.study.stage import Stage
 from selectdis.study.storage import LOST_AFTER, open_storage
 from selectdis.study.transfer import Transfer
 from selectdis.study.values import check_names, directions
-from selectdis.study.worker import model_path
 from selectdis.training import Run
 
 __all__ = ["Study"]

@@ -11,8 +11,8 @@ import pandas as pd
 
 from selectdis import selection
 from selectdis.errors import SelectdisError
+from selectdis.study.job import model_path
 from selectdis.study.settings import with_settings
-from selectdis.study.worker import model_path
 from selectdis.training import Run
 
 if TYPE_CHECKING:

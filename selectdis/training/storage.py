@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from selectdis.errors import SelectdisError
+from selectdis.files import whole_file
 
 __all__ = ["WRITE_ERRORS", "read_file", "write_file"]
 
@@ -23,27 +22,18 @@ WRITE_ERRORS = (OSError, SafetensorError)
 
 
 def write_file(path: Path, arrays: Mapping[str, np.ndarray], description: Mapping[str, Any]) -> None:
-    """Write `arrays` and `description` (JSON) to `path`: a temporary file beside it, synced, then renamed.
+    """Write `arrays` and `description` (JSON) to `path`: whole or not at all.
 
     Raises
     ------
     OSError, SafetensorError
         If the disk refuses; `path` is then as it was before.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     solid = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     text = json.dumps(description, sort_keys=True, allow_nan=False)
     metadata = {KEY: text, DIGEST: _digest(solid, text)}
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(handle)
-    try:
-        safetensors.numpy.save_file(solid, name, metadata)
-        _sync(name)
-        os.replace(name, path)
-        _sync(str(path.parent))
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with whole_file(path) as temporary:
+        safetensors.numpy.save_file(solid, temporary, metadata)
 
 
 def read_file(path: Path, kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -87,11 +77,3 @@ def _digest(arrays: Mapping[str, np.ndarray], text: str) -> str:
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
-
-
-def _sync(path: str) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -17,7 +17,7 @@ import yaml
 
 import selectdis as sd
 import selectdis.study.study as study_module
-from selectdis.study import worker
+from selectdis.study import recording, worker
 from selectdis.study.executor import run_jobs
 
 SPEC = {
@@ -147,7 +147,7 @@ def _counted_training(job):
             if not stepped:
                 stepped = True
                 for candidate in candidates:
-                    finished = worker._finished_run(job, candidate) is not None
+                    finished = recording.finished_run(job, candidate) is not None
                     _note(job, f"{'again' if finished else 'start'} {candidate.id} {os.getpid()}")
             time.sleep(PAUSE)
             _note(job, "step " + " ".join(c.id for c in candidates))

@@ -10,8 +10,9 @@ import pytest
 
 from selectdis.study import Study
 from selectdis.study.cohorts import jobs_of
+from selectdis.study.job import CohortJob
 from selectdis.study.search import candidate_from, grid
-from selectdis.study.worker import CohortJob, run_cohort, stoppable
+from selectdis.study.worker import run_cohort, stoppable
 from tests.faults.drivers import SPEC, Driver, assert_whole, notes
 from tests.faults.servers import Dask
 

@@ -15,12 +15,13 @@ import selectdis.study.study as study_module
 from selectdis.errors import SelectdisError
 from selectdis.study.cohorts import jobs_of
 from selectdis.study.executor import run_jobs
+from selectdis.study.job import CohortJob, codes_path, model_path
 from selectdis.study.journal import repair_journal
 from selectdis.study.locks import driver_lock
 from selectdis.study.reference import DataReference
 from selectdis.study.search import candidate_from, grid
 from selectdis.study.spec import parse_spec
-from selectdis.study.worker import CohortJob, codes_path, model_path, run_cohort
+from selectdis.study.worker import run_cohort
 from tests.faults.drivers import tiny
 
 HUGE = json.dumps({"a": {"dtype": "F32", "shape": [10**9, 10**9], "data_offsets": [0, 4]}}).encode()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from selectdis.study import worker
+from selectdis.study.job import model_path
+from selectdis.study.recording import describe, write_codes
 from selectdis.training import train_cohort
 
 SPEC = {
@@ -48,17 +49,17 @@ def fake_work(job):
     for candidate in job.candidates:
         rng = np.random.default_rng(int(unit(candidate.id) * 2**31))
         codes = rng.standard_normal((50, candidate.latents)).astype(np.float32)
-        worker._write_codes(worker.codes_path(job.folder, job.data, candidate.id), codes)
+        write_codes(job.folder, job.data, candidate.id, codes)
         with open(Path(job.folder) / "trained.txt", "a") as file:
             file.write(candidate.id + "\n")
         records.append(
-            worker.describe(candidate, job)
+            describe(candidate, job)
             | {"status": "complete", "failed_step": None, "seconds": 0.0}
             | (scores_of(candidate) if job.stage == "proxy" else {"criterion.reconstruction": unit(candidate.id)})
             | {"kl_per_latent": [1.0] * candidate.latents}
         )
         if job.stage == "target":  # the picked one is loaded
-            path = worker.model_path(job.folder, job.data, candidate.id)
+            path = model_path(job.folder, job.data, candidate.id)
             path.parent.mkdir(parents=True, exist_ok=True)
             train_cohort([candidate], job.data.load(), steps=1, device="cpu")[0].save(path)
     if pause := float(os.environ.get("FAKE_SECONDS", "0")):

@@ -16,7 +16,7 @@ from tests.study.fakes import SPEC
 def test_workers_are_told_whether_to_compile(tmp_path, monkeypatch, training, expected):
     given = {}
     monkeypatch.setattr(worker, "train_cohort", lambda *_, **options: given.update(options) or [])
-    monkeypatch.setattr(worker, "_scorer", lambda *_: SimpleNamespace(training_data=None))
+    monkeypatch.setattr(worker, "scorer_of", lambda *_: SimpleNamespace(training_data=None))
     spec = parse_spec(json.dumps({**SPEC, "training": {"steps": 10, **training}}))
     data = DataReference("sprites")
     worker._train_from(worker.CohortJob((Candidate(),), data, "proxy", spec.training, EvaluationSpec(), str(tmp_path)))

@@ -1,0 +1,82 @@
+"""Records of a cohort: in any number of processes, given up between two runs, and failures that are the machine's."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from selectdis.study import recording
+from selectdis.study.job import CohortJob
+from selectdis.study.reference import DataReference
+from selectdis.study.scoring import Scorer
+from selectdis.study.spec import EvaluationSpec, TrainingSpec
+from selectdis.study.worker import run_cohort
+from selectdis.training import Candidate
+
+DATA = DataReference(
+    "sprites", '{"image_size": 16, "sizes": {"shape": 2, "scale": 2, "orientation": 1, "x": 4, "y": 4}}'
+)
+CANDIDATES = tuple(Candidate("beta_vae", seed, latents=3, architecture="fc", width=16) for seed in range(4))
+
+
+@pytest.fixture
+def job(tmp_path):
+    evaluation = EvaluationSpec(metrics=("mig", "sap"), n_train=50, n_test=20, probe=20)
+    return CohortJob(CANDIDATES, DATA, "proxy", TrainingSpec(steps=3, device="cpu"), evaluation, str(tmp_path))
+
+
+def by_candidate(records):
+    return {record["candidate"]: {k: v for k, v in record.items() if k != "seconds"} for record in records}
+
+
+def test_several_processes_score_as_one_does(job, tmp_path, monkeypatch):
+    expected = run_cohort(job)
+    monkeypatch.setattr(recording, "scoring_processes", lambda device: 2)
+    again = run_cohort(replace(job, folder=str(tmp_path / "elsewhere")))
+    assert len(again) == len(CANDIDATES)
+    assert by_candidate(again) == by_candidate(expected)
+    codes = [sorted(folder.glob("codes/*/*.npy")) for folder in (tmp_path, tmp_path / "elsewhere")]
+    assert [path.read_bytes() for path in codes[0]] == [path.read_bytes() for path in codes[1]]
+
+
+def test_one_process_a_core_scores_what_a_gpu_trained(monkeypatch):
+    assert recording.scoring_processes("cpu") == recording.scoring_processes("auto") == 1
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(recording, "worker_count", lambda jobs: 7 if jobs == -1 else jobs)
+    assert recording.scoring_processes("cpu") == 1
+    assert recording.scoring_processes("auto") == recording.scoring_processes("cuda:0") == 7
+
+
+def test_the_end_may_come_between_two_runs_and_nothing_is_trained_again(job, tmp_path, monkeypatch):
+    stop = tmp_path / "stop"
+    score = Scorer.score
+    monkeypatch.setattr("selectdis.study.job.STOP_SECONDS", 0)
+
+    def score_and_stop(self, run):
+        stop.touch()
+        return score(self, run)
+
+    monkeypatch.setattr(Scorer, "score", score_and_stop)
+    first = run_cohort(replace(job, stop=str(stop)))
+    assert [record["candidate"] for record in first] == [CANDIDATES[0].id]
+    monkeypatch.setattr("selectdis.study.worker.train_cohort", None)
+    rest = run_cohort(replace(job, candidates=CANDIDATES[1:]))
+    assert [record["status"] for record in rest] == ["complete"] * 3
+    assert not list(Path(tmp_path).rglob("checkpoints/*/*"))
+
+
+FAILURES = (OSError(28, "No space left on device"), RuntimeError("can't allocate memory: 9 bytes"))
+
+
+@pytest.mark.parametrize("error", FAILURES)
+def test_a_full_machine_is_not_the_failure_of_a_run(job, monkeypatch, error):
+    def fail(self, run):
+        raise error
+
+    monkeypatch.setattr(Scorer, "score", fail)
+    with pytest.raises((OSError, MemoryError), match=r"No space|memory ran out"):
+        run_cohort(job)
+    monkeypatch.setattr(Scorer, "score", lambda self, run: 1 / 0)
+    assert {record["error"] for record in run_cohort(job)} == {"scoring: ZeroDivisionError: division by zero"}
