@@ -1,12 +1,16 @@
 """Candidate-steps a second of selectdis against a plain loop over one model, as toolkits of the field write it.
 
-    python benchmarks/training.py [--seconds 4] [--rounds 5] [--cohorts] [--out FILE.json]
+    python benchmarks/training.py [--only "conv, 64"] [--seconds 4] [--rounds 5] [--cohorts] [--out FILE.json]
 
 The variants take turns within each round, so that other work on the machine meets all of them alike; a row gives the
 median of the rounds. On a machine that does other work too, compare the milliseconds of CPU. Every measurement runs in
 processes of its own: "plain" is one process with all threads and a DataLoader, "selectdis" one process a core with one
-thread each. With a CUDA device, cohorts of several sizes are measured on it too, and the days that 12,600 models x
-300,000 steps would take.
+thread each.
+
+With a CUDA device the same is measured on it: the plain loop, and cohorts of 1 to 256 candidates in several
+precisions, eager and as CUDA graphs (`compile=True`); from each rate, the days that 12,600 models x 300,000 steps would
+take. All are beta-VAEs; a cohort of 64 is measured with all six objectives too, as in that study, of which FactorVAE
+takes most. What does not fit into the memory is said and left out. `--device cpu` runs this part on the CPU, to try it.
 """
 
 from __future__ import annotations
@@ -20,116 +24,34 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from networks import CASES, Case, flops, images_of, plain_step
+
+PRECISIONS = ["float32", "tf32", "bf16", "float64"]
 STUDY = 12_600 * 300_000  # candidate-steps of Locatello et al. 2019
-
-
-@dataclass(frozen=True)
-class Case:
-    """A network to train."""
-
-    name: str
-    architecture: str
-    size: int
-    width: int
-
-
-CASES = (
-    Case("conv, 64 pixels", "conv", 64, 256),
-    Case("conv, 32 pixels", "conv", 32, 256),
-    Case("conv, 16 pixels", "conv", 16, 256),
-    Case("fc 128, 16 pixels", "fc", 16, 128),
-    Case("fc 1200, 64 pixels", "fc", 64, 1200),
-)
+MIXED = 64  # candidates of a cohort that is measured with all six objectives too
 
 
 # In a worker process --------------------------------------------------------------------------------
 
 
-def images_of(size: int) -> Any:
-    """10,000 images of noise; training does not look at what they show."""
-    import numpy as np
-
-    return (np.random.default_rng(0).random((10_000, 1, size, size)) > 0.7).astype(np.uint8) * 255
-
-
-def plain_step(case: Case) -> Callable[[], int]:
-    """One step of one model: nn.Module, DataLoader, autograd, Adam; the count of candidate-steps it did."""
-    import torch
-    from torch import nn
-    from torch.nn import functional as F
-    from torch.utils.data import DataLoader, TensorDataset
-
-    encoder, decoder = (plain_conv if case.architecture == "conv" else plain_fc)(nn, case)
-    images = torch.from_numpy(images_of(case.size)).float().div_(255)
-    loader = DataLoader(TensorDataset(images), batch_size=64, shuffle=True, drop_last=True)
-    optimiser = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=1e-4)
-
-    def forever() -> Any:
-        while True:
-            yield from loader
-
-    batches = forever()
-
-    def step() -> int:
-        (x,) = next(batches)
-        mean, log_variance = encoder(x).chunk(2, 1)
-        z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
-        reconstruction = F.binary_cross_entropy_with_logits(decoder(z), x, reduction="sum") / len(x)
-        kl = 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).sum(1).mean()
-        optimiser.zero_grad()
-        (reconstruction + 4 * kl).backward()
-        optimiser.step()
-        return 1
-
-    return step
-
-
-def plain_conv(nn: Any, case: Case) -> tuple[Any, Any]:
-    """The convolutional networks of the literature (fewer stages below 64 pixels)."""
-    from selectdis.models.conv import STAGES
-
-    channels, layers = 1, []
-    for outputs, kernel in STAGES[case.size]:
-        layers += [nn.Conv2d(channels, outputs, kernel, 2, kernel // 2 - 1), nn.ReLU()]
-        channels = outputs
-    flat = channels * 16
-    encoder = nn.Sequential(*layers, nn.Flatten(), nn.Linear(flat, 256), nn.ReLU(), nn.Linear(256, 20))
-    layers = [nn.Linear(10, 256), nn.ReLU(), nn.Linear(256, flat), nn.ReLU(), nn.Unflatten(1, (channels, 4, 4))]
-    widths = [outputs for outputs, _ in reversed(STAGES[case.size])]
-    for inputs, outputs in zip(widths, [*widths[1:], 1], strict=True):
-        layers += [nn.ConvTranspose2d(inputs, outputs, 4, 2, 1), nn.ReLU()]
-    return encoder, nn.Sequential(*layers[:-1])
-
-
-def plain_fc(nn: Any, case: Case) -> tuple[Any, Any]:
-    """The fully connected networks of the literature, with another width."""
-    pixels, width = case.size**2, case.width
-    encoder = nn.Sequential(
-        nn.Flatten(), nn.Linear(pixels, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 20)
-    )
-    decoder = nn.Sequential(
-        nn.Linear(10, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh(),
-        nn.Linear(width, pixels), nn.Unflatten(1, (1, case.size, case.size)),
-    )  # fmt: skip
-    return encoder, decoder
-
-
-def cohort_step(case: Case, count: int, precision: str, device: str) -> Callable[[], int]:
+def cohort_step(case: Case, task: dict[str, Any]) -> Callable[[], int]:
     """One step of a cohort of `count` candidates (0: as many as the rule says for many)."""
     from types import SimpleNamespace
 
+    from selectdis.objectives import OBJECTIVES
     from selectdis.training import Candidate, cohort_size
     from selectdis.training.cohort import Cohort
     from selectdis.training.runtime import place_of
 
     settings = {"architecture": case.architecture, "width": case.width}
-    count = count or cohort_size(Candidate(**settings), (1, case.size, case.size), 1000, device)
+    count = task["count"] or cohort_size(Candidate(**settings), (1, case.size, case.size), 1000, task["device"])
+    objectives = [name for name in OBJECTIVES for _ in range(count // 6 + 1)] if task["mixed"] else ["beta_vae"] * count
+    candidates = [Candidate(objective, seed, **settings) for seed, objective in enumerate(objectives[:count])]
     data = SimpleNamespace(name="noise", images=images_of(case.size))
-    cohort = Cohort([Candidate(seed=seed, **settings) for seed in range(count)], data, place_of(device, precision))
+    cohort = Cohort(candidates, data, place_of(task["device"], task["precision"], task["compile"]))
 
     def step() -> int:
         cohort.step()
@@ -147,32 +69,37 @@ def work(task: dict[str, Any]) -> None:
     from selectdis.training.runtime import place_of, torch_settings
 
     torch.set_num_threads(task["threads"])
-    case = Case(**task["case"])
-    cuda = task["device"] == "cuda"
+    case, device = Case(**task["case"]), task["device"]
     plain = task["kind"] == "plain"
-    with contextlib.nullcontext() if plain else torch_settings(place_of(task["device"], task["precision"])):
-        step = plain_step(case) if plain else cohort_step(case, task["count"], task["precision"], task["device"])
-        for _ in range(3):
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+    with contextlib.nullcontext() if plain else torch_settings(place_of(device, task["precision"], task["compile"])):
+        step = plain_step(case, device) if plain else cohort_step(case, task)
+        for _ in range(5):
             step()
+        wait()
         print("ready", flush=True)
         sys.stdin.readline()
-        wall, cpu, done = time.perf_counter(), time.process_time(), 0
+        wall, cpu, done, steps = time.perf_counter(), time.process_time(), 0, 0
         while time.perf_counter() - wall < task["seconds"]:
             done += step()
-            if cuda and done % 16 == 0:
-                torch.cuda.synchronize()
-        if cuda:
-            torch.cuda.synchronize()
+            steps += 1
+            if steps % 16 == 0:  # without it the host would run far ahead of a GPU
+                wait()
+        wait()
         print(json.dumps([done, time.perf_counter() - wall, time.process_time() - cpu]), flush=True)
 
 
 # In the driver --------------------------------------------------------------------------------------
 
 
+class Failed(RuntimeError):
+    """A worker ended before it was ready; what it said stands above."""
+
+
 def measure(case: Case, kind: str, processes: int, threads: int, seconds: float, **more: Any) -> tuple[float, float]:
     """Candidate-steps a second of all processes together, and a CPU-second."""
     task = {"case": case.__dict__, "kind": kind, "threads": threads, "seconds": seconds}
-    task |= {"count": 0, "precision": "float32", "device": "cpu"} | more
+    task |= {"count": 0, "precision": "float32", "compile": False, "mixed": False, "device": "cpu"} | more
     command = [sys.executable, __file__, "--work", json.dumps(task)]
     env = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     workers = [
@@ -182,7 +109,7 @@ def measure(case: Case, kind: str, processes: int, threads: int, seconds: float,
     for worker in workers:
         assert worker.stdout is not None
         if worker.stdout.readline().strip() != "ready":
-            raise SystemExit(f"a worker failed: {task}")
+            raise Failed(f"a worker failed: {task}")
     for worker in workers:
         assert worker.stdin is not None
         worker.stdin.write("go\n")
@@ -191,49 +118,37 @@ def measure(case: Case, kind: str, processes: int, threads: int, seconds: float,
     return sum(done / wall for done, wall, _ in results), sum(r[0] for r in results) / sum(r[2] for r in results)
 
 
-def flops(case: Case) -> float:
-    """Multiplications and additions of one candidate-step at batch 64: forward, and twice that backward."""
-    from selectdis.models.conv import STAGES
-
-    if case.architecture == "fc":
-        pixels, width = case.size**2, case.width
-        weights = [pixels * width, width * width, width * 20, 10 * width, 2 * width * width, width * pixels]
-        return 64 * 2 * (3 * sum(weights) - weights[0])
-    side, inputs, convolutions = case.size, 1, []
-    for outputs, kernel in STAGES[case.size]:
-        side //= 2
-        convolutions.append(kernel * kernel * inputs * outputs * side * side)
-        inputs = outputs
-    widths = [outputs for outputs, _ in reversed(STAGES[case.size])]
-    for ins, outs in zip(widths, [*widths[1:], 1], strict=True):
-        convolutions.append(16 * ins * outs * side * side)
-        side *= 2
-    weights = [2 * 256 * widths[0] * 16 + 256 * 30, *convolutions]
-    return 64 * 2 * (3 * sum(weights) - convolutions[0])
-
-
-def gemm_peak() -> float:
-    """The best rate of a square float32 product on one thread, over the libraries in torch, in FLOP a second."""
+def gemm_peak(device: str = "cpu", precision: str = "float32") -> float:
+    """The best rate of a square product, over the libraries in torch, in FLOP a second; on CPU on one thread."""
     import torch
 
-    torch.set_num_threads(1)
+    from selectdis.training.cohort import PRECISIONS
+    from selectdis.training.runtime import place_of, torch_settings
+
+    dtype = torch.bfloat16 if precision == "bf16" else PRECISIONS[precision]
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     best = 0.0
-    for n in (256, 512, 1024):
-        a, b = torch.randn(n, n), torch.randn(n, n)
-        products = [lambda a=a, b=b: a @ b]
-        if hasattr(torch.ops.mkldnn, "_linear_pointwise"):
-            products.append(lambda a=a, b=b: torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], ""))
-        for product in products:
-            for _ in range(20):
-                start = time.perf_counter()
-                product()
-                best = max(best, 2 * n**3 / (time.perf_counter() - start))
+    with torch_settings(place_of(device, precision)):
+        for n in (256, 512, 1024, *((4096, 8192) if device == "cuda" else ())):
+            a, b = torch.randn(2, n, n, device=device).to(dtype)
+            products = [lambda a=a, b=b: a @ b]
+            if device == "cpu" and hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+                products.append(lambda a=a, b=b: torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], ""))
+            for product in products:
+                for _ in range(20):
+                    wait()
+                    start = time.perf_counter()
+                    product()
+                    wait()
+                    best = max(best, 2 * n**3 / (time.perf_counter() - start))
     return best
 
 
 def compare(cases: tuple[Case, ...], rounds: int, seconds: float) -> list[dict[str, Any]]:
     """The table of selectdis against the plain loop on this machine's cores."""
-    cores = len(os.sched_getaffinity(0))
+    from selectdis.training.plan import worker_count
+
+    cores = worker_count(-1)
     variants: dict[str, Callable[[Case], tuple[float, float]]] = {
         f"plain loop, {cores} threads": lambda case: measure(case, "plain", 1, cores, seconds),
         f"plain loop, {cores} processes": lambda case: measure(case, "plain", cores, 1, seconds),
@@ -263,25 +178,80 @@ def compare(cases: tuple[Case, ...], rounds: int, seconds: float) -> list[dict[s
     return rows
 
 
-def cohorts(cases: tuple[Case, ...], rounds: int, seconds: float, device: str) -> list[dict[str, Any]]:
-    """Candidate-steps a second by cohort size: one thread on CPU, or a CUDA device."""
-    counts = (1, 8, 64, 256) if device == "cuda" else (1, 2, 4, 8, 16)
-    precisions = ("float32", "tf32", "bf16") if device == "cuda" else ("float32",)
+def cohorts(cases: tuple[Case, ...], rounds: int, seconds: float) -> list[dict[str, Any]]:
+    """Candidate-steps a second of CPU by cohort size, on one thread."""
+    counts = (1, 2, 4, 8, 16)
     rows = []
     for case in cases:
-        for precision in precisions:
-            taken: dict[int, list[float]] = {count: [] for count in counts}
-            for _ in range(rounds):
-                for count in counts:
-                    more = {"count": count, "precision": precision, "device": device}
-                    wall, cpu = measure(case, "cohort", 1, 1, seconds, **more)
-                    taken[count].append(wall if device == "cuda" else cpu)
-            for count, rates in taken.items():
-                rate = statistics.median(rates)
-                days = f"  {STUDY / rate / 86_400:7.1f} GPU-days" if device == "cuda" else ""
-                rows.append({"case": case.name, "device": device, "precision": precision, "count": count, "rate": rate})
-                print(f"{case.name:20} {device} {precision:8} K = {count:3} {rate:9.1f} steps/s{days}")
+        taken: dict[int, list[float]] = {count: [] for count in counts}
+        for _ in range(rounds):
+            for count in counts:
+                taken[count].append(measure(case, "cohort", 1, 1, seconds, count=count)[1])
+        for count, rates in taken.items():
+            rate = statistics.median(rates)
+            rows.append({"case": case.name, "device": "cpu", "count": count, "rate": rate})
+            print(f"{case.name:20} cpu, one thread, K = {count:3} {rate:9.1f} steps a second of CPU", flush=True)
     return rows
+
+
+def on_device(
+    cases: tuple[Case, ...], rounds: int, seconds: float, device: str, counts: list[int], precisions: list[str]
+) -> list[dict[str, Any]]:
+    """Candidate-steps a second on a device: the plain loop, and cohorts one by one and stacked, eager and compiled."""
+    options = {
+        ", ".join((f"K = {count}", precision, *["compiled"] * compile, *["six objectives"] * mixed)): {
+            "count": count,
+            "precision": precision,
+            "compile": compile,
+            "mixed": mixed,
+        }
+        for precision in precisions
+        for count in counts
+        for compile in (False, True)
+        for mixed in ((False, True) if count == MIXED else (False,))
+    }
+    peaks = {precision: gemm_peak(device, precision) for precision in precisions}
+    for precision, peak in peaks.items():
+        print(f"{device}: GEMM peak in {precision} {peak / 1e12:.1f} TFLOP/s")
+    rows = []
+    for case in cases:
+        for name, rate in rates_on_device(case, rounds, seconds, device, options).items():
+            row = {"case": case.name, "device": device, "variant": name, "rate": rate}
+            if math.isnan(rate):
+                print(f"{case.name:20} {device} {name:42} failed")
+            else:
+                row |= {
+                    "days": STUDY / rate / 86_400,
+                    "share": rate * flops(case) / _peak(peaks, name),
+                }  # of a beta-VAE
+                print(
+                    f"{case.name:20} {device} {name:42} {rate:10.1f} steps/s  {row['share']:4.0%} of the GEMM peak"
+                    f"  {row['days']:8.1f} days for 12,600 models x 300,000 steps",
+                    flush=True,
+                )
+            rows.append(row)
+    return rows
+
+
+def rates_on_device(
+    case: Case, rounds: int, seconds: float, device: str, options: dict[str, dict[str, Any]]
+) -> dict[str, float]:
+    """The median rate of each variant, which take turns; NaN for one that failed."""
+    taken: dict[str, list[float]] = {"plain loop": [], **{name: [] for name in options}}
+    for _ in range(rounds):
+        for name, rates in taken.items():
+            if rates and math.isnan(rates[-1]):
+                continue
+            kind, more = ("cohort", options[name]) if name in options else ("plain", {})
+            try:
+                rates.append(measure(case, kind, 1, 1, seconds, device=device, **more)[0])
+            except Failed:
+                rates.append(math.nan)
+    return {name: statistics.median(rates) if not math.isnan(rates[-1]) else math.nan for name, rates in taken.items()}
+
+
+def _peak(peaks: dict[str, float], name: str) -> float:
+    return next((peak for precision, peak in peaks.items() if precision in name), next(iter(peaks.values())))
 
 
 def main() -> None:
@@ -290,25 +260,39 @@ def main() -> None:
     parser.add_argument("--work", help=argparse.SUPPRESS)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--cases", type=int, default=len(CASES), help="only the first ones")
+    parser.add_argument("--only", default="", help='only networks whose name begins so: "conv", "conv, 64", "fc 128"')
     parser.add_argument("--cohorts", action="store_true", help="measure cohort sizes on one thread too")
+    parser.add_argument("--device", choices=("cuda", "cpu"), help="measure cohorts on this device alone")
+    parser.add_argument("--counts", type=int, nargs="+", default=[1, 8, 16, 64, 256], help="candidates, on the device")
+    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS[:3], help="on the device")
     parser.add_argument("--out", type=Path, help="write the numbers as JSON")
     arguments = parser.parse_args()
     if arguments.work:
         work(json.loads(arguments.work))
         return
+    rows = measured(arguments)
+    if arguments.out:
+        plain = [{key: None if _odd(value) else value for key, value in row.items()} for row in rows]
+        arguments.out.write_text(json.dumps(plain, indent=1))
+
+
+def measured(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """The rows of all that was asked for."""
     import torch
 
-    cases = CASES[: arguments.cases]
-    rows = compare(cases, arguments.rounds, arguments.seconds)
-    if arguments.cohorts:
-        rows += cohorts(cases, arguments.rounds, arguments.seconds, "cpu")
-    if torch.cuda.is_available():
-        rows += cohorts(cases, arguments.rounds, arguments.seconds, "cuda")
-    else:
+    cases = tuple(case for case in CASES if case.name.startswith(arguments.only))
+    if not cases:
+        raise SystemExit(f"no network is named {arguments.only!r}: {', '.join(case.name for case in CASES)}")
+    taken = (cases, arguments.rounds, arguments.seconds)
+    rows = []
+    if arguments.device is None:
+        rows += compare(*taken)
+        rows += cohorts(*taken) if arguments.cohorts else []
+    device = arguments.device or "cuda"
+    if device == "cuda" and not torch.cuda.is_available():
         print("no CUDA device: nothing was measured on a GPU")
-    if arguments.out:
-        arguments.out.write_text(json.dumps([{k: v for k, v in row.items() if not _odd(v)} for row in rows], indent=1))
+        return rows
+    return rows + on_device(*taken, device, arguments.counts, arguments.precisions)
 
 
 def _odd(value: Any) -> bool:

@@ -126,8 +126,9 @@ class Program:
 
     def discriminator_losses(self, discriminator: Weights, sample: Tensor, permuted: Tensor) -> Tensor:
         """The losses (K',) of the discriminators; `sample` holds the true codes (K, B, L) of the whole cohort."""
-        judge = self.cast(discriminator)
-        return discriminator_loss(self.judge(judge, sample[self.adversarial]), self.judge(judge, permuted))
+        codes = torch.cat([sample[self.adversarial], permuted], 1)  # one pass over the weights, which are large
+        true_logits, permuted_logits = self.judge(self.cast(discriminator), codes).chunk(2, 1)
+        return discriminator_loss(true_logits, permuted_logits)
 
     def begin(self) -> None:
         """Say that a step begins, which only compiled passes need to know."""
