@@ -198,7 +198,34 @@ def on_device(
     cases: tuple[Case, ...], rounds: int, seconds: float, device: str, counts: list[int], precisions: list[str]
 ) -> list[dict[str, Any]]:
     """Candidate-steps a second on a device: the plain loop, and cohorts one by one and stacked, eager and compiled."""
-    options = {
+    options = device_variants(counts, precisions)
+    peaks = {precision: gemm_peak(device, precision) for precision in precisions}
+    for precision, peak in peaks.items():
+        print(f"{device}: GEMM peak in {precision} {peak / 1e12:.1f} TFLOP/s")
+    rows = []
+    for case in cases:
+        for name, rate in rates_on_device(case, rounds, seconds, device, options).items():
+            row = {"case": case.name, "device": device, "variant": name, "rate": rate, "days": STUDY / rate / 86_400}
+            own = options.get(name, {"precision": "float32", "mixed": False})
+            if own["precision"] in peaks and not own["mixed"]:  # the count of operations is that of a beta-VAE
+                row["share"] = rate * flops(case) / peaks[own["precision"]]
+            rows.append(row)
+            print(described(row), flush=True)
+    return rows
+
+
+def described(row: dict[str, Any]) -> str:
+    """A line for a row of `on_device`."""
+    start = f"{row['case']:20} {row['device']} {row['variant']:42}"
+    if math.isnan(row["rate"]):
+        return f"{start} failed"
+    share = f"{row['share']:4.0%} of the GEMM peak" if "share" in row else ""
+    return f"{start} {row['rate']:10.1f} steps/s  {share:22}{row['days']:8.1f} days for 12,600 models x 300,000 steps"
+
+
+def device_variants(counts: list[int], precisions: list[str]) -> dict[str, dict[str, Any]]:
+    """Settings of the cohorts to measure, by name."""
+    return {
         ", ".join((f"K = {count}", precision, *["compiled"] * compile, *["six objectives"] * mixed)): {
             "count": count,
             "precision": precision,
@@ -210,27 +237,6 @@ def on_device(
         for compile in (False, True)
         for mixed in ((False, True) if count == MIXED else (False,))
     }
-    peaks = {precision: gemm_peak(device, precision) for precision in precisions}
-    for precision, peak in peaks.items():
-        print(f"{device}: GEMM peak in {precision} {peak / 1e12:.1f} TFLOP/s")
-    rows = []
-    for case in cases:
-        for name, rate in rates_on_device(case, rounds, seconds, device, options).items():
-            row = {"case": case.name, "device": device, "variant": name, "rate": rate}
-            if math.isnan(rate):
-                print(f"{case.name:20} {device} {name:42} failed")
-            else:
-                row |= {
-                    "days": STUDY / rate / 86_400,
-                    "share": rate * flops(case) / _peak(peaks, name),
-                }  # of a beta-VAE
-                print(
-                    f"{case.name:20} {device} {name:42} {rate:10.1f} steps/s  {row['share']:4.0%} of the GEMM peak"
-                    f"  {row['days']:8.1f} days for 12,600 models x 300,000 steps",
-                    flush=True,
-                )
-            rows.append(row)
-    return rows
 
 
 def rates_on_device(
@@ -248,10 +254,6 @@ def rates_on_device(
             except Failed:
                 rates.append(math.nan)
     return {name: statistics.median(rates) if not math.isnan(rates[-1]) else math.nan for name, rates in taken.items()}
-
-
-def _peak(peaks: dict[str, float], name: str) -> float:
-    return next((peak for precision, peak in peaks.items() if precision in name), next(iter(peaks.values())))
 
 
 def main() -> None:
