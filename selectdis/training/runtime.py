@@ -59,7 +59,7 @@ def torch_settings(place: Place) -> Iterator[None]:
     """
     with room_for_programs(place.compile):
         if place.device.type == "cuda":
-            with _tf32(place.precision in ("tf32", "bf16")):
+            with _cuda_settings(tf32=place.precision in ("tf32", "bf16")):
                 yield
             return
         with _one_thread():
@@ -103,13 +103,15 @@ def keep_memory() -> Iterator[None]:
 
 
 @contextmanager
-def _tf32(allowed: bool) -> Iterator[None]:
-    matmul, cudnn = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
+def _cuda_settings(*, tf32: bool) -> Iterator[None]:
+    """Whether products may round to TF32; and cuDNN tries its kernels once a shape, since shapes never change here."""
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
+    matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = tf32, tf32, True
     try:
         yield
     finally:
-        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = matmul, cudnn
+        matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = before
 
 
 @contextmanager

@@ -15,7 +15,8 @@ import torch
 from selectdis.errors import SelectdisError
 from selectdis.training import Candidate, Run, TrainingInterrupted, remove_checkpoint, train, train_cohort
 from selectdis.training.checkpoint import Checkpoint
-from selectdis.training.cohort import Cohort
+from selectdis.training.cohort import Cohort, Place
+from selectdis.training.runtime import torch_settings
 from tests.training.conftest import OBJECTIVES, blobs, mixture, same, small
 
 STEPS = 90
@@ -234,6 +235,15 @@ def test_torch_settings_are_put_back():
     assert torch.get_num_threads() == threads
     assert torch.tensor(1e-40).mul(1).item() > 0  # small numbers count again
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize(("precision", "tf32"), [("float32", False), ("tf32", True), ("bf16", True)])
+def test_settings_of_cuda_are_put_back(precision, tf32):
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
+    with torch_settings(Place(torch.device("cuda"), precision)):
+        assert (matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark) == (tf32, tf32, True)
+    assert (matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark) == before
 
 
 JOBS = """
