@@ -23,6 +23,7 @@ import statistics
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,7 @@ def work(task: dict[str, Any]) -> None:
     torch.set_num_threads(task["threads"])
     case, device = Case(**task["case"]), task["device"]
     plain = task["kind"] == "plain"
+    warnings.simplefilter("error", RuntimeWarning)  # where compiling does not work, the eager rate is none of a graph
     wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     with contextlib.nullcontext() if plain else torch_settings(place_of(device, task["precision"], task["compile"])):
         step = plain_step(case, device) if plain else cohort_step(case, task)
@@ -93,7 +95,7 @@ def work(task: dict[str, Any]) -> None:
 
 
 class Failed(RuntimeError):
-    """A worker ended before it was ready; what it said stands above."""
+    """A worker ended too early; what it said stands above."""
 
 
 def measure(case: Case, kind: str, processes: int, threads: int, seconds: float, **more: Any) -> tuple[float, float]:
@@ -114,7 +116,11 @@ def measure(case: Case, kind: str, processes: int, threads: int, seconds: float,
         assert worker.stdin is not None
         worker.stdin.write("go\n")
         worker.stdin.flush()
-    results = [json.loads(worker.communicate()[0]) for worker in workers]
+    said = [worker.communicate()[0] for worker in workers]
+    try:
+        results = [json.loads(counts) for counts in said]
+    except ValueError:
+        raise Failed(f"a worker ended before its numbers: {task}") from None
     return sum(done / wall for done, wall, _ in results), sum(r[0] for r in results) / sum(r[2] for r in results)
 
 

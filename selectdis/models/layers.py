@@ -6,6 +6,7 @@ largest tensors, as long as the convolutions themselves.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -20,14 +21,14 @@ __all__ = ["conv", "deconv", "deconv_to_image", "dense"]
 
 def dense(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """A dense layer: (K, B, I), (K, I, O), (K, O) -> (K, B, O)."""
-    if one_by_one(weight):
+    if one_by_one(x, weight):
         return dense_one_by_one(x, weight, bias)
     return baddbmm(bias.unsqueeze(1), x, weight)
 
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Convolution that halves the image, then ReLU: (B, K * I, 2h, 2w), (K, O, I, s, s), (K, O) -> (B, K * O, h, w)."""
-    return _Conv.apply(x, weight.flatten(0, 1), bias.flatten(), len(weight))  # type: ignore[no-untyped-call]
+    return _by_candidate(_conv, x, weight, bias)
 
 
 def deconv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -35,12 +36,33 @@ def deconv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
     (B, K * I, h, w), (K, I, O, 4, 4), (K, O) -> (B, K * O, 2h, 2w).
     """
-    return _Deconv.apply(x, weight.flatten(0, 1), bias.flatten(), len(weight))  # type: ignore[no-untyped-call]
+    return _by_candidate(_deconv, x, weight, bias)
 
 
 def deconv_to_image(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """`deconv` without ReLU, for few output channels: (B, K * I, h, w) -> (B, K * c, 2h, 2w)."""
-    return _DeconvToImage.apply(x, weight, bias)  # type: ignore[no-untyped-call]
+    return _by_candidate(_DeconvToImage.apply, x, weight, bias)
+
+
+def _by_candidate(layer: Callable[[Tensor, Tensor, Tensor], Tensor], x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """A layer of all candidates at once; on CPU one after the other, which is as fast there.
+
+    oneDNN takes other kernels for groups of one channel, so that a candidate's result would depend on whether it has
+    neighbours; and in bfloat16 one that reads a neighbour's channel times zero, so that a NaN would spread.
+    """
+    if x.device.type != "cpu" or len(weight) == 1:
+        return layer(x, weight, bias)
+    count = len(weight)
+    candidates = zip(x.chunk(count, 1), weight.chunk(count), bias.chunk(count), strict=True)
+    return torch.cat([layer(*own) for own in candidates], 1)
+
+
+def _conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return _Conv.apply(x, weight.flatten(0, 1), bias.flatten(), len(weight))  # type: ignore[no-untyped-call]
+
+
+def _deconv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return _Deconv.apply(x, weight.flatten(0, 1), bias.flatten(), len(weight))  # type: ignore[no-untyped-call]
 
 
 def _channels_last(x: Tensor) -> Tensor:

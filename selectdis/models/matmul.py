@@ -15,14 +15,21 @@ from torch.autograd.function import once_differentiable
 __all__ = ["dense_one_by_one", "one_by_one"]
 
 SMALLEST = 32_768  # elements of a weight; below it the calls for each candidate cost more than they gain
+ALIGNED = 16  # float32 numbers in 64 bytes
 
 
-def one_by_one(weight: Tensor) -> bool:
-    """Whether products with `weight` (K, I, O) are faster candidate by candidate through oneDNN."""
+def one_by_one(x: Tensor, weight: Tensor) -> bool:
+    """Whether the products of `x` (K, B, I) and `weight` (K, I, O) go candidate by candidate through oneDNN.
+
+    They do where that is faster, and where matrices of a stack would begin at odd addresses: there MKL rounds
+    otherwise, so that a candidate's result would depend on its neighbours.
+    """
+    batch, inputs, outputs = *x.shape[1:], weight.shape[2]
+    odd = any(size % ALIGNED for size in (batch * inputs, inputs * outputs, batch * outputs))
     return (
         weight.device.type == "cpu"
         and weight.dtype == torch.float32
-        and weight.shape[1] * weight.shape[2] >= SMALLEST
+        and (inputs * outputs >= SMALLEST or odd)
         and torch._C._has_mkldnn
         and hasattr(torch.ops.mkldnn, "_linear_pointwise")
     )

@@ -14,7 +14,8 @@ __all__ = ["covariance", "dip_penalty"]
 def covariance(codes: Tensor) -> Tensor:
     """The covariance over the batch, divided by B as in the reference: (K, B, L) -> (K, L, L)."""
     centred = codes - codes.mean(1, keepdim=True)
-    return centred.transpose(1, 2) @ centred / codes.shape[1]
+    # No batched product: it rounds by where in memory a matrix begins, hence by the candidates before it.
+    return (centred.unsqueeze(3) * centred.unsqueeze(2)).mean(1)
 
 
 def dip_penalty(matrix: Tensor, strengths: Mapping[str, Tensor]) -> Tensor:

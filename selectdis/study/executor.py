@@ -19,7 +19,7 @@ from selectdis.study.dask_jobs import on_dask
 from selectdis.study.job import CohortJob, ignore_interrupts
 from selectdis.study.worker import run_cohort, stoppable
 from selectdis.training.plan import worker_count
-from selectdis.training.runtime import StopFlag, interruptible, place_of
+from selectdis.training.runtime import StopFlag, deaf_children, interruptible, place_of
 
 __all__ = ["default_jobs", "run_jobs"]
 
@@ -114,7 +114,9 @@ def _on_processes(jobs: Sequence[CohortJob], more: Callable[[], bool], n_jobs: i
         )
         call = joblib.delayed(_in_worker)
         own = (replace(job, parent=os.getpid()) for job in jobs)
-        yield from parallel(call(work, number, job) for number, job in enumerate(own) if more())
+        with deaf_children():
+            results = parallel(call(work, number, job) for number, job in enumerate(own) if more())
+        yield from results
 
 
 def _in_worker(work: Work, number: int, job: CohortJob) -> tuple[int, Records | None]:

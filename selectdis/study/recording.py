@@ -17,7 +17,7 @@ from selectdis.study.spec import EvaluationSpec
 from selectdis.training import Candidate, Run
 from selectdis.training.memory import is_out_of_memory
 from selectdis.training.plan import worker_count
-from selectdis.training.runtime import place_of
+from selectdis.training.runtime import deaf_children, place_of
 
 __all__ = [
     "describe",
@@ -42,7 +42,9 @@ def records_of(job: CohortJob, runs: Mapping[str, Run | None], failure: str) -> 
         return
     with joblib.parallel_config(backend="loky", n_jobs=processes, inner_max_num_threads=1):
         parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs")
-        yield from parallel(joblib.delayed(_record_elsewhere)(job, candidate, failure) for candidate in going)
+        with deaf_children():
+            records = parallel(joblib.delayed(_record_elsewhere)(job, candidate, failure) for candidate in going)
+        yield from records
 
 
 def scoring_processes(device: str) -> int:

@@ -52,6 +52,9 @@ def stoppable(work: Callable[[CohortJob], Records], number: int, job: CohortJob)
     """In a worker: the number and the records of a job, or None where its driver asked to stop."""
     if os.path.exists(job.stop):
         return number, None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the driver loaded the same data, and said what there is to say
+        job.data.load()
     try:
         return number, work(job)
     except TrainingInterrupted:

@@ -9,6 +9,8 @@ from torch import Tensor
 
 __all__ = ["Adam"]
 
+ALIGNED = 64  # float32 numbers of the widest vectors that the kernels on CPU take at once
+
 Settings = tuple[float, float, float, float]  # learning rate, beta1, beta2, epsilon
 
 
@@ -25,24 +27,29 @@ class Adam:
         device = next(iter(weights.values())).device
         self.steps = torch.zeros((), dtype=torch.float32, device=device)
         self._rows = {own: [k for k, other in enumerate(settings) if other == own] for own in dict.fromkeys(settings)}
+        self._whole = {name: self._may_be_stacked(weight) for name, weight in weights.items()}
+
+    def _may_be_stacked(self, weight: Tensor) -> bool:
+        """Whether one update of all rows rounds as one of each row does, which depends on how vectors cover a row."""
+        return len(self._rows) == 1 and (weight.device.type != "cpu" or weight[0].numel() % ALIGNED == 0)
 
     @torch.no_grad()
     def step(self) -> None:
         """One update from the gradients of the weights, which are then dropped."""
         self.steps += 1
         for settings, rows in self._rows.items():
-            self._update(settings, None if len(self._rows) == 1 else rows)
+            self._update(settings, rows)
         for weight in self.weights.values():
             weight.grad = None
 
-    def _update(self, settings: Settings, rows: list[int] | None) -> None:
+    def _update(self, settings: Settings, rows: list[int]) -> None:
         learning_rate, beta1, beta2, epsilon = settings
-        weights = _parts(self.weights.values(), rows)
+        weights = self._parts(self.weights, rows)
         torch._fused_adam_(
             weights,
-            _parts([weight.grad for weight in self.weights.values()], rows),
-            _parts(self.first.values(), rows),
-            _parts(self.second.values(), rows),
+            self._parts({name: weight.grad for name, weight in self.weights.items() if weight.grad is not None}, rows),
+            self._parts(self.first, rows),
+            self._parts(self.second, rows),
             [],
             [self.steps] * len(weights),
             lr=learning_rate,
@@ -54,8 +61,13 @@ class Adam:
             maximize=False,
         )
 
-
-def _parts(tensors, rows: list[int] | None) -> list[Tensor]:  # type: ignore[no-untyped-def]
-    if rows is None:
-        return [tensor.detach() for tensor in tensors]
-    return [tensor.detach()[k] for tensor in tensors for k in rows]
+    def _parts(self, tensors: Mapping[str, Tensor], rows: list[int]) -> list[Tensor]:
+        """The tensors whole where they may be, else the given rows of each."""
+        parts: list[Tensor] = []
+        for name, tensor in tensors.items():
+            if self._whole[name]:
+                parts.append(tensor.detach())
+            else:
+                every = tensor.detach().unbind()
+                parts += [every[k] for k in rows]
+        return parts

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from selectdis.errors import SelectdisError, nearest
+from selectdis.errors import SelectdisError, nearest, whole_number
 from selectdis.objectives import OBJECTIVES, Objective
 
 __all__ = ["ARCHITECTURES", "Candidate", "Strengths", "program_key"]
@@ -101,7 +101,7 @@ class Candidate:
         for name, value in settled.items():
             object.__setattr__(self, name, value)
         for name, (low, high) in _WHOLE.items():
-            object.__setattr__(self, name, _whole(name, getattr(self, name), low, high))
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), low, high))
         for name, bound in _REAL.items():
             object.__setattr__(self, name, _real(name, getattr(self, name), bound))
 
@@ -185,17 +185,6 @@ _REAL: dict[str, float] = {
 def _check_name(what: str, name: Any, known: tuple[str, ...]) -> None:
     if name not in known:
         raise SelectdisError(f"the {what} must be one of {', '.join(known)}, found {name!r}{nearest(str(name), known)}")
-
-
-def _whole(name: str, value: Any, low: int, high: int) -> int:
-    try:
-        number = int(value)
-        whole = number == value and not isinstance(value, bool | str)
-    except (TypeError, ValueError, OverflowError):
-        number, whole = 0, False
-    if not (whole and low <= number <= high):
-        raise SelectdisError(f"{name} must be a whole number from {low} to {high}, found {value!r}")
-    return number
 
 
 def _real(name: str, value: Any, high: float) -> float:

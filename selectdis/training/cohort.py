@@ -168,8 +168,10 @@ class Cohort:
         which no other candidate sees.
         """
         failed = (self.failed_step >= 0) & self.alive
-        if not bool(failed.any()):
-            return
+        if bool(failed.any()):
+            self._freeze(failed)
+
+    def _freeze(self, failed: Tensor) -> None:
         self.alive &= ~failed
         self._alive_count = int(self.alive.sum())
         for name, tensor in self.tensors().items():
@@ -204,8 +206,7 @@ class Cohort:
 
     def seek(self, step_count: int) -> None:
         """Continue after `step_count` steps; the tensors and failures must be those of that moment."""
-        self.alive = self.failed_step < 0
-        self._alive_count = int(self.alive.sum())
+        self._freeze(self.failed_step >= 0)  # those that the saved state had not frozen yet
         self.step_count = step_count
         for optimiser in self.optimisers.values():
             optimiser.steps.fill_(step_count)

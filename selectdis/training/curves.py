@@ -62,5 +62,5 @@ class Curves:
         curves = {"step": steps[keep]}
         for name in terms:
             if name in self.points:
-                curves[name] = np.stack([point[row] for point in self.points[name]])[keep].astype(np.float32)
+                curves[name] = np.stack([point[row] for point in self.points[name]])[keep]
         return curves

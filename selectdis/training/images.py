@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import warnings
+import weakref
 from typing import Any
 
 import numpy as np
@@ -16,11 +18,19 @@ from selectdis.training.memory import device_memory, fits_in_memory
 
 __all__ = ["ImageBank", "fingerprint", "image_shape"]
 
+_whole: dict[int, np.ndarray] = {}  # lazy arrays that were read, by their identity
+
 RESIDENT_SHARE = 0.5  # of the free memory of a device
 
 
 def image_shape(data: Any) -> tuple[int, int, int]:
     """The (c, h, w) of a data set, checked."""
+    images = getattr(data, "images", None)
+    if not (hasattr(images, "shape") and hasattr(images, "dtype")):
+        raise SelectdisError(
+            f"training takes a data set with uint8 images (n, channels, height, width), found {type(data).__name__}; "
+            "load one with load_dataset, which takes arrays too"
+        )
     shape = tuple(int(side) for side in data.images.shape)
     if len(shape) != 4 or shape[0] < 1 or data.images.dtype != np.uint8:
         raise SelectdisError(
@@ -59,7 +69,9 @@ class ImageBank:
             return _tensor(np.asarray(self._source[:])).to(self._device)
         if isinstance(self._source, np.ndarray):
             return _tensor(self._source)
-        return _tensor(np.asarray(self._source[:])) if fits_in_memory(self._source) else None
+        if id(self._source) not in _whole and not fits_in_memory(self._source):
+            return None
+        return _tensor(_read_whole(self._source))
 
     def take(self, indices: Tensor, *, batch_first: bool) -> Tensor:
         """Images (K, B, c, h, w) for indices (K, B); in memory (B, K, c, h, w) where `batch_first` says so."""
@@ -74,6 +86,17 @@ class ImageBank:
             return self._resident.index_select(0, flat)
         unique, inverse = np.unique(flat.cpu().numpy(), return_inverse=True)  # lazy arrays want increasing indices
         return torch.from_numpy(np.asarray(self._source[unique])[inverse]).to(self._device, non_blocking=True)
+
+
+def _read_whole(source: Any) -> np.ndarray:
+    """A lazy array as a whole; kept for the next cohort as long as the lazy one is."""
+    if id(source) in _whole:
+        return _whole[id(source)]
+    images = np.asarray(source[:])
+    with contextlib.suppress(TypeError):  # of a kind that cannot be watched
+        weakref.finalize(source, _whole.pop, id(source), None)
+        _whole[id(source)] = images
+    return images
 
 
 def _tensor(images: np.ndarray) -> Tensor:

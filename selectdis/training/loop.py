@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ import torch
 
 from selectdis.errors import SelectdisError
 from selectdis.objectives import OBJECTIVES
-from selectdis.training.candidate import Candidate, program_key
+from selectdis.training.arguments import check_one_program, checked
+from selectdis.training.candidate import Candidate
 from selectdis.training.checkpoint import Checkpoint
 from selectdis.training.cohort import Cohort, Place
 from selectdis.training.images import image_shape
@@ -79,27 +81,13 @@ def train_cohort(
     TrainingInterrupted
         On Ctrl-C, once the step is done and saved.
     """
-    candidates = list(candidates)
-    _check(candidates, data, steps)
-    options = Options(
-        steps, place_of(device, precision, compile), checkpoint_every, curve_every, on_progress, should_stop
-    )
+    candidates, steps, checkpoint_every, curve_every = checked(candidates, data, steps, checkpoint_every, curve_every)
+    check_one_program(candidates)
+    place = place_of(device, precision, compile)
+    options = Options(steps, place, checkpoint_every, curve_every, on_progress, should_stop)
     file = None if checkpoint is None else Path(checkpoint)
     with torch_settings(options.place):
         return _train_or_halve(candidates, data, options, file)
-
-
-def _check(candidates: Sequence[Candidate], data: Any, steps: int) -> None:
-    if not candidates:
-        raise SelectdisError("training needs at least one candidate, found none")
-    if len({program_key(candidate) for candidate in candidates}) > 1:
-        raise SelectdisError(
-            "candidates of a cohort must share architecture, latents, batch_size, width and discriminator_width; "
-            "use train(), which sorts them into cohorts"
-        )
-    if not (isinstance(steps, int) and steps >= 1):
-        raise SelectdisError(f"steps must be a whole number of at least 1, found {steps!r}")
-    image_shape(data)
 
 
 def _train_or_halve(candidates: list[Candidate], data: Any, options: Options, file: Path | None) -> list[Run]:
@@ -111,17 +99,30 @@ def _train_or_halve(candidates: list[Candidate], data: Any, options: Options, fi
             raise
         if len(candidates) == 1:
             raise SelectdisError(
-                f"there is not enough memory to train one candidate ({candidates[0].id}); "
+                f"there is not enough memory to train one candidate, {candidates[0].id} ({_first_line(error)}); "
                 "use a smaller batch_size or width, or another device"
             ) from error
-    if options.place.device.type == "cuda":
-        torch.cuda.empty_cache()
+    _give_back_memory(options.place)
     middle = (len(candidates) + 1) // 2
     runs: list[Run] = []
     for part, half in (("a", candidates[:middle]), ("b", candidates[middle:])):
-        own = None if file is None else file.with_name(f"{file.stem}-{part}{file.suffix}")
+        own = None if file is None else Checkpoint(file).half(part).path
         runs += _train_or_halve(half, data, options, own)
     return runs
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).split("\n")[0][:200]
+
+
+def _give_back_memory(place: Place) -> None:
+    """What a failed cohort held on a device: its tensors, and the memory of its CUDA graphs."""
+    if place.device.type != "cuda":
+        return
+    gc.collect()
+    if place.compile:
+        torch.compiler.reset()
+    torch.cuda.empty_cache()
 
 
 def _train_sorted(candidates: list[Candidate], data: Any, options: Options, file: Path | None) -> list[Run]:
@@ -140,8 +141,20 @@ class Training:
         self.cohort = Cohort(candidates, data, options.place)
         self.options = options
         self.checkpoint = None if file is None else Checkpoint(file)
-        self._before = (self.checkpoint.restore(self.cohort) if self.checkpoint else None) or 0.0
+        self._before = self._restored()
         self._started = self._saved = self._reported = time.monotonic()
+
+    def _restored(self) -> float:
+        """The seconds that were spent before, where there is a state to go on from."""
+        if self.checkpoint is None:
+            return 0.0
+        seconds = self.checkpoint.restore(self.cohort) or 0.0
+        if self.cohort.step_count > self.options.steps:
+            raise SelectdisError(
+                f"the checkpoint {self.checkpoint.path} is at step {self.cohort.step_count}, beyond the "
+                f"{self.options.steps} asked for; ask for at least as many, or give another checkpoint path"
+            )
+        return seconds
 
     @property
     def seconds(self) -> float:
@@ -190,10 +203,12 @@ class Training:
 
     def _interrupt(self) -> None:
         step, steps = self.cohort.step_count, self.options.steps
-        if self.checkpoint and self.checkpoint.save(self.cohort, self.seconds):
+        if self.checkpoint is None:
+            how = "nothing was saved; give a checkpoint (train: checkpoint_dir) to be able to go on"
+        elif self.checkpoint.save(self.cohort, self.seconds):
             how = f"saved in {self.checkpoint.path}; call again with the same arguments to go on from there"
         else:
-            how = "nothing was saved; give a checkpoint path to be able to go on"
+            how = f"this step could not be saved in {self.checkpoint.path}; a call goes on from what is there"
         raise TrainingInterrupted(f"training stopped after step {step} of {steps}: {how}")
 
     def runs(self) -> list[Run]:
@@ -212,7 +227,7 @@ class Training:
             candidate=candidate,
             dataset=str(getattr(cohort.data, "name", "")),
             image_shape=image_shape(cohort.data),
-            steps=cohort.step_count,
+            steps=cohort.step_count if failed is None else failed,
             status=status,
             failed_step=failed,
             curves=cohort.curves.of(row, terms, failed),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from typing import Any
 
 import torch
@@ -11,15 +12,20 @@ import torch
 __all__ = ["device_memory", "fits_in_memory", "is_out_of_memory"]
 
 HOST_SHARE = 0.25  # of the free memory of the machine, which several processes may share
-# torch has an exception of its own for a CUDA allocation; these it says in a RuntimeError.
-SIGNS = ("can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED", "bad_alloc")
+# torch has an exception of its own for a CUDA allocation. The others are RuntimeErrors: of its allocator on CPU, of
+# oneDNN, and of CUDA's libraries, which need memory of their own.
+SIGNS = re.compile(
+    r"can't allocate memory|out of memory|bad_alloc|could not (create|execute) a primitive(?! descriptor)"
+    r"|could not create a memory object|(CUBLAS|CUDNN)_STATUS_(ALLOC_FAILED|NOT_INITIALIZED)|unable to find an engine",
+    re.IGNORECASE,
+)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether `error` says that memory ran out, on the machine or on a device."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS)
+    return isinstance(error, RuntimeError) and SIGNS.search(str(error)) is not None
 
 
 def device_memory(device: torch.device) -> int:
@@ -30,5 +36,6 @@ def device_memory(device: torch.device) -> int:
 
 def fits_in_memory(images: Any) -> bool:
     """Whether lazy images may be made all at once."""
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    pages = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"  # macOS counts all alone
+    free = os.sysconf(pages) * os.sysconf("SC_PAGE_SIZE")
     return math.prod(images.shape) <= HOST_SHARE * free

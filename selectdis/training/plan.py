@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import torch
 
-from selectdis.errors import SelectdisError
+from selectdis.errors import SelectdisError, whole_number
 from selectdis.models import Parameter, build_model, discriminator_parameters
 from selectdis.training.candidate import Candidate, program_key
 from selectdis.training.memory import device_memory
@@ -29,8 +29,7 @@ def cohort_size(
 
     On CPU stacking pays for small fully connected models only; on CUDA as many as fit into the free memory, up to 64.
     """
-    if count < 1:
-        raise SelectdisError(f"the number of candidates must be at least 1, found {count}")
+    count = whole_number("the number of candidates", count, 1)
     name = ("cuda" if torch.cuda.is_available() else "cpu") if str(device) == "auto" else str(device)
     if torch.device(name).type == "cuda":
         room = CUDA_SHARE * device_memory(torch.device(name))
@@ -81,6 +80,7 @@ def worker_count(jobs: int) -> int:
     """Processes to use: `jobs`, or for -1 one for each core that this process may use."""
     if jobs == -1:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not (isinstance(jobs, int) and jobs >= 1):
-        raise SelectdisError(f"jobs must be a whole number of at least 1, or -1 for all cores, found {jobs!r}")
-    return jobs
+    try:
+        return whole_number("jobs", jobs, 1)
+    except SelectdisError as error:
+        raise SelectdisError(f"{error}; -1 stands for one a core") from None

@@ -11,7 +11,12 @@ from selectdis.objectives import OBJECTIVES
 from selectdis.training.candidate import Candidate
 from selectdis.training.checkpoint import CohortState
 
-__all__ = ["repack"]
+__all__ = ["repack", "sorted_candidates"]
+
+
+def sorted_candidates(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """In the order that the rows of a cohort have: by objective."""
+    return sorted(candidates, key=lambda candidate: list(OBJECTIVES).index(candidate.objective))
 
 
 def repack(states: Sequence[CohortState], candidates: Sequence[Candidate]) -> CohortState:

@@ -40,7 +40,7 @@ class Run(TransformerMixin, BaseEstimator):
     image_shape : tuple of int
         (channels, height, width) that it takes.
     steps : int
-        Steps done.
+        Steps done; of a diverged run the one at which it failed.
     status : {"complete", "diverged", "stopped"}
         "diverged": the loss was not finite at `failed_step`, and there are no codes. "stopped": given up early.
     curves : dict of str to ndarray

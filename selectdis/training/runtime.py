@@ -15,7 +15,7 @@ from selectdis.errors import SelectdisError, nearest
 from selectdis.training.cohort import PRECISIONS, Place
 from selectdis.training.compiled import room_for_programs
 
-__all__ = ["StopFlag", "TrainingInterrupted", "interruptible", "place_of", "torch_settings"]
+__all__ = ["StopFlag", "TrainingInterrupted", "deaf_children", "interruptible", "place_of", "torch_settings"]
 
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of malloc.h
@@ -112,6 +112,22 @@ def _cuda_settings(*, tf32: bool) -> Iterator[None]:
         yield
     finally:
         matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = before
+
+
+@contextmanager
+def deaf_children() -> Iterator[None]:
+    """Processes started in here never hear Ctrl-C, which a terminal sends to all: their parent tells them to stop.
+
+    What comes from the keyboard within these milliseconds is not heard at all.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)
 
 
 @contextmanager

@@ -15,10 +15,15 @@ from safetensors import SafetensorError
 from selectdis.errors import SelectdisError
 from selectdis.files import whole_file
 
-__all__ = ["WRITE_ERRORS", "read_file", "write_file"]
+__all__ = ["WRITE_ERRORS", "DamagedFileError", "read_description", "read_file", "write_file"]
 
 KEY, DIGEST = "selectdis", "sha256"  # keys of the safetensors metadata
+LONGEST_HEADER = 2**26  # bytes; names and shapes of a cohort take some kilobytes
 WRITE_ERRORS = (OSError, SafetensorError)
+
+
+class DamagedFileError(SelectdisError):
+    """A file that is not whole, or never was one of ours."""
 
 
 def write_file(path: Path, arrays: Mapping[str, np.ndarray], description: Mapping[str, Any]) -> None:
@@ -53,12 +58,28 @@ def read_file(path: Path, kind: str) -> tuple[dict[str, np.ndarray], dict[str, A
         text, digest = _metadata(content)
         description = json.loads(text)
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise SelectdisError(f"{path} is not a whole selectdis {kind} file ({type(error).__name__})") from None
+        raise DamagedFileError(f"{path} is not a whole selectdis {kind} file ({type(error).__name__})") from None
     if not isinstance(description, dict) or description.get("kind") != kind:
         raise SelectdisError(f"{path} does not hold a selectdis {kind}; give a file that selectdis saved as one")
     if digest != _digest(arrays, text):
-        raise SelectdisError(f"{path} is damaged: its content does not match its checksum; restore or remove it")
+        raise DamagedFileError(f"{path} is damaged: its content does not match its checksum; restore or remove it")
     return arrays, description
+
+
+def read_description(path: Path, kind: str) -> dict[str, Any]:
+    """The description alone, without a look at the arrays; see `read_file`."""
+    try:
+        with path.open("rb") as file:
+            length = file.read(8)
+            head = length + file.read(min(int.from_bytes(length, "little"), LONGEST_HEADER))
+        description = json.loads(_metadata(head)[0])
+    except OSError as error:
+        raise SelectdisError(f"cannot read {path}: {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DamagedFileError(f"{path} is not a whole selectdis {kind} file ({type(error).__name__})") from None
+    if not isinstance(description, dict) or description.get("kind") != kind:
+        raise SelectdisError(f"{path} does not hold a selectdis {kind}; give a file that selectdis saved as one")
+    return description
 
 
 def _metadata(content: bytes) -> tuple[str, str]:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
-from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from selectdis.errors import SelectdisError
-from selectdis.objectives import OBJECTIVES
+from selectdis.training.arguments import checked
 from selectdis.training.candidate import Candidate
-from selectdis.training.checkpoint import Checkpoint
+from selectdis.training.checkpoint import descriptions_in, ids_of
 from selectdis.training.halving import Halving
 from selectdis.training.images import fingerprint, image_shape
 from selectdis.training.loop import POINTS, Progress
 from selectdis.training.plan import plan_cohorts, worker_count
-from selectdis.training.repack import repack
+from selectdis.training.repack import sorted_candidates
 from selectdis.training.run import Run
+from selectdis.training.rungs import Rungs
 from selectdis.training.runtime import place_of
 from selectdis.training.workers import CohortTask, run_tasks
 
@@ -87,11 +86,10 @@ def train(
     TrainingInterrupted
         On Ctrl-C (a KeyboardInterrupt), once the step is done and the state saved; the message says how to go on.
     """
-    candidates = list(candidates)
-    image_shape(data)
+    if not isinstance(halving, Halving | None):
+        raise SelectdisError(f"halving must be a Halving, found {halving!r:.80}; for example Halving(at=(0.25, 0.5))")
+    candidates, steps, checkpoint_every, curve_every = checked(candidates, data, steps, checkpoint_every, curve_every)
     place = place_of(device, precision, compile)
-    if not (isinstance(steps, int) and steps >= 1):
-        raise SelectdisError(f"steps must be a whole number of at least 1, found {steps!r}")
     options = {
         "device": str(place.device),
         "precision": precision,
@@ -99,85 +97,66 @@ def train(
         "checkpoint_every": checkpoint_every,
         "curve_every": curve_every or max(1, steps // POINTS),
     }
-    workers = worker_count(jobs) if place.device.type == "cpu" else 1
-    trainer = Trainer(data, options, workers, on_progress)
+    workers = worker_count(jobs)
+    trainer = Trainer(data, options, workers if place.device.type == "cpu" else 1)
     folder = None if checkpoint_dir is None else Path(checkpoint_dir)
     if halving is None:
-        return trainer.to_step(candidates, steps, folder)
-    return trainer.by_halving(candidates, steps, folder, halving)
+        return trainer.to_step(candidates, steps, folder, on_progress)
+    return Rungs(trainer, candidates, steps, halving, on_progress).run(folder)
 
 
 class Trainer:
     """Trains lists of candidates with one set of options."""
 
-    def __init__(self, data: Any, options: dict[str, Any], workers: int, on_progress: Progress | None) -> None:
+    def __init__(self, data: Any, options: dict[str, Any], workers: int) -> None:
         self.data, self.options, self.workers = data, options, workers
-        self.on_progress = on_progress
         self.identity = (fingerprint(data), str(options["precision"]))
 
-    def to_step(self, candidates: list[Candidate], steps: int, folder: Path | None) -> list[Run]:
+    def to_step(
+        self, candidates: list[Candidate], steps: int, folder: Path | None, on_progress: Progress | None = None
+    ) -> list[Run]:
         """All candidates trained to `steps`, or from their checkpoints in `folder` on."""
         if not candidates:
             return []
-        cohorts = self.plan(candidates)
+        cohorts = self.cohorts(candidates, folder)
         tasks = [
             CohortTask(tuple(cohort), steps, self.checkpoint(folder, cohort), self.options)
             for cohort in ([candidates[i] for i in indices] for indices in cohorts)
         ]
-        results = run_tasks(tasks, self.data, jobs=self.workers, on_progress=self.on_progress)
+        results = run_tasks(tasks, self.data, jobs=self.workers, on_progress=on_progress)
         runs = {
             i: run for indices, own in zip(cohorts, results, strict=True) for i, run in zip(indices, own, strict=True)
         }
         return [runs[i] for i in range(len(candidates))]
 
-    def by_halving(self, candidates: list[Candidate], steps: int, folder: Path | None, halving: Halving) -> list[Run]:
-        """All candidates to the first rung, the better ones to the next, and so on."""
-        with ExitStack() as stack:
-            if folder is None:
-                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="selectdis-")))
-            runs: dict[int, Run] = {}
-            active = list(range(len(candidates)))
-            rungs = [max(1, round(share * steps)) for share in halving.at]
-            for rung in (*rungs, steps):
-                own = self.to_step([candidates[i] for i in active], rung, folder / f"to-{rung}")
-                runs |= dict(zip(active, own, strict=True))
-                if rung == steps:
-                    break
-                kept = [active[i] for i in halving.survivors(own)]
-                runs |= {i: _stopped(runs[i]) for i in active if i not in kept}
-                following = next(later for later in (*rungs, steps) if later > rung)
-                self.carry_over(candidates, active, kept, folder / f"to-{rung}", folder / f"to-{following}")
-                active = kept
-        return [runs[i] for i in range(len(candidates))]
+    def cohorts(self, candidates: list[Candidate], folder: Path | None) -> list[list[int]]:
+        """Indices of the candidates of each cohort: those that a checkpoint waits for as they were, then new ones."""
+        waiting: dict[str, list[int]] = {}
+        for i, candidate in enumerate(candidates):
+            waiting.setdefault(candidate.id, []).append(i)
+        cohorts = []
+        for ids in self._interrupted(folder):
+            if all(len(waiting.get(name, ())) >= count for name, count in Counter(ids).items()):
+                cohorts.append([waiting[name].pop(0) for name in ids])
+        rest = sorted(i for indices in waiting.values() for i in indices)
+        new = plan_cohorts(
+            [candidates[i] for i in rest], image_shape(self.data), device=self.options["device"], jobs=self.workers
+        )
+        return cohorts + [[rest[i] for i in indices] for indices in new]
 
-    def carry_over(
-        self, candidates: list[Candidate], active: list[int], kept: list[int], source: Path, target: Path
-    ) -> None:
-        """Pack the states of the survivors into new cohorts, as checkpoints from which the next rung goes on."""
-        paths = [path for path in sorted(source.glob("*.safetensors")) if path.suffixes[0] == path.suffix]
-        found = [state for path in paths if (state := Checkpoint(path).read()) is not None]
-        survivors = [candidates[i] for i in kept]
-        for indices in self.plan(survivors) if survivors else []:
-            cohort = [survivors[i] for i in indices]
-            path = self.checkpoint(target, cohort)
-            if path is not None and not path.exists():
-                Checkpoint(path).write(repack(found, _sorted(cohort)))
-
-    def plan(self, candidates: list[Candidate]) -> list[list[int]]:
-        """The cohorts of a list of candidates, as indices."""
-        return plan_cohorts(candidates, image_shape(self.data), device=self.options["device"], jobs=self.workers)
+    def _interrupted(self, folder: Path | None) -> Iterator[list[str]]:
+        """Ids of the candidates of each cohort with a checkpoint for these images and this precision."""
+        for path, description in descriptions_in(folder):
+            ids = ids_of(description)
+            if path.name == self._name(ids):
+                yield ids
 
     def checkpoint(self, folder: Path | None, cohort: Sequence[Candidate]) -> Path | None:
         """The file for the state of a cohort: one name for the same candidates, images and precision."""
-        if folder is None:
-            return None
-        name = "\n".join((*self.identity, *(candidate.id for candidate in _sorted(cohort))))
-        return folder / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.safetensors"
+        return (
+            None if folder is None else folder / self._name([candidate.id for candidate in sorted_candidates(cohort)])
+        )
 
-
-def _sorted(cohort: Sequence[Candidate]) -> list[Candidate]:
-    return sorted(cohort, key=lambda candidate: list(OBJECTIVES).index(candidate.objective))
-
-
-def _stopped(run: Run) -> Run:
-    return run if run.status == "diverged" else replace(run, status="stopped")
+    def _name(self, ids: Sequence[str]) -> str:
+        name = "\n".join((*self.identity, *ids))
+        return f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.safetensors"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import threading
 import warnings
@@ -13,14 +14,14 @@ from typing import Any
 
 import joblib
 import numpy as np
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from selectdis.errors import SelectdisError
 from selectdis.training.candidate import Candidate
 from selectdis.training.loop import Progress, train_cohort
 from selectdis.training.memory import fits_in_memory
 from selectdis.training.run import Run
-from selectdis.training.runtime import TrainingInterrupted, interruptible
+from selectdis.training.runtime import TrainingInterrupted, deaf_children, interruptible
 
 __all__ = ["CohortTask", "run_tasks"]
 
@@ -83,11 +84,11 @@ def run_tasks(tasks: Sequence[CohortTask], data: Any, *, jobs: int, on_progress:
         On Ctrl-C, once all processes saved their states.
     """
     total = sum(task.steps * len(task.candidates) for task in tasks)
+    images = TrainingImages(str(getattr(data, "name", "")), _in_memory(data.images))
     if jobs == 1 or len(tasks) == 1:
-        return _here(tasks, data, total, on_progress)
+        return _here(tasks, images, total, on_progress)
     with tempfile.TemporaryDirectory(prefix="selectdis-") as folder:
         board = Board(f"{folder}/board", len(tasks), create=True)
-        images = TrainingImages(str(getattr(data, "name", "")), _in_memory(data.images))
         with _reporter(board, total, on_progress), interruptible(board.ask_to_stop) as flag:
             done = _with_restarts(tasks, images, board, min(jobs, len(tasks)), lambda: flag.requested)
     return [done[i] for i in range(len(tasks))]
@@ -125,7 +126,7 @@ def _with_restarts(
             for i, runs in _stream(left, tasks, images, board, jobs):
                 if runs is not None:
                     done[i] = runs
-        except TerminatedWorkerError:
+        except BrokenProcessPool:
             if not interrupted() and attempt == MAX_RESTARTS:
                 raise SelectdisError(
                     f"worker processes were killed {attempt + 1} times; use fewer jobs if memory was short"
@@ -144,18 +145,22 @@ def _stream(
     # batch_size=1: cohorts take minutes, so each goes to the next free process.
     parallel = joblib.Parallel(n_jobs=jobs, backend="loky", batch_size=1, return_as="generator_unordered")
     call = joblib.delayed(_work)
-    yield from parallel(call(i, tasks[i], images, board.path, board.cohorts) for i in numbers)
+    with deaf_children():
+        results = parallel(call(i, tasks[i], images, board.path, board.cohorts, os.getpid()) for i in numbers)
+    yield from results
 
 
-def _work(number: int, task: CohortTask, images: TrainingImages, path: str, cohorts: int) -> Result:
-    """In a worker: one cohort's runs, or None where it was asked to stop."""
+def _work(number: int, task: CohortTask, images: TrainingImages, path: str, cohorts: int, parent: int) -> Result:
+    """In a worker: one cohort's runs, or None where it was asked to stop or its parent was killed."""
     board = Board(path, cohorts)
     if board.stop:
         return number, None
+
+    def stop() -> bool:
+        return board.stop or os.getppid() != parent
+
     try:
-        runs = _train(
-            task, images, on_progress=lambda done, _: board.note(number, done), should_stop=lambda: board.stop
-        )
+        runs = _train(task, images, on_progress=lambda done, _: board.note(number, done), should_stop=stop)
     except TrainingInterrupted:
         return number, None
     return number, runs

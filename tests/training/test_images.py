@@ -4,7 +4,7 @@ import torch
 
 from selectdis.errors import SelectdisError
 from selectdis.training import images as module
-from selectdis.training import train_cohort
+from selectdis.training import train, train_cohort
 from selectdis.training.images import ImageBank, fingerprint
 from tests.training.conftest import Images, same, small
 
@@ -44,6 +44,26 @@ def test_a_memory_map_and_a_lazy_array_train_alike(data, tmp_path, monkeypatch):
     assert same(runs[0], runs[1])
     assert same(runs[0], runs[2])
     assert fingerprint(data) == fingerprint(Images("y", Lazy(data.images)))
+
+
+def test_a_lazy_array_is_read_once_and_forgotten_with_it(data):
+    reads = []
+
+    class Counted(Lazy):
+        def __getitem__(self, key):
+            if key == slice(None):
+                reads.append(key)
+            return super().__getitem__(key)
+
+    lazy = Images("x", Counted(data.images))
+    candidates = [small(architecture="conv", seed=seed) for seed in range(3)]
+    for _ in range(2):
+        runs = [train_cohort([candidate], lazy, steps=2, device="cpu")[0] for candidate in candidates]
+    assert len(reads) == 1
+    assert all(same(a, b) for a, b in zip(runs, train(candidates, data, steps=2, device="cpu"), strict=True))
+    before = len(module._whole)
+    del lazy
+    assert len(module._whole) == before - 1
 
 
 @pytest.mark.parametrize(
