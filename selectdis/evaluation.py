@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from selectdis.arrays import check_codes, warn_degenerate
 from selectdis.data.dataset import ImageDataset
-from selectdis.errors import SelectdisError, nearest
+from selectdis.errors import SelectdisError, nearest, whole_number
 from selectdis.metrics import GROUPS, METRICS, SCORES, Draws, Metric, Need, Samples
 
 __all__ = ["Encode", "Evaluation", "encode_in_batches", "evaluate", "resolve_metrics"]
@@ -45,7 +45,7 @@ def evaluate(
     data : a labelled data set
     metrics : "all", "fast" (without boosted trees), "paper" (the seven of Locatello et al.), one name, or a list of
         names of metrics, scores or groups
-    seed : of all draws and all fitted models
+    seed : of all draws and all fitted models, 0 to 2^32 - 1
     n_train, n_test : images for the metrics of samples, drawn without overlap. Where the data set holds fewer than
         both together, it is split in that proportion, and each image is used once
     votes_train, votes_test, batch : of the BetaVAE and FactorVAE scores
@@ -60,8 +60,9 @@ def evaluate(
     Raises
     ------
     SelectdisError
-        On unlabelled data, an unknown metric (naming the nearest), codes of a wrong shape, NaN or infinity in a code
-        (naming the column), and, where it was asked for by name, a metric whose interventions cannot be drawn.
+        On unlabelled data, a seed out of range, an unknown metric (naming the nearest), codes of a wrong shape, NaN or
+        infinity in a code (naming the column), and, where it was asked for by name, a metric whose interventions cannot
+        be drawn.
     """
     evaluation = Evaluation(
         data,
@@ -106,6 +107,7 @@ class Evaluation:
                 f"metrics need known factors, and {self.data.name!r} has none: use the criteria (selectdis.criteria) "
                 "or a labelled data set"
             )
+        object.__setattr__(self, "seed", whole_number("seed", self.seed, 0, 2**32 - 1))  # what scikit-learn takes
         object.__setattr__(self, "_chosen", resolve_metrics(self.metrics))
         object.__setattr__(self, "_draws", self._draw())
 

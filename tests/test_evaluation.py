@@ -79,6 +79,9 @@ def test_scores_do_not_depend_on_what_else_is_asked_for():
 def test_seeds():
     of = [sd.evaluate(encode, grid(), "mig", n_train=100, n_test=50, seed=seed)["mig"] for seed in (0, 0, 1)]
     assert of[0] == of[1] != of[2]
+    for seed in (-1, 2**32, 0.5):
+        with pytest.raises(SelectdisError, match="seed must be a whole number from 0"):
+            sd.evaluate(encode, grid(), "mig", seed=seed)
 
 
 def test_a_shared_evaluation_scores_mean_and_sampled_codes():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import warnings
 
@@ -23,6 +24,7 @@ from selectdis.errors import SelectdisError
 __all__ = ["app", "main"]
 
 INTERRUPTED = 130
+REFUSED = (errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM)  # by the disk
 
 app = typer.Typer(
     name="selectdis",
@@ -67,6 +69,12 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        if error.errno not in REFUSED:
+            raise
+        where = f" {escaped(str(error.filename))}" if error.filename else ""
+        console.print(f"[red]error:[/] the disk refuses{where}: {error.strerror}; make room or give write access")
+        sys.exit(2)
 
 
 def escaped(text: str) -> str:

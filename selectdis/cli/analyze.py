@@ -9,6 +9,7 @@ import typer
 
 from selectdis.cli.backtest import FilesArgument, is_study, load_records
 from selectdis.cli.common import open_study, print_table
+from selectdis.cli.output import check_out, write_csv
 
 __all__ = ["analyze"]
 
@@ -21,6 +22,7 @@ def analyze(
     """Variance explained, rank correlations, transfer between data sets, mean against sampled codes, annealing."""
     from selectdis import selection
 
+    check_out(out, folder=True)
     tables = selection.analysis(load_records(files), score)
     for table in tables:
         print_table(table.shown, title=table.title, rows=60)
@@ -28,7 +30,6 @@ def analyze(
         importances = open_study(file, None).importances().reset_index()
         print_table(importances, title=f"Optuna's parameter importances (fANOVA), {file}", rows=60)
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
         for table in tables:
-            table.whole.to_csv(out / f"{table.name}.csv", index=False)
+            write_csv(table.whole, out / f"{table.name}.csv")
         print(f"wrote {len(tables)} tables to {out}")

@@ -9,6 +9,7 @@ import pandas as pd
 import typer
 
 from selectdis.cli.common import print_table
+from selectdis.cli.output import check_out, write_csv
 
 __all__ = ["FilesArgument", "backtest", "is_study", "load_records"]
 
@@ -28,12 +29,13 @@ def backtest(
     ] = None,
     score: Annotated[str, typer.Option(help="What picks are judged by: mean_rank or a metric.")] = "mean_rank",
     bootstrap: Annotated[int, typer.Option(min=2, help="Resamples of the seeds.")] = 100,
-    seed: Annotated[int, typer.Option(help="Of the resamples.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the resamples.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Write the table of rules to this CSV file as well.")] = None,
 ) -> None:
     """Let each labelled data set play the unlabelled target, and judge what each rule picks there."""
     from selectdis import selection
 
+    check_out(out)
     rules = [selection.parse_rule(text) for text in rule] if rule else None
     result = selection.backtest(load_records(files), rules, score=score, n_bootstrap=bootstrap, seed=seed)
     print_table(
@@ -46,7 +48,7 @@ def backtest(
     for named in rules or ():
         print(selection.trust(named, result))
     if out is not None:
-        result.table.to_csv(out, index=False)
+        write_csv(result.table, out)
         print(f"wrote {out}")
 
 

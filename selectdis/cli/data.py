@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
+from selectdis.cli.output import check_out
 from selectdis.data import DATASETS, ImageDataset, data_folder, load_dataset
 from selectdis.data import fetch as fetch_files
 from selectdis.data import preview as draw_preview
@@ -69,6 +70,7 @@ def preview(
     strict: StrictOption = False,
 ) -> None:
     """A picture of one data set: random images and, with factors, one row a factor."""
+    check_out(out)
     sheet = draw_preview(_load(name, option, strict), columns=columns, seed=seed)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from selectdis.cli.common import FileArgument, FolderOption, StorageOption, open_study, print_board
+from selectdis.cli.output import check_out, write_csv
 
 __all__ = ["leaderboard"]
 
@@ -28,6 +29,7 @@ def leaderboard(
     storage: StorageOption = None,
 ) -> None:
     """Print a study's leaderboards: the proxy's, and that of each target."""
+    check_out(out)
     study = open_study(file, folder, storage)
     print_board(study.leaderboard(by.value, score=score), title=f"proxy: {study.proxy_names}", rows=rows)
     transfers = study.transfers()
@@ -36,5 +38,5 @@ def leaderboard(
     if out is not None:
         import pandas as pd
 
-        pd.concat([study.records, *(transfer.records for transfer in transfers)]).to_csv(out, index=False)
+        write_csv(pd.concat([study.records, *(transfer.records for transfer in transfers)]), out)
         print(f"wrote {out}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from selectdis.errors import SelectdisError
+from selectdis.errors import SelectdisError, whole_number
 from selectdis.selection.defaults import default_rules
 from selectdis.selection.intervals import (
     UNIFORM_VARIANCE,
@@ -127,9 +127,10 @@ def backtest(
     Raises
     ------
     SelectdisError
-        No labelled data set, a column that a rule needs is missing, or one data set with one seed a configuration.
+        No labelled data set, a column that a rule needs is missing, one data set with one seed a configuration, or a
+        negative seed.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(whole_number("seed", seed, 0))
     named = _named(rules, records)
     judged, scores = judged_runs(records, score)
     _refuse_cheats(named, judged, score)

@@ -54,7 +54,7 @@ def test_preview_writes_a_picture(tmp_path: Path) -> None:
         (("info", "sprites", "-o", "image_size=[3"), "is not YAML"),
         (("info", "sprites", "-o", "image_size=3"), "64, 32 or 16"),
         (("fetch", "sprites"), "nothing to fetch"),
-        (("preview", "digits", "--out", "/dev/null/x.png"), "cannot write the preview"),
+        (("preview", "digits", "--out", "/dev/null/x.png"), "/dev/null is a file"),
     ],
 )
 def test_mistakes_are_one_sentence(arguments: tuple, message: str) -> None:

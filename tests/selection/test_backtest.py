@@ -177,3 +177,8 @@ def test_a_useless_criterion_is_not_told_from_chance(datasets, simulations):
 def test_beats_counts_ties_one_half():
     np.testing.assert_allclose(beats(np.array([1.0, 3.0, 3.0, np.nan])), [0, 0.75, 0.75, np.nan])
     assert beats(np.array([2.0])) == 0.5
+
+
+def test_a_negative_seed_is_refused(records):
+    with pytest.raises(SelectdisError, match="seed must be a whole number of at least 0, found -1"):
+        backtest(records, [PERFECT], seed=-1)
