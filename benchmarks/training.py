@@ -278,7 +278,10 @@ def main() -> None:
     if arguments.work:
         work(json.loads(arguments.work))
         return
-    rows = measured(arguments)
+    try:
+        rows = measured(arguments)
+    except Failed as error:
+        raise SystemExit(str(error)) from None
     if arguments.out:
         plain = [{key: None if _odd(value) else value for key, value in row.items()} for row in rows]
         arguments.out.write_text(json.dumps(plain, indent=1))

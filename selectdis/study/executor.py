@@ -19,7 +19,7 @@ from selectdis.study.dask_jobs import on_dask
 from selectdis.study.job import CohortJob, ignore_interrupts
 from selectdis.study.worker import run_cohort, stoppable
 from selectdis.training.plan import worker_count
-from selectdis.training.runtime import StopFlag, deaf_children, interruptible, place_of
+from selectdis.training.runtime import StopFlag, deaf_children, end_with_parent, interruptible, place_of
 
 __all__ = ["default_jobs", "run_jobs"]
 
@@ -121,7 +121,9 @@ def _on_processes(jobs: Sequence[CohortJob], more: Callable[[], bool], n_jobs: i
 
 def _in_worker(work: Work, number: int, job: CohortJob) -> tuple[int, Records | None]:
     ignore_interrupts()
-    return stoppable(work, number, job)
+    result = stoppable(work, number, job)
+    end_with_parent(job.parent)
+    return result
 
 
 def _with_restarts(

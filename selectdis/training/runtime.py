@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -15,7 +16,15 @@ from selectdis.errors import SelectdisError, nearest
 from selectdis.training.cohort import PRECISIONS, Place
 from selectdis.training.compiled import room_for_programs
 
-__all__ = ["StopFlag", "TrainingInterrupted", "deaf_children", "interruptible", "place_of", "torch_settings"]
+__all__ = [
+    "StopFlag",
+    "TrainingInterrupted",
+    "deaf_children",
+    "end_with_parent",
+    "interruptible",
+    "place_of",
+    "torch_settings",
+]
 
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of malloc.h
@@ -128,6 +137,12 @@ def deaf_children() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)
+
+
+def end_with_parent(parent: int) -> None:
+    """End this worker process where its parent was killed: nobody waits for it, and it would wait minutes for work."""
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from selectdis.training.candidate import Candidate
 from selectdis.training.loop import Progress, train_cohort
 from selectdis.training.memory import fits_in_memory
 from selectdis.training.run import Run
-from selectdis.training.runtime import TrainingInterrupted, deaf_children, interruptible
+from selectdis.training.runtime import TrainingInterrupted, deaf_children, end_with_parent, interruptible
 
 __all__ = ["CohortTask", "run_tasks"]
 
@@ -162,6 +162,7 @@ def _work(number: int, task: CohortTask, images: TrainingImages, path: str, coho
     try:
         runs = _train(task, images, on_progress=lambda done, _: board.note(number, done), should_stop=stop)
     except TrainingInterrupted:
+        end_with_parent(parent)
         return number, None
     return number, runs
 

@@ -1,23 +1,21 @@
 """Training that is killed, interrupted, short of disk or memory, or left with a damaged file."""
 
-import contextlib
 import os
 import signal
 import subprocess
 import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from selectdis.errors import SelectdisError
-from selectdis.training import Candidate, Run, TrainingInterrupted, remove_checkpoint, train, train_cohort
+from selectdis.training import Candidate, Run, TrainingInterrupted, remove_checkpoint, train_cohort
 from selectdis.training.checkpoint import Checkpoint
 from selectdis.training.cohort import Cohort, Place
 from selectdis.training.runtime import torch_settings
-from tests.training.conftest import OBJECTIVES, blobs, mixture, same, small
+from tests.training.conftest import blobs, mixture, same, small
 
 STEPS = 90
 
@@ -142,6 +140,79 @@ def test_with_both_checkpoints_damaged_training_starts_anew(tmp_path, undisturbe
     assert all_same(runs, undisturbed)
 
 
+@pytest.mark.parametrize("kind", ["folder", "run"])
+def test_what_is_no_checkpoint_is_refused_and_stays_as_it_is(tmp_path, kind):
+    path = tmp_path / "mine.safetensors"
+    if kind == "folder":
+        path.mkdir()
+    else:
+        train_cohort([small()], blobs(), steps=1, device="cpu")[0].save(path)
+    before = None if kind == "folder" else path.read_bytes()
+    with pytest.raises(SelectdisError, match=r"is a folder|does not hold a selectdis checkpoint"):
+        train_cohort([small()], blobs(), steps=2, device="cpu", checkpoint=path, checkpoint_every=1)
+    assert sorted(tmp_path.iterdir()) == [path]
+    assert before is None or path.read_bytes() == before
+
+
+def test_a_damaged_file_is_kept_aside_and_never_moved_over_the_good_one(tmp_path, undisturbed):
+    path = tmp_path / "state.safetensors"
+    for text in ("my notes", "more notes"):
+        path.write_text(text)
+        with pytest.warns(UserWarning, match=r"kept as state\.damaged-\d"):
+            train_cohort(mixture(), blobs(), steps=20, device="cpu", checkpoint=path, checkpoint_every=10)
+        path.unlink()
+    assert [(tmp_path / f"state.damaged-{n}.safetensors").read_text() for n in (1, 2)] == ["my notes", "more notes"]
+
+
+def test_only_its_own_files_are_removed_with_a_checkpoint(tmp_path):
+    own = "state[1]"
+    removed = [
+        f"{own}.safetensors",
+        f"{own}.previous.safetensors",
+        f"{own}.half-a.half-b.previous.safetensors",
+        f".{own}.next.safetensors.0123456789ab.tmp",
+    ]
+    kept = ["state.safetensors", "state1.safetensors", f"{own}-2.safetensors", f"{own}.best.safetensors"]
+    for name in removed + kept:
+        (tmp_path / name).touch()
+    remove_checkpoint(tmp_path / f"{own}.safetensors")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
+
+
+def test_fewer_steps_than_the_checkpoint_has_are_refused(tmp_path):
+    path = tmp_path / "state.safetensors"
+    train_cohort([small()], blobs(), steps=20, device="cpu", checkpoint=path)
+    with pytest.raises(SelectdisError, match="at step 20, beyond the 10 asked for"):
+        train_cohort([small()], blobs(), steps=10, device="cpu", checkpoint=path)
+
+
+@pytest.mark.parametrize("change", [{"step": "x"}, {"step": -1}, {"curve_steps": None}, {"seconds": []}])
+def test_a_checkpoint_with_other_content_is_one_sentence(tmp_path, change):
+    path = tmp_path / "state.safetensors"
+    train_cohort([small()], blobs(), steps=2, device="cpu", checkpoint=path)
+    arrays, description = Checkpoint(path).read()
+    Checkpoint(path).write((arrays, description | change))
+    with pytest.raises(SelectdisError, match="does not hold what it should"):
+        train_cohort([small()], blobs(), steps=4, device="cpu", checkpoint=path)
+    arrays.pop("model/weight/encoder.head.bias")
+    Checkpoint(path).write((arrays, description))
+    with pytest.raises(SelectdisError, match="does not hold what it should"):
+        train_cohort([small()], blobs(), steps=4, device="cpu", checkpoint=path)
+
+
+def test_a_diverged_candidate_is_resumed_as_it_was(tmp_path):
+    path = tmp_path / "state.safetensors"
+    candidates = [small(learning_rate=1e30), small(seed=1)]
+    options = {"steps": 60, "device": "cpu", "curve_every": 5}
+    undisturbed = train_cohort(candidates, blobs(), **options)
+    with pytest.raises(TrainingInterrupted):
+        train_cohort(candidates, blobs(), checkpoint=path, should_stop=stop_at(20), **options)
+    runs = train_cohort(candidates, blobs(), checkpoint=path, **options)
+    assert [run.status for run in runs] == ["diverged", "complete"]
+    assert all_same(runs, undisturbed)
+    assert runs[0].steps == runs[0].failed_step == train_cohort(candidates[:1], blobs(), **options)[0].steps
+
+
 def hurt(path, damage):
     content = bytearray(path.read_bytes())
     if damage == "truncated":
@@ -248,73 +319,6 @@ def test_settings_of_cuda_are_put_back(precision, tf32):
     with torch_settings(Place(torch.device("cuda"), precision)):
         assert (matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark) == (tf32, tf32, True)
     assert (matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark) == before
-
-
-JOBS = """
-import sys, time
-from selectdis.training import train
-from tests.training.conftest import blobs, small
-if __name__ == "__main__":
-    def tell(done, total):
-        print("done" if done > 800 else "wait", flush=True)
-    try:
-        candidates = [small(seed=seed) for seed in range(4)]
-        options = {"device": "cpu", "jobs": 2, "checkpoint_dir": sys.argv[1], "on_progress": tell}
-        train(candidates, blobs(), steps=100_000, **options)
-    except KeyboardInterrupt as error:
-        print(error, flush=True)
-        sys.exit(130)
-"""
-
-
-@pytest.mark.slow
-def test_ctrl_c_with_several_processes_saves_all_of_them(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(JOBS)
-    process = subprocess.Popen(
-        [sys.executable, str(script), str(tmp_path / "states")],
-        stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.getcwd()},
-    )  # fmt: skip
-    wait_for(process, "done")
-    process.send_signal(signal.SIGINT)
-    rest = process.stdout.read()
-    assert process.wait() == 130
-    assert "call again with the same arguments to go on" in rest
-    states = [Checkpoint(path).read() for path in (tmp_path / "states").glob("*.safetensors")]
-    assert states  # a process that had not begun has nothing to save
-    assert all(description["step"] > 0 for _, description in states)
-
-
-def own_workers():
-    """Process ids of this process's loky workers."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
-            if int(parent) == os.getpid() and b"popen_loky_posix" in (folder / "cmdline").read_bytes():
-                found.append(int(folder.name))
-    return sorted(found)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds its workers in /proc")
-def test_a_killed_worker_is_started_again_and_goes_on(tmp_path):
-    candidates = [small(objective) for objective in OBJECTIVES[:4]]
-    images = blobs()
-    killed = []
-
-    def kill_one(done, total):
-        if done > 100 and not killed:
-            killed.append(own_workers()[0])
-            os.kill(killed[0], signal.SIGKILL)
-
-    options = {"steps": 400, "device": "cpu", "curve_every": 100}
-    with pytest.warns(UserWarning, match="worker process was killed"):
-        runs = train(
-            candidates, images, jobs=2, checkpoint_dir=tmp_path, checkpoint_every=100, on_progress=kill_one, **options
-        )
-    assert killed
-    assert all_same(runs, train(candidates[:2], images, **options) + train(candidates[2:], images, **options))
 
 
 def test_a_finished_checkpoint_can_be_saved_as_runs(tmp_path):

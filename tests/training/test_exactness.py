@@ -10,7 +10,7 @@ from selectdis.models import build_model, initial_values
 from selectdis.training import train_cohort
 from selectdis.training.cohort import Cohort
 from selectdis.training.streams import Purpose, draw_block, stream
-from tests.training.conftest import mixture, same, small
+from tests.training.conftest import OBJECTIVES, Images, mixture, same, small
 
 STEPS = 50
 
@@ -49,6 +49,43 @@ def test_float32_losses_agree_in_any_cohort(data, settings):
     for candidate in candidates:
         alone = results([candidate], data, "float32")[candidate]
         np.testing.assert_allclose(alone.curves["loss"], together[candidate].curves["loss"], rtol=1e-5)
+
+
+def noise(channels, size):
+    """Images in which there is nothing to learn: losses amplify the smallest difference of two trainings."""
+    return Images("noise", np.random.default_rng(0).integers(0, 256, (100, channels, size, size), dtype=np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("shape", "settings"),
+    [
+        ((1, 32), {"architecture": "conv", "batch_size": 16, "latents": 10}),
+        ((3, 16), {"architecture": "conv", "batch_size": 9, "latents": 3, "width": 50}),
+        ((2, 16), {"architecture": "conv", "batch_size": 5, "latents": 17, "width": 64}),
+        ((1, 32), {"batch_size": 9, "latents": 3, "width": 100}),
+        ((1, 16), {"batch_size": 64, "latents": 10, "width": 300, "discriminator_width": 200}),
+    ],
+)
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_odd_shapes_agree_too(shape, settings, precision):
+    """Kernels that round by the place of a candidate in memory showed as 1e-2 here, after 50 steps."""
+    candidates = [small(o, seed, **settings) for seed, o in enumerate(OBJECTIVES)]
+    data = noise(*shape)
+    together = results(candidates, data, precision)
+    for candidate in candidates:
+        alone = results([candidate], data, precision)[candidate]
+        np.testing.assert_allclose(alone.curves["loss"], together[candidate].curves["loss"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_a_diverging_neighbour_leaves_convolutions_alone(channels, precision):
+    """Three channels in bf16: oneDNN's grouped kernels read a neighbour's channel times zero, and NaN stays NaN."""
+    settings = {"architecture": "conv", "batch_size": 8, "latents": 10, "width": 32}
+    rates = (1e-4, 1e-4, 1e30, 1e-4)
+    candidates = [small(seed=seed, learning_rate=rate, **settings) for seed, rate in enumerate(rates)]
+    runs = results(candidates, noise(channels, 32), precision)
+    assert [runs[candidate].status for candidate in candidates] == ["complete", "complete", "diverged", "complete"]
 
 
 @pytest.mark.parametrize("settings", [{}, {"architecture": "conv", "width": 16}])
