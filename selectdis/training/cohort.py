@@ -14,12 +14,13 @@ from selectdis.models import initial_values
 from selectdis.models.parameters import Parameter
 from selectdis.training.adam import Adam
 from selectdis.training.candidate import Candidate
+from selectdis.training.chance import Chance
 from selectdis.training.compiled import CompiledProgram, compiled_or_plain, give_up
 from selectdis.training.curves import Curves
 from selectdis.training.images import ImageBank, image_shape
 from selectdis.training.memory import is_out_of_memory
 from selectdis.training.program import Program
-from selectdis.training.streams import BLOCK, Purpose, draw_block, stream
+from selectdis.training.streams import Purpose, stream
 
 __all__ = ["PRECISIONS", "Cohort", "Place"]
 
@@ -89,8 +90,14 @@ class Cohort:
         self.alive = torch.ones(len(candidates), dtype=torch.bool, device=place.device)
         self._alive_count = len(candidates)
         self.curves = Curves(len(candidates), place.device)
-        self._draws: dict[str, Tensor] = {}
-        self._block = -1
+        self.chance = Chance(
+            self.candidates,
+            self.adversaries,
+            images=len(data.images),
+            device=place.device,
+            dtype=place.dtype,
+            ahead=place.device.type == "cuda",
+        )
 
     def _initial(
         self, parameters: Sequence[Parameter], candidates: Sequence[Candidate], purpose: Purpose
@@ -105,7 +112,7 @@ class Cohort:
 
     def step(self) -> None:
         """One step of every candidate: a model update and, where there is one, a discriminator update."""
-        draws = self._next_draws()
+        draws = self.chance.at(self.step_count)
         step = torch.full((), float(self.step_count), dtype=self.place.dtype, device=self.place.device)
         self.passes.begin()
         stats, sample = self._model_step(draws, step)
@@ -210,26 +217,6 @@ class Cohort:
         self.step_count = step_count
         for optimiser in self.optimisers.values():
             optimiser.steps.fill_(step_count)
-
-    def _next_draws(self) -> dict[str, Tensor]:
-        block, offset = divmod(self.step_count, BLOCK)
-        if block != self._block:
-            first = self.candidates[0]
-            draws = draw_block(
-                block,
-                [c.seed for c in self.candidates],
-                [c.seed for c in self.adversaries],
-                images=len(self.data.images),
-                batch=first.batch_size,
-                latents=first.latents,
-            )
-            self._draws = {name: self._upload(array) for name, array in draws._asdict().items()}
-            self._block = block
-        return {name: values[offset] for name, values in self._draws.items()}
-
-    def _upload(self, array: np.ndarray) -> Tensor:
-        dtype = self.place.dtype if array.dtype.kind == "f" else torch.int64
-        return torch.from_numpy(array).to(self.place.device, dtype)
 
 
 def _model_settings(candidate: Candidate) -> tuple[float, float, float, float]:

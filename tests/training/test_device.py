@@ -95,7 +95,7 @@ def test_a_step_stays_on_the_device(candidates, precision, memory):
                 cohort.step()
     assert transfers.seen == []
     assert cohort.step_count == 4
-    state = [*cohort.tensors().values(), *cohort.curves.sums.values(), *cohort._draws.values()]
+    state = [*cohort.tensors().values(), *cohort.curves.sums.values(), *cohort.chance.at(cohort.step_count).values()]
     assert {tensor.device for tensor in state} == {DEVICE}
 
 

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from selectdis.models import build_model, initial_values
 from selectdis.training import train_cohort
+from selectdis.training.chance import Chance
 from selectdis.training.cohort import Cohort
 from selectdis.training.streams import Purpose, draw_block, stream
 from tests.training.conftest import OBJECTIVES, Images, mixture, same, small
@@ -147,6 +148,16 @@ def test_objectives_with_one_seed_see_the_same_chance():
     assert not np.array_equal(other.order, other.second_order)
     assert not np.array_equal(one.noise[:, 0], one.noise[:, 1])
     assert np.array_equal(np.sort(other.permutation, axis=2)[0, 0, :, 0], np.arange(8))
+
+
+def test_chance_drawn_ahead_is_the_same(data):
+    candidates = mixture()
+    options = {"images": len(data.images), "device": torch.device("cpu"), "dtype": torch.float64}
+    adversaries = [candidate for candidate in candidates if candidate.objective == "factor_vae"]
+    plain, ahead = (Chance(candidates, adversaries, ahead=flag, **options) for flag in (False, True))
+    for step in (0, 63, 64, 130, 500, 3, 128):
+        for name, values in plain.at(step).items():
+            assert torch.equal(values, ahead.at(step)[name])
 
 
 def test_a_candidate_trains_as_in_a_plain_loop(data):
