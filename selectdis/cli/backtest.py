@@ -72,5 +72,8 @@ def _study(file: Path) -> pd.DataFrame:
     study = open_study(file, None)
     records = [study.records, *(transfer.records for transfer in study.transfers())]
     if all(table.empty for table in records):
-        raise SelectdisError(f"the study {study.name!r} has no runs yet: run it first")
+        raise SelectdisError(
+            f"the study {study.name!r} in {study.folder} has no runs yet: run it first, or give the folder that it was "
+            "run in"
+        )
     return pd.concat([table for table in records if not table.empty], ignore_index=True)

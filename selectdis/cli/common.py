@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,14 +24,15 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from selectdis.cli.folders import kept_spec
 from selectdis.study import Listener, StageInfo, Study
 
 __all__ = [
     "FileArgument", "FolderOption", "JobsOption", "ProgressListener", "QuietOption", "SchedulerOption",
-    "StorageOption", "open_study", "print_board", "print_table", "program",
+    "StorageOption", "again", "open_study", "print_board", "print_table",
 ]  # fmt: skip
 
-FileArgument = Annotated[Path, typer.Argument(help="Study file (YAML).", metavar="FILE")]
+FileArgument = Annotated[Path, typer.Argument(help="Study file (YAML), or the folder of a study.", metavar="FILE")]
 FolderOption = Annotated[Path | None, typer.Option("--folder", help="The study's folder (default: runs/NAME).")]
 JobsOption = Annotated[
     int | None, typer.Option("--jobs", min=1, help="Processes on this machine (default: one a core, one on a GPU).")
@@ -43,10 +46,14 @@ StorageOption = Annotated[
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and problems only.")]
 
 
-def program() -> str:
-    """How this command was called, so that what is printed can be typed again."""
+def again(command: str, file: Path, folder: Path | None = None, storage: str | None = None) -> str:
+    """The command line, ready to be typed, that does `command` on the study that this one is about."""
     called = Path(sys.argv[0])
-    return str(called) if called.name == "selectdis" and not called.is_absolute() else "selectdis"
+    program = str(called) if called.name == "selectdis" and not called.is_absolute() else "selectdis"
+    words = [program, *command.split(), str(file)]
+    words += ["--folder", str(folder)] if folder else []
+    words += ["--storage", re.sub(r"(://[^:/@]*):[^@]*@", r"\1@", storage)] if storage else []  # without the password
+    return shlex.join(words)
 
 
 def open_study(
@@ -57,6 +64,8 @@ def open_study(
     scheduler: str | None = None,
 ) -> Study:
     """The study of `file`; a folder that holds a study does as well."""
+    if file.is_dir():
+        file, folder = kept_spec(file, storage), folder or file
     return Study.from_file(file, folder=folder, storage=storage, jobs=jobs, scheduler=scheduler)
 
 
@@ -90,6 +99,9 @@ class ProgressListener(Listener):
 
     def progress(self, stage: StageInfo, done: int, total: int) -> None:
         self._bar.update(self._tasks[stage.name + stage.data.name], completed=done, total=total)
+
+    def stage_finished(self, study: Study, stage: StageInfo, records: pd.DataFrame) -> None:
+        self.progress(stage, len(records), len(records))  # where nothing was left to do, it has told of none
 
 
 # What a leaderboard prints, and under which heading.

@@ -10,10 +10,11 @@ from selectdis.cli.common import (
     QuietOption,
     SchedulerOption,
     StorageOption,
+    again,
     open_study,
     print_board,
-    program,
 )
+from selectdis.cli.folders import SpecKeeper
 
 __all__ = ["run"]
 
@@ -29,7 +30,8 @@ def run(
     """Train and score the search of a study on its labelled proxy; go on where it stopped."""
     study = open_study(file, folder, storage, jobs, scheduler)
     with ProgressListener(quiet) as progress:
-        study.run(listeners=[progress])
+        study.run(listeners=[progress, SpecKeeper()])
     print_board(study.leaderboard(), title=f"{study.name}: configurations on the proxy {study.proxy_names}")
     if not quiet:
-        print(f"kept in {study.folder}; next: {program()} transfer {file}")
+        target = "" if study.spec.target else " --target NAME"
+        print(f"kept in {study.folder}; next: {again('transfer', file, folder, storage)}{target}")

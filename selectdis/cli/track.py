@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from selectdis.cli.common import FileArgument, FolderOption, StorageOption, open_study
+from selectdis.errors import SelectdisError
 
 __all__ = ["track"]
 
@@ -27,4 +28,6 @@ def track(
         rebuild_view(study, uri)
         typer.echo(f"the MLflow view of {study.name} is made again")
     else:
+        if study.records.empty:
+            raise SelectdisError(f"the study {study.name!r} in {study.folder} has no runs yet: run it first")
         typer.echo(f"sent {send_waiting(study, uri)} waiting entries of {study.name} to MLflow")

@@ -16,10 +16,11 @@ from selectdis.cli.common import (
     QuietOption,
     SchedulerOption,
     StorageOption,
+    again,
     open_study,
     print_board,
-    program,
 )
+from selectdis.cli.folders import SpecKeeper
 
 __all__ = ["transfer"]
 
@@ -38,16 +39,18 @@ def transfer(
     """Train the selected configurations on the unlabelled target, pick a run there, and say how far to trust it."""
     study = open_study(file, folder, storage, jobs, scheduler)
     with ProgressListener(quiet) as progress:
-        result = study.transfer(target, top=top, seeds=seeds, listeners=[progress])
+        result = study.transfer(target, top=top, seeds=seeds, listeners=[progress, SpecKeeper()])
     print_board(result.leaderboard(), title=f"{study.name}: runs on the target {result.target}")
     console = Console(highlight=False, soft_wrap=True)
     if result.pick is None:
         console.print("No run has finished on the target: nothing to pick.")
         raise typer.Exit(1)
-    console.print(f"[bold]Picked run:[/] {result.pick.candidate}  ({result.model})", markup=True)
+    console.print(f"[bold]Picked run:[/] {result.pick.candidate}  ({escape(result.model)})", markup=True)
     console.print(f"[bold]Why:[/] {escape(result.why)}", markup=True)
     console.print(f"[bold]Trust:[/] {escape(str(result.trust))}", markup=True)
     if result.outcome:
         console.print(f"[bold]Outcome:[/] {escape(result.outcome)}", markup=True)
     if not quiet:
-        console.print(f"Compare everything in MLflow: {program()} ui {file}\nOne page: {program()} report {file}")
+        if (study.folder / "mlflow.db").exists():
+            console.print(f"Compare everything in MLflow: {again('ui', file, folder)}", markup=False)
+        console.print(f"One page: {again('report', file, folder, storage)}", markup=False)

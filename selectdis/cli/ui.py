@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from typing import Annotated
 
 import typer
 
-from selectdis.cli.common import FileArgument, FolderOption, open_study
+from selectdis.cli.common import FileArgument, FolderOption, again, open_study
 from selectdis.errors import SelectdisError
 
 __all__ = ["ui"]
@@ -30,11 +31,26 @@ def ui(
     store = study.folder / "mlflow.db"
     if not store.exists():
         raise SelectdisError(
-            f"{store} does not exist: run the study first, or make it with `selectdis track {file} --rebuild`"
+            f"{store} does not exist: run the study first, or make it with `{again('track --rebuild', file, folder)}`"
         )
+    _check_free(host, port)
     print(f"MLflow UI: http://{host}:{port}  (Ctrl-C stops it)", flush=True)
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", f"sqlite:///{store.resolve()}"]
     try:
         raise typer.Exit(subprocess.call([*command, "--host", host, "--port", str(port)]))
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
+
+
+def _check_free(host: str, port: int) -> None:
+    """Refuse an address where MLflow could not listen, and the printed link would show somebody else's pages."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as trial:
+            # As servers do: a server that has just ended is no hindrance.
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(address)
+    except OSError as error:
+        raise SelectdisError(
+            f"cannot listen on {host}, port {port}: {error.strerror or error}; give another --port or --host"
+        ) from None
