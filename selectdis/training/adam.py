@@ -28,28 +28,45 @@ class Adam:
         self.steps = torch.zeros((), dtype=torch.float32, device=device)
         self._rows = {own: [k for k, other in enumerate(settings) if other == own] for own in dict.fromkeys(settings)}
         self._whole = {name: self._may_be_stacked(weight) for name, weight in weights.items()}
+        # Views that stay: weights and moments change in place.
+        self._parts = [self._split(tensors) for tensors in (self.weights, self.first, self.second)]
 
     def _may_be_stacked(self, weight: Tensor) -> bool:
         """Whether one update of all rows rounds as one of each row does, which depends on how vectors cover a row."""
         return len(self._rows) == 1 and (weight.device.type != "cpu" or weight[0].numel() % ALIGNED == 0)
 
+    def _split(self, tensors: Mapping[str, Tensor]) -> list[list[Tensor]]:
+        """For each of the settings its parts: the tensors whole where they may be, else its rows of each."""
+        every = {name: [t.detach()] if self._whole[name] else list(t.detach().unbind()) for name, t in tensors.items()}
+        return [
+            [part for name in every for part in (every[name] if self._whole[name] else (every[name][k] for k in rows))]
+            for rows in self._rows.values()
+        ]
+
     @torch.no_grad()
     def step(self) -> None:
         """One update from the gradients of the weights, which are then dropped."""
         self.steps += 1
-        for settings, rows in self._rows.items():
-            self._update(settings, rows)
+        gradients = self._split({name: w.grad for name, w in self.weights.items() if w.grad is not None})
+        for settings, weights, first, second, own in zip(self._rows, *self._parts, gradients, strict=True):
+            self._update(settings, weights, own, first, second)
         for weight in self.weights.values():
             weight.grad = None
 
-    def _update(self, settings: Settings, rows: list[int]) -> None:
+    def _update(
+        self,
+        settings: Settings,
+        weights: list[Tensor],
+        gradients: list[Tensor],
+        first: list[Tensor],
+        second: list[Tensor],
+    ) -> None:
         learning_rate, beta1, beta2, epsilon = settings
-        weights = self._parts(self.weights, rows)
         torch._fused_adam_(
             weights,
-            self._parts({name: weight.grad for name, weight in self.weights.items() if weight.grad is not None}, rows),
-            self._parts(self.first, rows),
-            self._parts(self.second, rows),
+            gradients,
+            first,
+            second,
             [],
             [self.steps] * len(weights),
             lr=learning_rate,
@@ -60,14 +77,3 @@ class Adam:
             amsgrad=False,
             maximize=False,
         )
-
-    def _parts(self, tensors: Mapping[str, Tensor], rows: list[int]) -> list[Tensor]:
-        """The tensors whole where they may be, else the given rows of each."""
-        parts: list[Tensor] = []
-        for name, tensor in tensors.items():
-            if self._whole[name]:
-                parts.append(tensor.detach())
-            else:
-                every = tensor.detach().unbind()
-                parts += [every[k] for k in rows]
-        return parts
