@@ -15,7 +15,7 @@ from selectdis.selection.correlations import (
     rank_correlations,
 )
 from selectdis.selection.scores import DISENTANGLEMENT, MEAN_RANK, score_metrics
-from selectdis.selection.tables import criterion_names, labelled, labelled_datasets
+from selectdis.selection.tables import criterion_names, each_run_once, labelled, labelled_datasets
 from selectdis.selection.variance import SOURCES, variance_explained
 
 __all__ = ["AnalysisTable", "analysis"]
@@ -46,7 +46,7 @@ def analysis(records: pd.DataFrame, score: str = MEAN_RANK) -> list[AnalysisTabl
     SelectdisError
         No labelled data set, or no such score.
     """
-    known = labelled(records)
+    known = each_run_once(labelled(records))
     score_metrics(known, score)
     tables = [_variance(known, score)] if "objective" in known else []
     tables.append(_matrices("metrics", "Rank correlation of metrics", rank_correlations(known), known))

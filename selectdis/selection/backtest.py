@@ -26,7 +26,7 @@ __all__ = ["BacktestResult", "Picker", "backtest"]
 RANDOM, AVERAGE = "random run", "average configuration"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BacktestResult:
     """How far each rule can be trusted.
 
@@ -63,7 +63,14 @@ class BacktestResult:
     n_runs: int
     n_bootstrap: int
     left_out: Mapping[str, str] = field(default_factory=dict)
-    rules: Mapping[str, Picker] = field(default_factory=dict, repr=False)
+    rules: Mapping[str, Picker] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """A line that says what the numbers rest on, and the table of rules as shown on a screen."""
+        padded = self.shown.apply(lambda column: column.str.ljust(column.str.len().max()))
+        table = padded.to_string(index=False, justify="left")
+        left_out = "".join(f"\nleft out: {name} ({why})" for name, why in self.left_out.items())
+        return f"{self.summary}\n{table}{left_out}"
 
     @property
     def summary(self) -> str:

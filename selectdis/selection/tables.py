@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from selectdis.errors import SelectdisError, nearest
 
 __all__ = [
     "criterion_names",
+    "each_run_once",
     "labelled",
     "labelled_datasets",
     "metric_names",
@@ -22,6 +25,7 @@ __all__ = [
 
 METRIC, CRITERION = "metric.", "criterion."
 _LOST = ("diverged", "failed")
+_NO_IDENTITY = ("stage", "trial", "status", "seconds", "failed_step", "error")
 _READERS = "a .csv, .csv.gz or .parquet file"
 
 
@@ -66,6 +70,27 @@ def labelled(records: pd.DataFrame) -> pd.DataFrame:
     return records[pickable(records) & records[columns].notna().any(axis=1).to_numpy()]
 
 
+def each_run_once(records: pd.DataFrame) -> pd.DataFrame:
+    """`records` without the further rows of a run that is there already, such as where a file is given twice; warns.
+
+    A run is known by its data set, candidate and steps; without candidates by all that is no score, if that holds a
+    seed. Where it does not, nothing is left out.
+    """
+    if "candidate" in records and bool(records["candidate"].notna().all()):
+        identity = [column for column in ("dataset", "candidate", "steps") if column in records]
+    elif "seed" in records:
+        scores = tuple(str(column) for column in records if str(column).startswith((METRIC, CRITERION)))
+        identity = [str(column) for column in records if column not in (*_NO_IDENTITY, *scores)]
+    else:
+        return records
+    again = records.duplicated(identity).to_numpy()
+    if again.any():
+        warnings.warn(
+            f"{again.sum()} records were left out: their runs are there already, and count once", stacklevel=3
+        )
+    return records[~again]
+
+
 def labelled_datasets(records: pd.DataFrame) -> list[str]:
     """Names of the data sets with labels, in order of appearance."""
     return [str(name) for name in labelled(records)["dataset"].unique()]
@@ -98,6 +123,6 @@ def _read(path: Path) -> pd.DataFrame:
             return pd.read_parquet(path)
         if path.name.endswith((".csv", ".csv.gz")):
             return pd.read_csv(path)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, EOFError, zlib.error) as error:  # the last two: a .gz that is cut short or damaged
         raise SelectdisError(f"{path} cannot be read as a table of records: {error}") from error
     raise SelectdisError(f"{path} is not a table of records: name {_READERS}")

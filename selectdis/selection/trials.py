@@ -14,7 +14,7 @@ from selectdis.errors import SelectdisError
 from selectdis.selection.intervals import group_resamples
 from selectdis.selection.rules import Weights
 from selectdis.selection.scores import run_scores
-from selectdis.selection.tables import METRIC, labelled, need
+from selectdis.selection.tables import METRIC, each_run_once, labelled, need
 
 __all__ = ["ORACLE", "Picker", "Trial", "judged_runs", "leave_one_out", "measure", "seed_splits", "with_two_runs"]
 
@@ -47,7 +47,7 @@ class Trial:
 def judged_runs(records: pd.DataFrame, score: str | Sequence[str]) -> tuple[pd.DataFrame, np.ndarray]:
     """Labelled, finished, scored runs, and their scores (ranks are among these runs)."""
     need(records, "dataset", "configuration")
-    known = labelled(records)
+    known = each_run_once(labelled(records))
     scores = run_scores(known, score)
     rows = np.isfinite(scores)
     if not rows.any():

@@ -182,3 +182,25 @@ def test_beats_counts_ties_one_half():
 def test_a_negative_seed_is_refused(records):
     with pytest.raises(SelectdisError, match="seed must be a whole number of at least 0, found -1"):
         backtest(records, [PERFECT], seed=-1)
+
+
+def test_a_run_counts_once(records):
+    without = records.drop(columns="candidate")
+    for table in (records, without):
+        once = backtest(table, [PERFECT], n_bootstrap=2)
+        with pytest.warns(UserWarning, match="1 records were left out"):
+            twice = backtest(pd.concat([table, table.tail(1)]), [PERFECT], n_bootstrap=2)
+        pd.testing.assert_frame_equal(twice.table, once.table)
+    longer = pd.concat([table.assign(steps=steps) for table, steps in ((records, 10), (records, 20))])
+    assert backtest(longer, [PERFECT], n_bootstrap=2).n_runs == 2 * len(records)  # trained longer: other runs
+    unknown = without.drop(columns="seed")
+    assert backtest(pd.concat([unknown] * 2), [PERFECT], n_bootstrap=2).n_runs == 2 * len(records)
+
+
+def test_printed_it_shows_each_interval(result):
+    text = str(result)
+    assert text == repr(result)
+    assert text.startswith("leave one data set out: 4 labelled data sets, 240 runs")
+    for line, row in zip(text.splitlines()[2:], result.table.itertuples(), strict=True):
+        assert line.startswith(row.rule)
+        assert f"{row.p_beats_random:.2f} [{row.p_low:.2f}, {row.p_high:.2f}]" in line

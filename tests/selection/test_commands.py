@@ -1,5 +1,7 @@
 """`selectdis backtest` and `selectdis analyze` on files."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -59,3 +61,20 @@ def test_files_that_cannot_be_read(tmp_path, name):
         read_records(tmp_path / name)
     with pytest.raises(SelectdisError, match="no records given"):
         read_records([])
+
+
+def test_a_compressed_table_that_is_cut_short_or_damaged(files, tmp_path):
+    whole = Path(files[1]).read_bytes()
+    for name, content in {"cut": whole[:500], "bad": whole[:2000] + b"\xff" * 40 + whole[2040:], "none": b""}.items():
+        path = tmp_path / f"{name}.csv.gz"
+        path.write_bytes(content)
+        with pytest.raises(SelectdisError, match=f"{name}.csv.gz cannot be read as a table of records"):
+            read_records(path)
+
+
+def test_a_file_given_twice_counts_once(files):
+    with pytest.warns(UserWarning, match="108 records were left out"):
+        found = invoke("backtest", *files, *files, "--bootstrap", "2", "--rule", "any > udr_lasso")
+    assert "3 labelled data sets, 108 runs" in found.output
+    with pytest.warns(UserWarning, match="36 records were left out"):
+        invoke("analyze", *files, files[0])
