@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -145,3 +146,11 @@ def test_loaders_look_where_fetch_writes() -> None:
         for file in source.files:
             kind, _, digits = file.known_hash.partition(":")
             assert len(digits) == {"sha256": 64, "md5": 32}[kind], name
+
+
+def test_what_is_said_to_be_fetched_can_be() -> None:
+    root = Path(__file__).parents[2]
+    said = [p for folder in ("studies", "docs") for p in (root / folder).iterdir() if p.suffix in (".yaml", ".md")]
+    names = {name for path in said for name in re.findall(r"selectdis data fetch (\w+)", path.read_text())}
+    assert {"dsprites", "shapes3d"} <= names
+    assert [name for name in names if not DATASETS[name].files] == []
