@@ -28,7 +28,7 @@ def evaluate_codes(
     Parameters
     ----------
     codes : (n, latents) float
-    factors : (n, n_factors) of discrete values, whole numbers or not
+    factors : (n, n_factors) of whole numbers, in any dtype of numbers: each value of a column is a class
     metrics, seed, n_train, n_test : as in `selectdis.evaluate`. The rows are split into training and test rows, and
         the interventions of the BetaVAE and FactorVAE scores are drawn among rows that share a factor's value
 
@@ -39,7 +39,8 @@ def evaluate_codes(
     Raises
     ------
     SelectdisError
-        On shapes that do not fit, NaN or infinity (naming the column), or an unknown metric.
+        On shapes that do not fit, codes that are not real numbers, factors that are not whole ones, NaN or infinity
+        (naming the column), or an unknown metric.
     """
     codes, factors = np.asarray(codes), np.asarray(factors)
     if codes.ndim != 2 or factors.ndim not in (1, 2) or len(codes) != len(factors) or not len(codes):
@@ -47,7 +48,9 @@ def evaluate_codes(
             f"codes must be (n, latents) and factors (n, n_factors) with the same n; found {codes.shape} and "
             f"{factors.shape}"
         )
-    columns = [np.unique(column, return_inverse=True) for column in factors.reshape(len(factors), -1).T]
+    if codes.dtype.kind not in "biuf":
+        raise SelectdisError(f"codes must be real numbers, found the dtype {codes.dtype}: give floats")
+    columns = [np.unique(column, return_inverse=True) for column in _whole(factors.reshape(len(factors), -1)).T]
     rows = ImageDataset(
         name="saved codes",
         images=np.broadcast_to(np.zeros((), np.uint8), (len(codes), 1, 16, 16)),  # never looked at, and no memory
@@ -59,6 +62,19 @@ def evaluate_codes(
         rows, metrics, seed=seed, n_train=n_train, n_test=n_test, votes_train=n_train, votes_test=n_test
     )
     return evaluation.score(codes[evaluation.indices])
+
+
+def _whole(factors: np.ndarray) -> np.ndarray:
+    """`factors` (n, n_factors), refused where they are no classes."""
+    advice = "number the values of each factor 0, 1, 2, ... first"
+    if factors.dtype.kind not in "biuf":
+        raise SelectdisError(f"factors must be whole numbers, found the dtype {factors.dtype}: {advice}")
+    wrong = ~np.isfinite(factors) | (factors != np.rint(factors))
+    if wrong.any():
+        column = int(np.flatnonzero(wrong.any(axis=0))[0])
+        found = factors[np.flatnonzero(wrong[:, column])[0], column]
+        raise SelectdisError(f"factors must be whole numbers, found {found} in column {column}: {advice}")
+    return factors
 
 
 def load_codes(codes: Path, factors: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -89,6 +105,9 @@ def _load(path: Path, key: str | None = None) -> np.ndarray:
     except SelectdisError:
         raise
     except (OSError, ValueError, EOFError, KeyError, StopIteration) as error:
-        raise SelectdisError(f"cannot read {path} as an array of numbers: {error}") from None
+        reason = str(error)
+        if "allow_pickle" in reason:  # numpy's advice, which would run what a stranger's file says
+            reason = "it is no file of numpy's, or holds Python objects; write plain arrays with numpy.save or savez"
+        raise SelectdisError(f"cannot read {path} as an array of numbers: {reason}") from None
     except Exception as error:  # zipfile and zlib have errors of their own
         raise SelectdisError(f"{path} is damaged: {error}") from None

@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from selectdis.data.arrays import ARRAY_SUFFIXES, array_file
 from selectdis.data.dataset import ImageDataset
 from selectdis.data.folder import folder
@@ -50,6 +52,8 @@ def _loader(name: Any) -> tuple[Callable[..., ImageDataset], tuple[Any, ...]]:
         return _object_loader(name)
     if name in DATASETS:
         return DATASETS[name].load, ()
+    if name.strip() in ("folder:", "hf:"):  # not the working directory, which an empty path would be
+        raise SelectdisError(f"{name} needs a path, such as {name.strip()}images; found none")
     if name.startswith("folder:"):
         return folder, (name.removeprefix("folder:"),)
     if name.startswith("hf:"):
@@ -88,6 +92,12 @@ def _check_options(name: str, load: Callable[..., ImageDataset], options: Mappin
         if option not in known:
             has = f"it has {', '.join(known)}" if known else "it has none"
             raise SelectdisError(f"the data set {name!r} has no option {option!r}{nearest(option, known)} ({has})")
+        if (option == "grey" or isinstance(known[option], bool)) and not _is_flag(options[option]):
+            raise SelectdisError(f"the option {option!r} of {name!r} is true or false, found {options[option]!r}")
+
+
+def _is_flag(value: Any) -> bool:
+    return value is None or (isinstance(value, bool | int | np.bool_) and value in (0, 1))
 
 
 def options_of(name: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from selectdis.data import DATASETS, load_dataset
@@ -27,6 +28,21 @@ def test_unknown_options() -> None:
         load_dataset("sprites", imagesize=32)
     with pytest.raises(SelectdisError, match="it has path, image_size, grey"):
         load_dataset("mpi3d_toy", kind="real")
+
+
+@pytest.mark.parametrize(("name", "option"), [("scenes", "grey"), ("sprites", "endpoint"), ("digits", "labels")])
+def test_options_that_are_true_or_false(name: str, option: str) -> None:
+    for value in ("maybe", 2, [1]):
+        with pytest.raises(SelectdisError, match=f"option '{option}' of '{name}' is true or false, found"):
+            load_dataset(name, image_size=16, **{option: value})
+    for value in (True, False, np.True_):
+        load_dataset(name, image_size=16, **{option: value})
+
+
+def test_an_empty_path_is_not_the_working_directory() -> None:
+    for name in ("folder:", "folder: ", "hf:"):
+        with pytest.raises(SelectdisError, match="needs a path"):
+            load_dataset(name)
 
 
 def test_a_folder_without_its_prefix(tmp_path: Path) -> None:
