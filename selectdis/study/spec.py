@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,8 +12,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from selectdis.errors import SelectdisError
 from selectdis.objectives.specification import OBJECTIVE_NAMES, STRENGTHS
-from selectdis.study.yaml_guard import refuse_bombs
-from selectdis.study.yaml_lines import describe_problem
+from selectdis.study.mistakes import Mistake, check_name, check_values
+from selectdis.study.names import wrong_names
+from selectdis.study.yaml_guard import refuse_bombs, refuse_doubles
+from selectdis.study.yaml_lines import at_line, describe_problem
+from selectdis.training.candidate import Candidate
 
 __all__ = ["DataSpec", "Range", "RuleSpec", "SearchSpec", "SeedsSpec", "StudySpec", "TrainingSpec", "read_spec"]
 
@@ -63,16 +68,24 @@ def _as_list(value: Any) -> Any:
     return value if isinstance(value, list | tuple | dict | Range) else [value]
 
 
-Numbers = Annotated[tuple[float, ...] | Range, BeforeValidator(_as_list)]
+def _some(value: Any) -> Any:
+    values = _as_list(value)
+    if isinstance(values, list | tuple) and not values:
+        raise ValueError("needs at least one value")
+    return values
+
+
+Numbers = Annotated[tuple[float, ...] | Range, BeforeValidator(_some)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
-Wholes = Annotated[tuple[int, ...], BeforeValidator(_as_list)]
+SomeWords = Annotated[tuple[str, ...], BeforeValidator(_some)]
+Wholes = Annotated[tuple[int, ...], BeforeValidator(_some)]
 
 
 class SearchSpec(Model):
     """The space: architectures, latents, learning rates, and each objective with strengths of its own."""
 
     objective: dict[str, dict[str, Numbers]] = Field(min_length=1)
-    architecture: Words = ("conv",)
+    architecture: SomeWords = ("conv",)
     latents: Wholes = (10,)
     learning_rate: Numbers = (1e-4,)
     width: Wholes | None = None
@@ -93,13 +106,26 @@ class SearchSpec(Model):
     @model_validator(mode="after")
     def _names(self) -> SearchSpec:
         for objective, strengths in self.objective.items():
-            _check_name("objective", objective, OBJECTIVE_NAMES)
+            check_name("objective", objective, OBJECTIVE_NAMES, ("objective", objective))
             for strength in strengths:
-                _check_name(f"strength of {objective}", strength, STRENGTHS[objective])
+                path = ("objective", objective, strength)
+                check_name(f"strength of {objective}", strength, STRENGTHS[objective], path)
         if self.sampler == "grid" and self.ranges:
-            raise ValueError(f"a grid needs lists of values, found a range in {', '.join(self.ranges)}")
+            message = f"a grid needs lists of values, found a range in {', '.join(self.ranges)}"
+            raise Mistake(f"{message}; list values, or take another sampler", ("sampler",))
         if self.sampler != "grid" and self.trials is None:
-            raise ValueError(f"the sampler {self.sampler!r} needs a number of trials")
+            raise Mistake(f"{self.sampler!r} needs a number of trials, and `trials` is missing", ("sampler",))
+        return self
+
+    @model_validator(mode="after")
+    def _trainable(self) -> SearchSpec:
+        """Refuse here what no candidate can have: a study that is under way would have to leave it out."""
+        for objective, strengths in self.objective.items():
+            for name, values in strengths.items():
+                check_values(_ends(values), partial(_with_strength, objective, name), ("objective", objective, name))
+        for name in ("architecture", "latents", "learning_rate", "width", "discriminator_width"):
+            if (own := getattr(self, name)) is not None:
+                check_values(_ends(own), partial(_with_setting, name), (name,))
         return self
 
     @property
@@ -113,17 +139,16 @@ class SearchSpec(Model):
         return strengths + (["learning_rate"] if isinstance(self.learning_rate, Range) else [])
 
 
-class UnknownName(ValueError):
-    """A name that is not among the known ones; carries them, so that the message can offer the nearest."""
-
-    def __init__(self, what: str, name: str, known: tuple[str, ...]) -> None:
-        super().__init__(f"unknown {what} {name!r}")
-        self.name, self.known = name, known
+def _ends(values: Any) -> tuple[Any, ...]:
+    return (values.low, values.high) if isinstance(values, Range) else tuple(values)
 
 
-def _check_name(what: str, name: str, known: Any) -> None:
-    if name not in known:
-        raise UnknownName(what, name, tuple(known))
+def _with_strength(objective: str, name: str, value: float) -> Candidate:
+    return Candidate(objective, strengths={name: value})
+
+
+def _with_setting(name: str, value: Any) -> Candidate:
+    return Candidate(**{name: value})
 
 
 class SeedsSpec(Model):
@@ -154,6 +179,14 @@ class TrainingSpec(Model):
     device: str = "auto"
     curve_every: int | None = Field(default=None, ge=1)
     checkpoint_every: int | None = Field(default=None, ge=1)
+
+    @field_validator("device")
+    @classmethod
+    def _named(cls, value: str) -> str:
+        # By name alone: a study is also read where its device is not.
+        if not re.fullmatch(r"auto|(cpu|cuda)(:\d+)?", value):
+            raise ValueError('must be "auto", "cpu", "cuda" or "cuda:N"')
+        return value
 
 
 class EvaluationSpec(Model):
@@ -200,7 +233,7 @@ class StudySpec(Model):
     training: TrainingSpec = TrainingSpec()
     evaluation: EvaluationSpec = EvaluationSpec()
     select: RuleSpec = RuleSpec()
-    optimise: Words = ("score",)
+    optimise: SomeWords = ("score",)
     constraints: tuple[Constraint, ...] = ()
     warm_start: str | None = None
     time_budget: float | None = Field(default=None, gt=0, description="minutes")
@@ -240,6 +273,7 @@ def parse_spec(text: str, *, source: str = "study file") -> StudySpec:
     """The study description in `text` (YAML), checked; see `read_spec`."""
     try:
         refuse_bombs(text, source=source)
+        refuse_doubles(text, source=source)
         content = yaml.safe_load(text)
     except SelectdisError:
         raise
@@ -256,9 +290,12 @@ def parse_spec(text: str, *, source: str = "study file") -> StudySpec:
 def check_spec(content: dict[str, Any], *, text: str = "", source: str = "study") -> StudySpec:
     """The study described by a plain dict, checked."""
     try:
-        return StudySpec.model_validate(content)
+        spec = StudySpec.model_validate(content)
     except ValidationError as error:
         raise SelectdisError(describe_problem(error, StudySpec, text, source)) from None
+    if (wrong := next(wrong_names(spec), None)) is not None:
+        raise SelectdisError(at_line(wrong.path, str(wrong), text, source))
+    return spec
 
 
 PRESETS: dict[str, dict[str, Any]] = {

@@ -25,6 +25,7 @@ from selectdis.study.importances import importances_of
 from selectdis.study.job import model_path
 from selectdis.study.listener import Listener, Listeners, StageInfo
 from selectdis.study.locks import driver_lock
+from selectdis.study.names import check_names
 from selectdis.study.patience import with_patience
 from selectdis.study.plan import planned, warm_start
 from selectdis.study.reference import DataReference, fitting_options
@@ -34,7 +35,7 @@ from selectdis.study.spec import StudySpec, check_spec, read_spec, with_preset
 from selectdis.study.stage import Stage
 from selectdis.study.storage import LOST_AFTER, open_storage
 from selectdis.study.transfer import Transfer
-from selectdis.study.values import check_names, directions
+from selectdis.study.values import directions
 from selectdis.training import Run
 
 __all__ = ["Study"]

@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from optuna.study import StudyDirection
 
-from selectdis.criteria import CRITERIA
 from selectdis.errors import SelectdisError, nearest
-from selectdis.evaluation import resolve_metrics
-from selectdis.metrics import SCORES
 from selectdis.selection.directions import direction
 from selectdis.selection.scores import DISENTANGLEMENT
 
 if TYPE_CHECKING:
     from selectdis.study.spec import StudySpec
 
-__all__ = ["check_names", "constraint_values", "directions", "resolve", "trial_values"]
+__all__ = ["constraint_values", "directions", "resolve", "trial_values"]
 
 
 def trial_values(records: Iterable[Mapping[Any, Any]], spec: StudySpec) -> list[float | None]:
@@ -61,29 +58,6 @@ def resolve(record: Mapping[Any, Any], name: str) -> str:
             return column
     known = [str(column).split(".", 1)[1] for column in record if str(column).startswith(("metric.", "criterion."))]
     raise SelectdisError(f"no score {name!r} was recorded{nearest(name, known)}; recorded: {', '.join(sorted(known))}")
-
-
-def check_names(spec: StudySpec) -> None:
-    """Refuse names of scores and metrics that nothing will record, before anything is trained.
-
-    Raises
-    ------
-    SelectdisError
-        With the key, and the nearest right name.
-    """
-    resolve_metrics(spec.evaluation.metrics)
-    metrics = [name + suffix for name in SCORES for suffix in ("", ".sampled")]
-    criteria = [
-        name + suffix for criterion in CRITERIA.values() for name in criterion.produces for suffix in ("", ".sampled")
-    ]
-    asked = [("optimise", name, ["score", *metrics, *criteria]) for name in spec.optimise]
-    asked += [("constraints", constraint.score, [*metrics, *criteria]) for constraint in spec.constraints]
-    asked += [("select.score", name, ["mean_rank", *metrics]) for name in spec.select.score.split("+")]
-    if not spec.select.run.startswith(("calibrated", "labels:")):
-        asked += [("select.run", spec.select.run.lstrip("+-"), ["random", *criteria])]
-    for key, name, known in asked:
-        if _plain(name) not in known:
-            raise SelectdisError(f"{key}: no score is called {name!r}{nearest(name, known)}; see docs/metrics.md")
 
 
 def _value(record: Mapping[Any, Any], name: str) -> float:

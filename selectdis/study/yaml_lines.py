@@ -9,36 +9,47 @@ from pydantic import BaseModel, ValidationError
 
 from selectdis.errors import nearest
 
-__all__ = ["describe_problem"]
+__all__ = ["at_line", "describe_problem"]
 
 
 def describe_problem(error: ValidationError, model: type[BaseModel], text: str, source: str) -> str:
     """One sentence for the first problem in `error`, and the number of the others."""
     problems = error.errors()
     # A misspelt key also leaves the right one missing, and a value that may be a list or a range fails as both: the
-    # misspelt key and the broken rule say more than the wrong type.
-    telling = {"extra_forbidden": 0, "value_error": 1}
-    problems.sort(key=lambda problem: telling.get(problem["type"], 2))
+    # misspelt key, the broken rule and what is missing say more than the wrong type.
+    telling = {"extra_forbidden": 0, "value_error": 1, "missing": 2}
+    problems.sort(key=lambda problem: telling.get(problem["type"], 3))
     first = problems[0]
-    line = line_of(text, (*first["loc"], getattr(first.get("ctx", {}).get("error"), "name", None)))
-    where = f"{source}, line {line}" if line else source
     more = f" ({len(problems) - 1} more after this one)" if len(problems) > 1 else ""
-    return f"{where}: {_sentence(first, model)}{more}"
+    return f"{_where((*first['loc'], *_path(first)), text, source)}: {_sentence(first, model)}{more}"
+
+
+def at_line(path: tuple[str, ...], message: str, text: str, source: str) -> str:
+    """One sentence for what is wrong with the value at `path`, a key and those below it."""
+    return f"{_where(path, text, source)}: {'.'.join(path)}: {message}"
+
+
+def _where(location: tuple[Any, ...], text: str, source: str) -> str:
+    line = line_of(text, location)
+    return f"{source}, line {line}" if line else source
+
+
+def _path(problem: Any) -> tuple[str, ...]:
+    """The keys from the place that pydantic names to the culprit, where our own rule says so."""
+    return getattr(problem.get("ctx", {}).get("error"), "path", ())
 
 
 def _sentence(problem: Any, model: type[BaseModel]) -> str:
-    location = [part for part in problem["loc"] if isinstance(part, str) and part.isidentifier()]
-    key = ".".join(location) or "the study"
+    parts = [str(part) for part in (*problem["loc"], *_path(problem))]
+    key = ".".join(part for part in parts if part.isidentifier() and part != "Range") or "the study"
     if problem["type"] == "extra_forbidden":
         known = fields_at(model, problem["loc"][:-1])
         hint = nearest(str(problem["loc"][-1]), known) or f"; known keys: {', '.join(sorted(known))}"
         return f"unknown key {key!r}{hint}"
     if problem["type"] == "missing":
         return f"the key {key!r} is missing"
-    cause = problem.get("ctx", {}).get("error")
     message = problem["msg"].removeprefix("Value error, ")
-    if cause is not None and hasattr(cause, "known"):
-        message += nearest(cause.name, cause.known) or f"; known: {', '.join(cause.known)}"
+    if _path(problem):
         return f"{key}: {message}"
     return f"{key}: {message[0].lower()}{message[1:]}, found {problem['input']!r:.80}"
 

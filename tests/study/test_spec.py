@@ -51,6 +51,28 @@ def test_ranges_need_a_sampler_other_than_the_grid():
         (MINIMAL + "training: {steps: many}\n", r"line 7: training\.steps: .*found 'many'"),
         (MINIMAL.replace("name: small", "name: ../evil"), "name"),
         (MINIMAL.replace("proxy: sprites", ""), "'proxy' is missing"),
+        (MINIMAL.replace("[1, 4]", "[]"), r"line 6: search\.objective\.beta_vae\.beta: needs at least one value"),
+        (MINIMAL.replace("[1, 4]", "[.nan]"), r"line 6: search\.objective\.beta_vae\.beta: .* finite number.*nan"),
+        (
+            MINIMAL.replace("[1, 4]", "{low: 1}"),
+            r"line 6: the key 'search\..*\.beta\.high' is missing",
+        ),
+        (MINIMAL.replace("[1, 4]", "{low: 1, high: 4}"), r"search\.sampler: a grid needs lists"),
+        (MINIMAL + "  architecture: fcc\n", r"line 7: search\.architecture: .* conv, fc, found 'fcc'; .*'fc'"),
+        (MINIMAL + "  latents: [4, 0]\n", r"line 7: search\.latents: .* from 1 to .*, found 0"),
+        (MINIMAL + "  learning_rate: -1\n", r"line 7: search\.learning_rate: .* above 0 .*-1"),
+        (MINIMAL + "  width: []\n", r"line 7: search\.width: needs at least one value"),
+        (MINIMAL + "training: {device: foo}\n", r"line 7: training\.device: must be .*\"cuda:N\", found 'foo'"),
+        (MINIMAL + "evaluation: {metrics: [mgi]}\n", r"line 7: evaluation\.metrics: unknown metric 'mgi'.*'mig'"),
+        (MINIMAL + "evaluation: {criteria: [pip]}\n", r"line 7: evaluation\.criteria: .*'pip'.*'pipe'"),
+        (MINIMAL + "optimise: [mgi]\n", r"line 7: optimise: no score is called 'mgi'.*'mig'"),
+        (MINIMAL + "optimise: []\n", r"line 7: optimise: needs at least one value"),
+        (MINIMAL + "select: {run: udr_laso}\n", r"line 7: select\.run: .*'udr_lasso'"),
+        (MINIMAL + "select: {run: pipe}\n", r"line 7: select\.run: 'pipe' is not measured"),
+        (MINIMAL + "select:\n  run: labels:foo\n", r"line 8: select\.run: `labels:` .*few_labels.* found 'labels:foo'"),
+        (MINIMAL + "select: {run: calibrated:foo}\n", r"line 7: select\.run: .*ridge, boosting, forest"),
+        (MINIMAL + "name: again\n", r"line 7: the key 'name' comes twice \(before in line 2\)"),
+        (MINIMAL + "seeds: {count: 1, count: 2}\n", r"line 7: the key 'count' comes twice"),
         ("- a\n- b\n", "found list"),
         ("name: [unclosed\n", "not valid YAML"),
         ("name: !!python/object/apply:os.system ['true']\n", "not valid YAML"),
@@ -60,6 +82,26 @@ def test_a_mistake_is_one_sentence_that_names_key_line_and_nearest_word(text, me
     with pytest.raises(SelectdisError, match=message) as caught:
         parse_spec(text)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "addition",
+    [
+        "evaluation: {metrics: [fast, few_labels]}\nselect: {run: labels:mig.few100}\n",
+        "evaluation: {criteria: [pipe]}\nselect: {run: -pipe}\n",
+        "select: {run: calibrated}\n",
+        "select: {run: random, score: mig+sap}\n",
+        "training: {device: cuda}\n",  # where this is read there need not be one
+        "training: {device: 'cuda:7'}\n",
+    ],
+)
+def test_what_is_no_mistake_is_read(addition):
+    parse_spec(MINIMAL + addition)
+
+
+def test_what_is_merged_may_be_said_again():
+    text = MINIMAL.replace("[1, 4]}", "[1, 4]}\n    beta_tc_vae: {<<: &b {beta: [1]}, beta: [2]}\n    dip_vae_i: {}")
+    assert parse_spec(text).search.objective["beta_tc_vae"]["beta"] == (2.0,)
 
 
 def test_a_missing_file_is_named(tmp_path):

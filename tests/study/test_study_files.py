@@ -8,8 +8,8 @@ from selectdis.data import DATASETS
 from selectdis.data.load import options_of
 from selectdis.objectives.specification import GRIDS, MAIN_STRENGTH
 from selectdis.study import read_spec
+from selectdis.study.names import check_names
 from selectdis.study.search import candidate_from, grid
-from selectdis.study.values import check_names
 
 FILES = sorted((Path(__file__).parents[2] / "studies").glob("*.yaml"))
 
