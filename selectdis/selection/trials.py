@@ -118,9 +118,20 @@ def _worth(rules: Mapping[str, Picker], trial: Trial, draws: list[np.ndarray]) -
         shares, best = _beats(scores), scores.max()
         tables = {columns: table if k == 0 else table.take(drawn) for columns, table in visible.items()}
         for label, rule in rules.items():
-            weights = fitted[label](tables[rule.target_columns])
+            weights = _shares(label, fitted[label](tables[rule.target_columns]), len(drawn))
             worth[label][k] = weights @ shares, weights @ scores, best - weights @ scores
     return worth
+
+
+def _shares(label: str, weights: np.ndarray, runs: int) -> np.ndarray:
+    """The weights of a rule, checked: how likely it is to pick each run."""
+    weights = np.asarray(weights, dtype=float)
+    if weights.shape != (runs,) or not (np.all(weights >= 0) and np.isclose(weights.sum(), 1.0)):
+        raise SelectdisError(
+            f"rule {label!r} must say for each of {runs} runs how likely it picks it, adding up to 1; "
+            "to go by the scores of runs, put what gives them into a rule: Rule(configuration=None, run=...)"
+        )
+    return weights
 
 
 def _masked(target: pd.DataFrame, allowed: tuple[str, ...]) -> pd.DataFrame:

@@ -204,3 +204,8 @@ def test_printed_it_shows_each_interval(result):
     for line, row in zip(text.splitlines()[2:], result.table.itertuples(), strict=True):
         assert line.startswith(row.rule)
         assert f"{row.p_beats_random:.2f} [{row.p_low:.2f}, {row.p_high:.2f}]" in line
+
+
+def test_scores_of_runs_alone_are_no_rule(records):
+    with pytest.raises(SelectdisError, match=r"adding up to 1; .*Rule\(configuration=None, run=\.\.\.\)"):
+        backtest(records, {"scores": by_criterion("perfect", higher_is_better=True)}, n_bootstrap=5)
