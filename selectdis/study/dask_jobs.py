@@ -76,17 +76,22 @@ def _client(scheduler: str, patience: float) -> Iterator[Any]:
         log.setLevel(level)
 
 
-def _connected(connect: Callable[..., Any], scheduler: str, patience: float) -> Any:
+def _connected(kind: Any, scheduler: str, patience: float) -> Any:
     start, said = time.monotonic(), False
     while True:
         try:
-            return connect(scheduler, timeout=min(patience, 20), set_as_default=False)
-        except TypeError as error:  # what distributed raises without certificates
+            return _client_of(kind, scheduler, timeout=min(patience, 20))
+        except (TypeError, RuntimeError) as error:  # without certificates; without encryption where it is demanded
             raise SelectdisError(
                 f"cannot talk to {scheduler}: {error}; docs/cluster.md says how to set up TLS"
             ) from None
-        except (OSError, TimeoutError, ValueError) as error:
-            if isinstance(error, ValueError) or time.monotonic() - start > patience:
+        except ValueError as error:
+            raise SelectdisError(
+                f"no Dask scheduler answers at {scheduler}, which is no address ({error}): give one such as "
+                "tcp://host:8786"
+            ) from None
+        except (OSError, TimeoutError) as error:
+            if time.monotonic() - start > patience:
                 raise SelectdisError(
                     f"no Dask scheduler answers at {scheduler} ({type(error).__name__}); start one with `dask "
                     "scheduler`, or leave --scheduler out; what is done is kept"
@@ -95,3 +100,14 @@ def _connected(connect: Callable[..., Any], scheduler: str, patience: float) -> 
                 said = True
                 warnings.warn(f"no Dask scheduler answers at {scheduler}: trying for {patience:.0f} s", stacklevel=2)
             time.sleep(1)
+
+
+def _client_of(kind: Any, scheduler: str, timeout: float) -> Any:
+    """A client of `scheduler`; one that cannot be made is not left to close itself, which takes it 40 s."""
+    client = kind.__new__(kind)
+    try:
+        client.__init__(scheduler, timeout=timeout, set_as_default=False)
+    except BaseException:
+        client.status = "closed"
+        raise
+    return client
