@@ -20,7 +20,7 @@ from selectdis.training.cohort import Cohort, Place
 from selectdis.training.images import image_shape
 from selectdis.training.memory import is_out_of_memory
 from selectdis.training.run import Run
-from selectdis.training.runtime import TrainingInterrupted, interruptible, place_of, torch_settings
+from selectdis.training.runtime import TrainingInterrupted, interruptible, place_of, torch_settings, trim_heap
 
 __all__ = ["Options", "Progress", "train_cohort"]
 
@@ -116,10 +116,11 @@ def _first_line(error: Exception) -> str:
 
 
 def _give_back_memory(place: Place) -> None:
-    """What a failed cohort held on a device: its tensors, and the memory of its CUDA graphs."""
-    if place.device.type != "cuda":
-        return
+    """What a failed cohort held: its tensors, and on a device the memory of its CUDA graphs."""
     gc.collect()
+    if place.device.type == "cpu":
+        trim_heap()
+        return
     if place.compile:
         torch.compiler.reset()
     torch.cuda.empty_cache()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -24,6 +25,7 @@ __all__ = [
     "interruptible",
     "place_of",
     "torch_settings",
+    "trim_heap",
 ]
 
 
@@ -97,7 +99,7 @@ def keep_memory() -> Iterator[None]:
     """
     try:
         c_library = ctypes.CDLL(None)
-        set_option, trim = c_library.mallopt, c_library.malloc_trim
+        set_option = c_library.mallopt
     except (OSError, AttributeError):
         yield
         return
@@ -108,14 +110,24 @@ def keep_memory() -> Iterator[None]:
     finally:
         set_option(M_MMAP_MAX, 65_536)  # glibc's default
         set_option(M_TRIM_THRESHOLD, 2**26)  # where its own adjustment ends
-        trim(0)
+        trim_heap()
+
+
+def trim_heap() -> None:
+    """Give freed memory back to the system, where the C library can; oneDNN's kernels live outside the heap."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @contextmanager
 def _cuda_settings(*, tf32: bool) -> Iterator[None]:
     """Whether products may round to TF32; and cuDNN tries its kernels once a shape, since shapes never change here."""
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
-    before = matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
+    try:
+        before = matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
+    except RuntimeError:  # somebody set them by torch's newer names, which do not mix with these: theirs hold
+        yield
+        return
     matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = tf32, tf32, True
     try:
         yield

@@ -321,6 +321,20 @@ def test_settings_of_cuda_are_put_back(precision, tf32):
     assert (matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark) == before
 
 
+NEWER_NAMES = """
+import torch
+from selectdis.training.cohort import Place
+from selectdis.training.runtime import torch_settings
+torch.backends.cudnn.conv.fp32_precision = "ieee"
+with torch_settings(Place(torch.device("cuda"), "tf32")):
+    print(torch.backends.cudnn.conv.fp32_precision)
+"""
+
+
+def test_settings_of_cuda_by_their_newer_names_are_left_alone():
+    assert start(NEWER_NAMES).communicate()[0].strip() == "ieee"
+
+
 def test_a_finished_checkpoint_can_be_saved_as_runs(tmp_path):
     path = tmp_path / "state.safetensors"
     (run,) = train_cohort([Candidate(architecture="fc", width=8)], blobs(), steps=2, device="cpu", checkpoint=path)
