@@ -119,7 +119,7 @@ def descriptions_in(folder: Path | None) -> Iterator[tuple[Path, dict[str, Any]]
     if folder is None or not folder.is_dir():
         return
     for path in sorted(folder.glob("*.safetensors")):
-        if path.suffixes[:-1] in ([".previous"], [".next"]) or ".damaged-" in path.name:
+        if path.suffixes[-2:-1] in ([".previous"], [".next"]) or ".damaged-" in path.name:
             continue
         with contextlib.suppress(SelectdisError):  # damaged: whoever reads it whole says so
             yield path, read_description(path, KIND)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from selectdis.errors import SelectdisError
 from selectdis.training.candidate import Candidate
-from selectdis.training.checkpoint import Checkpoint, descriptions_in, ids_of
+from selectdis.training.checkpoint import Checkpoint, ids_of
 from selectdis.training.halving import Halving
 from selectdis.training.loop import Progress
 from selectdis.training.repack import repack, sorted_candidates
@@ -87,11 +87,11 @@ class Rungs:
         Where a state is lost (a full disk, a damaged file) its cohort is trained from the start: the result is the
         same.
         """
-        there = {name for _, description in descriptions_in(target) for name in ids_of(description)}
+        there = {name for _, description in self.trainer.states(target) for name in ids_of(description)}
         left = [candidate for candidate in survivors if candidate.id not in there]
         where = {
             name: path
-            for path, description in descriptions_in(source)
+            for path, description in self.trainer.states(source)
             if description.get("step") == rung
             for name in ids_of(description)
         }

@@ -145,11 +145,17 @@ class Trainer:
         return cohorts + [[rest[i] for i in indices] for indices in new]
 
     def _interrupted(self, folder: Path | None) -> Iterator[list[str]]:
-        """Ids of the candidates of each cohort with a checkpoint for these images and this precision."""
-        for path, description in descriptions_in(folder):
+        """Ids of the candidates of each cohort with a checkpoint of its own."""
+        for path, description in self.states(folder):
             ids = ids_of(description)
             if path.name == self._name(ids):
                 yield ids
+
+    def states(self, folder: Path | None) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """The checkpoints in a folder that belong to these images and this precision, with their descriptions."""
+        for path, description in descriptions_in(folder):
+            if (description.get("images"), description.get("precision")) == self.identity:
+                yield path, description
 
     def checkpoint(self, folder: Path | None, cohort: Sequence[Candidate]) -> Path | None:
         """The file for the state of a cohort: one name for the same candidates, images and precision."""

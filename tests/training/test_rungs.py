@@ -9,7 +9,7 @@ from selectdis.errors import SelectdisError
 from selectdis.training import Halving, TrainingInterrupted, train
 from selectdis.training import storage as storage_module
 from selectdis.training.loop import train_cohort
-from tests.training.conftest import mixture, same, small
+from tests.training.conftest import blobs, mixture, same, small
 
 HALVING = Halving(at=(0.25, 0.5), keep=0.5)
 
@@ -64,6 +64,11 @@ def test_another_plan_goes_on_from_what_is_there(data, tmp_path, undisturbed, jo
         path.unlink()
     monkeypatch.setattr("selectdis.training.plan.CPU_LARGEST", 2)
     assert alike(halved(data, checkpoint_dir=tmp_path, jobs=jobs), undisturbed)
+
+
+def test_states_of_other_images_in_the_folder_are_left_alone(data, tmp_path, undisturbed):
+    halved(blobs(n=50), checkpoint_dir=tmp_path)
+    assert alike(halved(data, checkpoint_dir=tmp_path), undisturbed)
 
 
 def test_a_plain_training_goes_on_in_the_cohorts_that_were(data, tmp_path, monkeypatch):
