@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,7 +54,7 @@ class StageRuns:
     @property
     def first(self) -> str | None:
         """The pick; on a proxy, the best run."""
-        return self.pick or (self.best[0] if self.best else None)
+        return self.pick or (self.best[0] if self.best and self.kind == "proxy" else None)
 
     def row(self, candidate: str) -> dict[str, Any]:
         """The record of `candidate` (an id)."""
@@ -70,6 +70,7 @@ class Material:
     ----------
     score : what configurations are ranked by on the proxies (``mean_rank`` or a metric)
     stages : the proxies, then the targets
+    notes : sentences about what the page lacks
     """
 
     name: str
@@ -78,6 +79,7 @@ class Material:
     score: str
     stages: tuple[StageRuns, ...]
     dissect: Dissect = field(default=lambda stage, candidate: None)
+    notes: tuple[str, ...] = ()
 
     @property
     def proxies(self) -> list[StageRuns]:
@@ -130,8 +132,9 @@ def gather(study: Any, *, top: int = 3) -> Material:
 
     @functools.lru_cache(maxsize=64)
     def anatomy(stage: str, candidate: str) -> Anatomy | None:
-        run = by_key[stage].load_run(candidate)
-        return None if run is None or run.status == "diverged" else dissect(run, by_key[stage].info.data, n=500)
+        view = by_key[stage]
+        run = None if view.info.absent else view.load_run(candidate)
+        return None if run is None or run.status == "diverged" else dissect(run, view.info.data, n=500)
 
     return Material(
         name=study.name,
@@ -140,7 +143,16 @@ def gather(study: Any, *, top: int = 3) -> Material:
         score=study.spec.select.score,
         stages=tuple(stage for stage in stages if len(stage.records)),
         dissect=anatomy,
+        notes=tuple(note for view in views for note in _notes(view)),
     )
+
+
+def _notes(view: StageView) -> Iterator[str]:
+    name = view.info.data.name
+    if view.info.absent:
+        yield f"The images of {name} cannot be loaded ({view.info.absent}), so this page lacks their pictures."
+    if view.transfer is not None and view.transfer.pick is None:
+        yield f"No run is picked on {name}: {view.transfer.why}."
 
 
 def _age(view: StageView) -> float:

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from selectdis.errors import SelectdisError
 from selectdis.study.job import CohortJob
 from selectdis.training import Candidate
 from selectdis.training.plan import plan_cohorts
+from selectdis.training.runtime import place_of
 
-__all__ = ["jobs_of"]
+__all__ = ["device_here", "jobs_of"]
 
 
 def jobs_of(candidates: Iterable[Candidate], template: CohortJob, *, n_jobs: int) -> list[CohortJob]:
@@ -34,9 +36,18 @@ def jobs_of(candidates: Iterable[Candidate], template: CohortJob, *, n_jobs: int
     if left:
         rest = list(left.values())
         shape = template.data.load().image_shape
-        for cohort in plan_cohorts(rest, shape, device=template.training.device, jobs=n_jobs):
+        for cohort in plan_cohorts(rest, shape, device=device_here(template.training.device), jobs=n_jobs):
             jobs.append(replace(template, candidates=tuple(rest[i] for i in cohort)))
     return jobs
+
+
+def device_here(device: str) -> str:
+    """The device that cohorts are planned for: "cpu" where only the workers of a scheduler have `device`."""
+    try:
+        place_of(device, "float32")
+    except SelectdisError:
+        return "cpu"
+    return device
 
 
 def _interrupted(template: CohortJob) -> Iterator[list[str]]:

@@ -18,11 +18,16 @@ __all__ = ["Listener", "Listeners", "StageInfo"]
 
 
 class StageInfo(NamedTuple):
-    """One training stage of a study: ``name`` is ``"proxy"`` or ``"target"``."""
+    """One training stage of a study: ``name`` is ``"proxy"`` or ``"target"``.
+
+    While a study runs, `data` are its images. Where it is told again afterwards and they cannot be loaded any more,
+    `absent` says why, and of `data` the name alone means something.
+    """
 
     name: str
     data: ImageDataset
     folder: Path
+    absent: str = ""
 
 
 class Listener:

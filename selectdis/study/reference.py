@@ -38,6 +38,14 @@ class DataReference:
             return cls(data.name, stored=str(_store(data, folder / "data")))
         return cls(data, json.dumps(options or {}, sort_keys=True, default=str))
 
+    @classmethod
+    def parse(cls, text: Any) -> DataReference | None:
+        """The reference whose fields `text` (JSON) holds; None where it holds none."""
+        try:
+            return cls(**json.loads(text))
+        except (TypeError, ValueError, RecursionError):
+            return None
+
     def load(self) -> ImageDataset:
         """The data set; loaded once a process."""
         return _load(self)

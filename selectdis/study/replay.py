@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import optuna
+import numpy as np
 
+from selectdis.data import ImageDataset
+from selectdis.errors import SelectdisError
 from selectdis.study.job import model_path
 from selectdis.study.listener import Listener, StageInfo
 from selectdis.study.reference import DataReference
@@ -35,17 +37,30 @@ class StageView(NamedTuple):
 
 
 def stage_views(study: Study) -> Iterator[StageView]:
-    """Each proxy, then each target, as far as they have begun."""
-    proxies = study.proxy_stages()
+    """Each proxy, then each target, as far as they have runs; images that are gone are said in a warning."""
+    proxies = [stage for stage in study.proxy_stages() if stage.raw_records()]
     for proxy in proxies:
-        yield StageView(study._info(proxy), proxy, None)
+        yield StageView(_info(study, proxy), proxy, None)
     for transfer in study.transfers() if proxies else ():
-        yield StageView(study._info(transfer._stage), transfer._stage, transfer)
+        yield StageView(_info(study, transfer._stage), transfer._stage, transfer)
 
 
-def replay(study: Study, listener: Listener) -> None:
-    """Tell `listener` all that `study` has recorded, in the order in which it happens."""
-    for view in stage_views(study):
+def _info(study: Study, stage: Stage) -> StageInfo:
+    try:
+        return study._info(stage)
+    except SelectdisError as error:
+        warnings.warn(
+            f"the images of the {stage.name} {stage.data.name} cannot be loaded ({error}): what is recorded is shown, "
+            "without the pictures that need them",
+            stacklevel=3,
+        )
+        nothing = ImageDataset(stage.data.name, np.zeros((1, 1, 1, 1), np.uint8))
+        return StageInfo(stage.name, nothing, study.folder, absent=str(error))
+
+
+def replay(study: Study, listener: Listener, views: Iterable[StageView] | None = None) -> None:
+    """Tell `listener` all that `study` has recorded (or what `views` hold), in the order in which it happens."""
+    for view in stage_views(study) if views is None else views:
         listener.stage_started(study, view.info)
         for record in view.stage.raw_records():
             listener.run_finished(study, view.info, record, view.load_run(record["candidate"]))
@@ -57,24 +72,24 @@ def replay(study: Study, listener: Listener) -> None:
 
 def model_file(study: Study, info: StageInfo, candidate: str) -> Path | None:
     """Where the trained parameters of `candidate` (an id) on the data of a stage lie; None where there are none."""
-    for data in study.proxies() if info.name == "proxy" else _targets(study):
-        if data.load().name == info.data.name and (path := model_path(info.folder, data, candidate)).exists():
+    for stage in study.proxy_stages() if info.name == "proxy" else study.target_stages():
+        if _name(stage.data) == info.data.name and (path := model_path(info.folder, stage.data, candidate)).exists():
             return path
     return None
+
+
+def _name(data: DataReference) -> str:
+    """What the data set calls itself."""
+    try:
+        return data.load().name
+    except SelectdisError:
+        return data.name
 
 
 def load_run(study: Study, info: StageInfo, candidate: str) -> Run | None:
     """The trained run of `candidate` (an id) on the data of a stage; None where it left no file."""
     path = model_file(study, info, candidate)
     return None if path is None else _load(path)
-
-
-def _targets(study: Study) -> Iterator[DataReference]:
-    """The data of the targets; cheaper than `stage_views`, since no rule is applied."""
-    storage = study._storage()
-    for name in optuna.get_all_study_names(storage):
-        if name.startswith(f"{study.name}/target/"):
-            yield DataReference(**json.loads(optuna.load_study(study_name=name, storage=storage).user_attrs["data"]))
 
 
 def _load(path: Path) -> Run | None:

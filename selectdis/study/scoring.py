@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import replace
 from functools import cached_property
@@ -12,13 +13,31 @@ import numpy as np
 from selectdis.arrays import DegenerateWarning
 from selectdis.criteria import CRITERIA, Criterion, Decoded, HeldOut, gaussian_kl, shuffle_dimensions
 from selectdis.data import ImageDataset
+from selectdis.errors import SelectdisError
 from selectdis.evaluation import Evaluation
 from selectdis.study.spec import EvaluationSpec
 from selectdis.training import Run
 
-__all__ = ["Scorer"]
+__all__ = ["Scorer", "check_split"]
 
 ENCODE_BATCH = 512
+
+
+def check_split(data: ImageDataset, spec: EvaluationSpec) -> None:
+    """Refuse a data set of which `spec.held_out` leaves no image to train on, or none to judge by.
+
+    Raises
+    ------
+    SelectdisError
+        With how many images there are, and how many it takes.
+    """
+    held_out = spec.held_out
+    if held_out > 0 and not 0 < round((1 - held_out) * len(data)) < len(data):
+        images = "1 image" if len(data) == 1 else f"{len(data)} images"
+        raise SelectdisError(
+            f"{data.name!r} has only {images}, of which evaluation.held_out ({held_out:g}) leaves none to judge runs "
+            f"by: give it more than {math.ceil(0.5 / held_out)}"
+        )
 
 
 class Scorer:
@@ -32,6 +51,7 @@ class Scorer:
 
     def __init__(self, data: ImageDataset, spec: EvaluationSpec) -> None:
         self.data, self.spec = data, spec
+        check_split(data, spec)
         if spec.held_out > 0:
             self.training_data, self.held_out = data.split(1 - spec.held_out, seed=spec.seed)
         else:

@@ -104,6 +104,11 @@ class Stage:
         """Tidy frame, one row a run, with the criteria over many runs as of the end of the stage."""
         return as_frame(self.raw_records(), self.study.user_attrs.get(POOL, {}))
 
+    @property
+    def judged(self) -> bool:
+        """Whether the stage has come to its end once, where the criteria over many runs are computed."""
+        return POOL in self.study.user_attrs
+
     # Running ---------------------------------------------------------------------------------------------------------
 
     def plan(self, configurations: Iterable[Params]) -> None:

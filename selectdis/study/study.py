@@ -20,6 +20,7 @@ from optuna.study import StudyDirection
 from selectdis import selection
 from selectdis.data import ImageDataset
 from selectdis.errors import SelectdisError
+from selectdis.study.cohorts import device_here
 from selectdis.study.executor import default_jobs, run_jobs
 from selectdis.study.importances import importances_of
 from selectdis.study.job import model_path
@@ -29,6 +30,7 @@ from selectdis.study.names import check_names
 from selectdis.study.patience import with_patience
 from selectdis.study.plan import planned, warm_start
 from selectdis.study.reference import DataReference, fitting_options
+from selectdis.study.scoring import check_split
 from selectdis.study.search import ENQUEUED, make_sampler, params_of
 from selectdis.study.settings import with_settings
 from selectdis.study.spec import StudySpec, check_spec, read_spec, with_preset
@@ -37,6 +39,7 @@ from selectdis.study.storage import LOST_AFTER, open_storage
 from selectdis.study.transfer import Transfer
 from selectdis.study.values import directions
 from selectdis.training import Run
+from selectdis.training.runtime import place_of
 
 __all__ = ["Study"]
 
@@ -123,13 +126,12 @@ class Study:
             If the proxy has no labels, the folder is in use, or it holds a study with other settings.
         """
         check_names(self.spec)
+        self._check_device()
         proxies = self.proxies()
         for data in proxies:
-            if not data.load().labelled:
-                raise SelectdisError(
-                    f"the proxy {data.name!r} has no labels to score disentanglement with; take a labelled data set "
-                    "(`selectdis data list` shows them), and give this one as the target"
-                )
+            self._check_proxy(data)
+        if self.spec.target is not None and (rule := self.rule()).target_columns:
+            self._check_target(self._target(None, {}), rule)  # now rather than after the whole search
         with self._driving(listeners) as told:
             for data in proxies:
                 stage = self._stage("proxy", data)
@@ -172,6 +174,8 @@ class Study:
         proxies = self.records
         if proxies.empty:
             raise SelectdisError(f"the study {self.name!r} has no runs on its proxy yet: run it first")
+        self._check_device()
+        self._check_target(reference, rule)
         chosen = rule.configurations(proxies)[: max(rule.top, 1)]
         with self._driving(listeners) as told:
             stage = self._stage("target", reference)
@@ -182,6 +186,28 @@ class Study:
             if transfer.pick is not None:
                 told.picked(self, self._info(stage), transfer.best, transfer.why, transfer.trust.to_dict())
         return transfer
+
+    def _check_device(self) -> None:
+        """Refuse a device that is not there; the workers of a scheduler have one of their own."""
+        if self.scheduler is None:
+            place_of(self.spec.training.device, self.spec.training.precision)
+
+    def _check_proxy(self, data: DataReference) -> None:
+        if not data.load().labelled:
+            raise SelectdisError(
+                f"the proxy {data.name!r} has no labels to score disentanglement with; take a labelled data set "
+                "(`selectdis data list` shows them), and give this one as the target"
+            )
+        check_split(data.load(), self.spec.evaluation)
+
+    def _check_target(self, data: DataReference, rule: selection.Rule) -> None:
+        """Load the target before anything of it is recorded: one that cannot be used leaves no trace."""
+        check_split(data.load(), self.spec.evaluation)
+        if rule.target_columns and not data.load().labelled:
+            raise SelectdisError(
+                f"the rule {rule.label!r} needs a few labels of the target, and {data.name!r} has none; take a rule "
+                "without labels (select.run: udr_lasso)"
+            )
 
     def rule(self, top: int | None = None) -> selection.Rule:
         """The selection rule of the study file."""
@@ -250,7 +276,8 @@ class Study:
         return list(range(self.spec.seeds.first, self.spec.seeds.first + count))
 
     def _n_jobs(self) -> int:
-        return self.jobs or default_jobs(self.spec.training.device)
+        device = self.spec.training.device
+        return self.jobs or default_jobs(device if self.scheduler is None else device_here(device))
 
     # Reading ---------------------------------------------------------------------------------------------------------
 
@@ -291,18 +318,27 @@ class Study:
         return pd.DataFrame(columns).rename_axis("parameter")
 
     def transfers(self) -> list[Transfer]:
-        """The transfers made so far, in the order of their targets."""
-        if not self._exists():
-            return []
-        proxies = self.records
+        """The transfers made so far, in the order of their targets; those that have no run yet are left out."""
+        stages = [stage for stage in self.target_stages() if stage.raw_records()]
+        proxies = self.records if stages else pd.DataFrame()
+        return [Transfer.of(self, stage, self.rule(), proxies) for stage in stages]
+
+    def target_stages(self) -> Iterator[Stage]:
+        """The stages on the targets, as far as they have begun, in the order of their names."""
         prefix = f"{self.name}/target/"
-        found = []
-        for name in sorted(optuna.get_all_study_names(self._storage())):
-            if name.startswith(prefix):
-                study = optuna.load_study(study_name=name, storage=self._storage())
-                reference = DataReference(**json.loads(study.user_attrs["data"]))
-                found.append(Transfer.of(self, self._wrap("target", reference, study), self.rule(), proxies))
-        return found
+        for name in sorted(optuna.get_all_study_names(self._storage())) if self._exists() else ():
+            if not name.startswith(prefix):
+                continue
+            study = optuna.load_study(study_name=name, storage=self._storage())
+            reference = DataReference.parse(study.user_attrs.get("data"))
+            if reference is not None:
+                yield self._wrap("target", reference, study)
+            else:  # a driver was killed as it began, or the journal was cut there: there are no runs either
+                warnings.warn(
+                    f"the target {name.removeprefix(prefix)!r} is left out: what its data are is not recorded; the "
+                    "next transfer to it records that again",
+                    stacklevel=2,
+                )
 
     @property
     def plot(self) -> Any:
@@ -370,11 +406,11 @@ class Study:
         )
         self._check_unchanged(study)
         with_patience(lambda: study.set_user_attr("data", json.dumps(vars(data))))
-        return self._wrap(name, data, study)
+        return self._wrap(name, data, study, n_jobs=self._n_jobs())
 
-    def _wrap(self, name: str, data: DataReference, study: optuna.Study) -> Stage:
+    def _wrap(self, name: str, data: DataReference, study: optuna.Study, *, n_jobs: int = 1) -> Stage:
         shared = self.storage_url is not None
-        return Stage(name, self.spec, data, study, str(self.folder), shared=shared, n_jobs=self._n_jobs())
+        return Stage(name, self.spec, data, study, str(self.folder), shared=shared, n_jobs=n_jobs)
 
     def _check_unchanged(self, study: optuna.Study) -> None:
         """Refuse to mix runs of other data, training or evaluation into one study."""

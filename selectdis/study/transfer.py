@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -46,8 +47,8 @@ class Transfer:
     def of(cls, study: Study, stage: Stage, rule: selection.Rule, proxies: pd.DataFrame) -> Transfer:
         """Apply `rule` to the runs of `stage`."""
         records = stage.records
-        finished = "status" in records and records["status"].isin(("complete", "stopped")).any()
-        pick = rule.pick(proxies, _without_labels(records)) if finished else None
+        ready = stage.judged and _any_finished(records)
+        pick = rule.pick(proxies, _without_labels(records, rule)) if ready else None
         return cls(
             stage.data.name,
             records,
@@ -70,19 +71,33 @@ class Transfer:
     def why(self) -> str:
         """Why this run was picked."""
         if self.pick is None:
-            return "no run has finished"
-        rule, n = self.rule, len(self.records)
-        pool = (
-            "all configurations" if rule.configuration is None else f"the {rule.top} best by {rule.configuration.label}"
-        )
+            return self._why_none
+        rule, inside = self.rule, self.allowed
+        best = "the best" if (n := inside["configuration"].nunique()) == 1 else f"the {n} best"
+        pool = "all configurations" if rule.configuration is None else f"{best} by {rule.configuration.label}"
         picked = self.records[self.records["candidate"] == self.pick.candidate].iloc[0]
         value = picked.get(f"criterion.{rule.run.label}")
         score = "" if value is None else f" ({value:.3g})"
         tied = f"; {self.pick.tied} runs tied, and one of them was drawn" if self.pick.tied > 1 else ""
         return (
-            f"of the configurations, {pool} on the proxy; of their {n} runs on the target, the best by {rule.run.label}"
-            f"{score}{tied} (rule: {rule.label})"
+            f"of the configurations, {pool} on the proxy; of their {len(inside)} runs on the target, the best by "
+            f"{rule.run.label}{score}{tied} (rule: {rule.label})"
         )
+
+    @property
+    def _why_none(self) -> str:
+        if not _any_finished(self.records):
+            return "no run has finished"
+        return (
+            "the transfer has not come to its end, where the criteria over many runs are computed and one is picked by "
+            f"{self.rule.run.label}; these are the runs so far, and `selectdis transfer` goes on"
+        )
+
+    @cached_property
+    def allowed(self) -> pd.DataFrame:
+        """The runs that the rule picks from: those that finished, of the configurations that are in."""
+        ranked = self.rule.rank(self.proxies, _without_labels(self.records, self.rule))
+        return ranked[ranked["rule_score"].notna()]
 
     @property
     def outcome(self) -> str:
@@ -117,15 +132,25 @@ class Transfer:
         return Run.load(model_path(self._stage.folder, self._stage.data, self.pick.candidate))
 
     def leaderboard(self) -> pd.DataFrame:
-        """The target's runs as the rule sees them, best first: its score, and the probability of picking each."""
-        if self.pick is None:
-            return self.records
-        ranked = self.rule.rank(self.proxies, _without_labels(self.records))
-        ranked.insert(1, "rank", range(1, len(ranked) + 1))
+        """The target's runs as the rule sees them, best first: its score, and the probability of picking each.
+
+        Before the end of a transfer, which is said, its runs so far in the order of their training.
+        """
         everything = pd.concat([self.proxies, self.records])  # the words tell apart what the proxy has
+        if self.pick is None:
+            if _any_finished(self.records):
+                warnings.warn(f"the target {self.target}: {self.why}", stacklevel=2)
+            return with_settings(self.records, everything)
+        ranked = self.rule.rank(self.proxies, _without_labels(self.records, self.rule))
+        ranked.insert(1, "rank", range(1, len(ranked) + 1))
         return with_settings(ranked, everything).reset_index(drop=True)
 
 
-def _without_labels(records: pd.DataFrame) -> pd.DataFrame:
-    """What a rule may see of the target."""
-    return records.drop(columns=[column for column in records if str(column).startswith("metric.")])
+def _any_finished(records: pd.DataFrame) -> bool:
+    return "status" in records and bool(records["status"].isin(("complete", "stopped")).any())
+
+
+def _without_labels(records: pd.DataFrame, rule: selection.Rule) -> pd.DataFrame:
+    """What `rule` may see of the target: no score that takes labels, but for those from a few that it asks for."""
+    hidden = [c for c in map(str, records) if c.startswith("metric.") and c not in rule.target_columns]
+    return records.drop(columns=hidden)

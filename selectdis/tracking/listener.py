@@ -188,7 +188,7 @@ class MLflowListener(Listener):
     def _draw(self, study: Any, stage: StageInfo, candidate: str, run: Run | None = None) -> None:
         drawn = (stage.name, stage.data.name, candidate)
         run = run or load_run(study, stage, candidate)
-        if run is None or drawn in self._drawn:
+        if run is None or stage.absent or drawn in self._drawn:
             return
         self._drawn.add(drawn)
         folder = self.folder / "tracking" / stage.name / entries.digest_of(stage.data.name) / candidate
@@ -203,7 +203,7 @@ class MLflowListener(Listener):
     def _input(self, stage: StageInfo) -> dict[str, str]:
         key = (stage.name, stage.data.name)
         if key not in self._inputs:
-            self._inputs[key] = entries.dataset_entry(stage.data, stage.name)
+            self._inputs[key] = {} if stage.absent else entries.dataset_entry(stage.data, stage.name)
         return self._inputs[key]
 
     def _tags(self, spec: Any) -> dict[str, str]:
@@ -243,6 +243,8 @@ def _counts(records: pd.DataFrame) -> dict[str, float]:
 
 
 def _stage_note(stage: StageInfo) -> str:
+    if stage.absent:
+        return f"The {stage.name}: {stage.data.name}, whose images cannot be loaded any more; so there are no pictures."
     c, h, w = stage.data.image_shape
     kind = "labelled" if stage.data.labelled else "without labels"
     return f"The {stage.name}: {len(stage.data):,} images of {w}x{h} in {c} channels, {kind} ({stage.data.name})."

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from selectdis.errors import SelectdisError
-from selectdis.study.replay import replay
+from selectdis.study.replay import replay, stage_views
 from selectdis.tracking.listener import MLflowListener, tracking_uri
 from selectdis.tracking.outbox import Outbox
 from selectdis.tracking.sender import Sender
-from selectdis.tracking.store import Store
+from selectdis.tracking.store import Store, check_uri
 
 __all__ = ["rebuild", "send_waiting"]
 
@@ -31,6 +31,8 @@ def rebuild(study: Any, uri: str | None = None) -> None:
     """
     if study.records.empty:
         raise SelectdisError(f"the study {study.name!r} in {study.folder} has no runs yet: run it first")
+    check_uri(tracking_uri(uri))
+    views = list(stage_views(study))  # first, and aloud: what cannot be shown must not cost the view that is there
     outbox = Outbox(_folder(study) / "outbox.jsonl")
     try:
         outbox.clear()
@@ -38,7 +40,7 @@ def rebuild(study: Any, uri: str | None = None) -> None:
         listener = MLflowListener(study.folder, uri, outbox=outbox, patience=math.inf)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is wrong is raised below
-            replay(study, listener)
+            replay(study, listener, views)
             listener.close()
         if listener.problem is not None:
             raise _unreachable(uri, listener.problem)
@@ -57,6 +59,7 @@ def send_waiting(study: Any, uri: str | None = None) -> int:
     ------
     SelectdisError : another process is tracking the study, or the server cannot be reached.
     """
+    check_uri(tracking_uri(uri))
     sent = 0
     for path in sorted(_folder(study).glob("outbox*.jsonl")):
         outbox = Outbox(path)

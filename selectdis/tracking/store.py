@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from selectdis.errors import SelectdisError, nearest
 from selectdis.tracking.champion import CHAMPION, content_digest, model_name, save_model
 from selectdis.tracking.entries import digest_of
 from selectdis.tracking.environment import quieten_mlflow
 
-__all__ = ["Store", "default_uri"]
+__all__ = ["Store", "check_uri", "default_uri"]
 
 Entry = Mapping[str, Any]
 Key = tuple[str, str, str]  # stage, data set, candidate ("" for the stage itself)
 
+_SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "file", "databricks", "databricks-uc", "uc")
 _BATCH = 1_000  # metrics, parameters and tags that MLflow takes at once
 _IDENTITY = ("selectdis.stage", "selectdis.dataset", "selectdis.candidate")
 
@@ -23,6 +27,24 @@ _IDENTITY = ("selectdis.stage", "selectdis.dataset", "selectdis.candidate")
 def default_uri(folder: Path) -> str:
     """The database in the study's folder."""
     return f"sqlite:///{folder.resolve() / 'mlflow.db'}"
+
+
+def check_uri(uri: str | None) -> None:
+    """Refuse a `uri` of a kind that MLflow, with its plugins, does not know.
+
+    Raises
+    ------
+    SelectdisError
+        With the kinds that a study can be shown at.
+    """
+    found = re.match(r"([a-z][a-z0-9.-]+)(\+\w+)?:", uri or "", re.IGNORECASE)
+    scheme = found[1].lower() if found else ""
+    plugins = {point.name for point in entry_points(group="mlflow.tracking_store")}
+    if scheme and scheme not in {*_SCHEMES, *plugins}:
+        raise SelectdisError(
+            f"MLflow knows no tracking server at {uri!r}; give http://HOST:PORT, https://..., or a database such as "
+            f"sqlite:///FILE or postgresql://...{nearest(scheme, _SCHEMES)}"
+        )
 
 
 class Store:
@@ -201,6 +223,8 @@ class Store:
     def _log_input(self, run_id: str, data: Mapping[str, str]) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
+        if not data:  # of images that are gone
+            return
         fields = {name: value for name, value in data.items() if name != "context"}
         context = InputTag("mlflow.data.context", data["context"])
         self.client.log_inputs(run_id, [DatasetInput(Dataset(**fields), [context])])

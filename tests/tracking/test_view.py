@@ -14,7 +14,7 @@ from selectdis.errors import SelectdisError
 from selectdis.study.replay import replay
 from selectdis.tracking import MLflowListener, rebuild
 from selectdis.tracking.rebuild import send_waiting
-from selectdis.tracking.store import default_uri
+from selectdis.tracking.store import check_uri, default_uri
 from tests.tracking.views import SPEC, all_runs
 
 
@@ -157,6 +157,51 @@ def test_the_view_is_made_again_by_a_command(studied, client, runs, tmp_path):
     for key, run in again.items():
         assert run.data.params == runs[key].data.params
         assert run.data.metrics == runs[key].data.metrics
+
+
+def test_images_that_are_gone_cost_their_pictures_and_their_data_set(studied, tmp_path, monkeypatch):
+    import shutil
+
+    from mlflow import MlflowClient
+
+    from selectdis.study import Study
+    from selectdis.study.reference import DataReference
+
+    load = DataReference.load
+
+    def without_digits(reference):
+        if reference.name == "digits":
+            raise SelectdisError("the digits are gone")
+        return load(reference)
+
+    monkeypatch.setattr(DataReference, "load", without_digits)
+    shutil.copytree(studied.folder, tmp_path / "copy", ignore=shutil.ignore_patterns("mlflow.db", "artifacts"))
+    with pytest.warns(UserWarning, match="digits cannot be loaded"):
+        rebuild(Study(SPEC, folder=tmp_path / "copy"))
+    client = MlflowClient(tracking_uri=default_uri(tmp_path / "copy"))
+    runs = all_runs(client)
+    assert sum(stage == "target" for stage, _, _ in runs) == 1 + 4
+    assert "cannot be loaded" in runs["target", "digits", ""].data.tags["mlflow.note.content"]
+    assert client.get_model_version_by_alias("small-digits", "champion").version == 1
+    for (stage, _, candidate), run in runs.items():
+        assert bool(run.inputs.dataset_inputs) == (stage == "proxy"), candidate
+    pictured = {stage for (stage, _, _), run in runs.items() if client.list_artifacts(run.info.run_id, "pictures")}
+    assert pictured == {"proxy"}
+
+
+@pytest.mark.parametrize("uri", ["foo://bar", "localhost:5000", "htp://127.0.0.1:5000"])
+def test_an_address_of_no_kind_that_mlflow_knows_is_refused(studied, uri):
+    for act in (send_waiting, rebuild):
+        with pytest.raises(SelectdisError, match=r"knows no tracking server at .*http://HOST:PORT"):
+            act(studied, uri)
+    assert (studied.folder / "mlflow.db").exists()
+
+
+@pytest.mark.parametrize(
+    "uri", [None, "http://h:1", "sqlite:////a/b.db", "postgresql+psycopg2://u@h/d", "/a:b/c", "runs"]
+)
+def test_addresses_that_mlflow_knows(uri):
+    check_uri(uri)
 
 
 def test_a_rebuild_needs_runs_and_the_outbox_to_itself(studied, tmp_path):
