@@ -26,6 +26,7 @@ __all__ = ["all_sections"]
 
 Section = dict[str, Any]
 MAX_FAILURES = 50
+PASSWORD = re.compile(r"(://[^:/@\s]*):[^@/\s]*@")  # in the URL of a storage or a tracking server
 
 
 def all_sections(material: Material) -> dict[str, Section]:
@@ -272,4 +273,5 @@ def _failures(material: Material) -> Section:
 
 
 def _making(material: Material) -> Section:
-    return {"spec": yaml.safe_dump(material.spec, sort_keys=False, allow_unicode=True)}
+    spec = yaml.safe_dump(material.spec, sort_keys=False, allow_unicode=True)
+    return {"spec": PASSWORD.sub(r"\1:***@", spec)}  # the page is made to be sent around

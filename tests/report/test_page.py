@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -197,3 +198,11 @@ def test_an_empty_study_is_an_error(tmp_path):
     spec = {"name": "empty", "proxy": "sprites", "search": {"objective": "beta_vae"}}
     with pytest.raises(SelectdisError, match="no runs yet"):
         write_report(Study(spec, folder=tmp_path))
+
+
+def test_passwords_stay_at_home(material):
+    spec = {"storage": "postgresql://me:pass:word@db.lab/studies", "tracking": "https://me:word@mlflow.lab:5000"}
+    page = render(replace(material, spec=material.spec | spec))
+    assert "postgresql://me:***@db.lab/studies" in page
+    assert "https://me:***@mlflow.lab:5000" in page
+    assert "word@" not in page
