@@ -300,7 +300,8 @@ class Study:
         """
         records = self.records
         if records.empty:
-            raise SelectdisError(f"the study {self.name!r} in {self.folder} has no runs yet: run it first")
+            todo = "let it run on, for longer where it has a time_budget" if self.proxy_stages() else "run it first"
+            raise SelectdisError(f"the study {self.name!r} in {self.folder} has no runs yet: {todo}")
         return with_settings(selection.leaderboard(records, by=by, score=score or self.spec.select.score), records)
 
     def importances(self) -> pd.DataFrame:

@@ -241,6 +241,13 @@ sd.Study(json.loads(sys.argv[1]), folder=sys.argv[2], jobs=1).run()
 """
 
 
+def test_a_study_without_runs_says_whether_it_has_begun(tmp_path):
+    with pytest.raises(SelectdisError, match="no runs yet: run it first"):
+        make(tmp_path).leaderboard()
+    with pytest.raises(SelectdisError, match="no runs yet: let it run on, for longer"):
+        make(tmp_path, time_budget=1e-9).run().leaderboard()
+
+
 @pytest.mark.parametrize("moment", [0.1, 0.4, 0.8])
 def test_a_killed_driver_resumes_to_the_same_records(tmp_path, moment):
     expected = make(tmp_path).run().records
