@@ -47,12 +47,14 @@ def check_codes(codes: np.ndarray, name: str = "codes") -> np.ndarray:
     Raises
     ------
     SelectdisError
-        On another number of axes, no sample, no latent, NaN, infinity or more than float32 holds (naming the first such
-        column).
+        On another number of axes, no sample, no latent, complex numbers or text, NaN, infinity or more than float32
+        holds (naming the first such column).
     """
     codes = np.asarray(codes)
     if codes.ndim != 2 or 0 in codes.shape:
         raise SelectdisError(f"{name} must be (n_samples, n_latents) and not empty; found shape {codes.shape}")
+    if codes.dtype.kind not in "fiub":
+        raise SelectdisError(f"{name} must be real numbers, found an array of {codes.dtype}: repair the encoder")
     if codes.dtype not in (np.float32, np.float64):
         codes = codes.astype(np.float64)
     bad = ~(np.abs(codes) < LARGEST)

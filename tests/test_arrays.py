@@ -65,3 +65,9 @@ def test_factors():
         check_factors(np.zeros((2, 2)), 3)
     with pytest.raises(SelectdisError, match="finite class labels"):
         check_factors(np.array([1.0, np.nan]), 2)
+
+
+@pytest.mark.parametrize("codes", [np.ones((3, 2), complex), np.array([["1", "2"]]), np.ones((3, 2), object)])
+def test_codes_that_are_no_real_numbers_are_refused(codes):
+    with pytest.raises(SelectdisError, match="must be real numbers"):
+        check_codes(codes)

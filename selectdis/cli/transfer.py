@@ -43,7 +43,7 @@ def transfer(
     print_board(result.leaderboard(), title=f"{study.name}: runs on the target {result.target}")
     console = Console(highlight=False, soft_wrap=True)
     if result.pick is None:
-        console.print("No run has finished on the target: nothing to pick.")
+        console.print(f"Nothing is picked: {result.why}.", markup=False)
         raise typer.Exit(1)
     console.print(f"[bold]Picked run:[/] {result.pick.candidate}  ({escape(result.model)})", markup=True)
     console.print(f"[bold]Why:[/] {escape(result.why)}", markup=True)
