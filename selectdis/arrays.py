@@ -54,7 +54,7 @@ def check_codes(codes: np.ndarray, name: str = "codes") -> np.ndarray:
     if codes.ndim != 2 or 0 in codes.shape:
         raise SelectdisError(f"{name} must be (n_samples, n_latents) and not empty; found shape {codes.shape}")
     if codes.dtype.kind not in "fiub":
-        raise SelectdisError(f"{name} must be real numbers, found an array of {codes.dtype}: repair the encoder")
+        raise SelectdisError(f"{name} must be real numbers, found the dtype {codes.dtype}: give floats")
     if codes.dtype not in (np.float32, np.float64):
         codes = codes.astype(np.float64)
     bad = ~(np.abs(codes) < LARGEST)

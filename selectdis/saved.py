@@ -48,8 +48,6 @@ def evaluate_codes(
             f"codes must be (n, latents) and factors (n, n_factors) with the same n; found {codes.shape} and "
             f"{factors.shape}"
         )
-    if codes.dtype.kind not in "biuf":
-        raise SelectdisError(f"codes must be real numbers, found the dtype {codes.dtype}: give floats")
     columns = [np.unique(column, return_inverse=True) for column in _whole(factors.reshape(len(factors), -1)).T]
     rows = ImageDataset(
         name="saved codes",

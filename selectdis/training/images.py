@@ -16,7 +16,7 @@ from torch import Tensor
 from selectdis.errors import SelectdisError
 from selectdis.training.memory import device_memory, fits_in_memory
 
-__all__ = ["ImageBank", "fingerprint", "image_shape"]
+__all__ = ["ImageBank", "fingerprint", "image_shape", "in_memory"]
 
 _whole: dict[int, np.ndarray] = {}  # lazy arrays that were read, by their identity
 
@@ -48,6 +48,21 @@ def fingerprint(data: Any) -> str:
     return digest.hexdigest()[:16]
 
 
+def in_memory(images: Any) -> Any:
+    """A lazy array read whole, where it fits, and kept for the next cohort as long as it lives; others as they are."""
+    if isinstance(images, np.ndarray):
+        return images
+    if id(images) in _whole:
+        return _whole[id(images)]
+    if not fits_in_memory(images):
+        return images
+    whole = np.asarray(images[:])
+    with contextlib.suppress(TypeError):  # of a kind that cannot be watched
+        weakref.finalize(images, _whole.pop, id(images), None)
+        _whole[id(images)] = whole
+    return whole
+
+
 class ImageBank:
     """Images by index, as floats in [0, 1].
 
@@ -66,12 +81,9 @@ class ImageBank:
         if self._device.type != "cpu":
             if math.prod(self._source.shape) > RESIDENT_SHARE * device_memory(self._device):
                 return None
-            return _tensor(np.asarray(self._source[:])).to(self._device)
-        if isinstance(self._source, np.ndarray):
-            return _tensor(self._source)
-        if id(self._source) not in _whole and not fits_in_memory(self._source):
-            return None
-        return _tensor(_read_whole(self._source))
+            return _tensor(np.asarray(in_memory(self._source)[:])).to(self._device)
+        images = in_memory(self._source)
+        return _tensor(images) if isinstance(images, np.ndarray) else None
 
     def take(self, indices: Tensor, *, batch_first: bool) -> Tensor:
         """Images (K, B, c, h, w) for indices (K, B); in memory (B, K, c, h, w) where `batch_first` says so."""
@@ -86,17 +98,6 @@ class ImageBank:
             return self._resident.index_select(0, flat)
         unique, inverse = np.unique(flat.cpu().numpy(), return_inverse=True)  # lazy arrays want increasing indices
         return torch.from_numpy(np.asarray(self._source[unique])[inverse]).to(self._device, non_blocking=True)
-
-
-def _read_whole(source: Any) -> np.ndarray:
-    """A lazy array as a whole; kept for the next cohort as long as the lazy one is."""
-    if id(source) in _whole:
-        return _whole[id(source)]
-    images = np.asarray(source[:])
-    with contextlib.suppress(TypeError):  # of a kind that cannot be watched
-        weakref.finalize(source, _whole.pop, id(source), None)
-        _whole[id(source)] = images
-    return images
 
 
 def _tensor(images: np.ndarray) -> Tensor:

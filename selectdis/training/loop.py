@@ -12,13 +12,13 @@ from typing import Any, Literal
 import torch
 
 from selectdis.errors import SelectdisError
-from selectdis.objectives import OBJECTIVES
 from selectdis.training.arguments import check_one_program, checked
 from selectdis.training.candidate import Candidate
 from selectdis.training.checkpoint import Checkpoint
 from selectdis.training.cohort import Cohort, Place
 from selectdis.training.images import image_shape
 from selectdis.training.memory import is_out_of_memory
+from selectdis.training.repack import objective_rank
 from selectdis.training.run import Run
 from selectdis.training.runtime import TrainingInterrupted, interruptible, place_of, torch_settings, trim_heap
 
@@ -127,7 +127,7 @@ def _give_back_memory(place: Place) -> None:
 
 
 def _train_sorted(candidates: list[Candidate], data: Any, options: Options, file: Path | None) -> list[Run]:
-    order = sorted(range(len(candidates)), key=lambda i: list(OBJECTIVES).index(candidates[i].objective))
+    order = sorted(range(len(candidates)), key=lambda i: objective_rank(candidates[i]))
     training = Training([candidates[i] for i in order], data, options, file)
     with interruptible() as flag:
         training.go(lambda: flag.requested)

@@ -11,12 +11,17 @@ from selectdis.objectives import OBJECTIVES
 from selectdis.training.candidate import Candidate
 from selectdis.training.checkpoint import CohortState
 
-__all__ = ["repack", "sorted_candidates"]
+__all__ = ["objective_rank", "repack", "sorted_candidates"]
+
+
+def objective_rank(candidate: Candidate) -> int:
+    """The place of a candidate's objective among all, by which the rows of a cohort are sorted."""
+    return list(OBJECTIVES).index(candidate.objective)
 
 
 def sorted_candidates(candidates: Sequence[Candidate]) -> list[Candidate]:
     """In the order that the rows of a cohort have: by objective."""
-    return sorted(candidates, key=lambda candidate: list(OBJECTIVES).index(candidate.objective))
+    return sorted(candidates, key=objective_rank)
 
 
 def repack(states: Sequence[CohortState], candidates: Sequence[Candidate]) -> CohortState:

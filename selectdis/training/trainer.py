@@ -64,7 +64,7 @@ def train(
         Processes of one thread each, on CPU; -1 for one on each core. One process uses one thread.
     checkpoint_dir
         Folder for the states of the cohorts. A training that was killed goes on from them when it is called again with
-        the same candidates and jobs. The files stay; remove the folder when the runs are saved.
+        the same candidates. The files stay; remove the folder when the runs are saved.
     checkpoint_every
         Steps between checkpoints; by default every five minutes.
     curve_every

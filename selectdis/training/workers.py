@@ -18,8 +18,8 @@ from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from selectdis.errors import SelectdisError
 from selectdis.training.candidate import Candidate
+from selectdis.training.images import in_memory
 from selectdis.training.loop import Progress, train_cohort
-from selectdis.training.memory import fits_in_memory
 from selectdis.training.run import Run
 from selectdis.training.runtime import TrainingInterrupted, deaf_children, end_with_parent, interruptible
 
@@ -84,11 +84,11 @@ def run_tasks(tasks: Sequence[CohortTask], data: Any, *, jobs: int, on_progress:
         On Ctrl-C, once all processes saved their states.
     """
     total = sum(task.steps * len(task.candidates) for task in tasks)
-    images = TrainingImages(str(getattr(data, "name", "")), _in_memory(data.images))
     if jobs == 1 or len(tasks) == 1:
-        return _here(tasks, images, total, on_progress)
+        return _here(tasks, data, total, on_progress)
     with tempfile.TemporaryDirectory(prefix="selectdis-") as folder:
         board = Board(f"{folder}/board", len(tasks), create=True)
+        images = TrainingImages(str(getattr(data, "name", "")), in_memory(data.images))
         with _reporter(board, total, on_progress), interruptible(board.ask_to_stop) as flag:
             done = _with_restarts(tasks, images, board, min(jobs, len(tasks)), lambda: flag.requested)
     return [done[i] for i in range(len(tasks))]
@@ -109,11 +109,6 @@ def _here(tasks: Sequence[CohortTask], data: Any, total: int, on_progress: Progr
 
 def _train(task: CohortTask, data: Any, **more: Any) -> list[Run]:
     return train_cohort(task.candidates, data, steps=task.steps, checkpoint=task.checkpoint, **task.options, **more)
-
-
-def _in_memory(images: Any) -> Any:
-    """Lazy images made once, where they fit, rather than in each process and step."""
-    return np.asarray(images[:]) if not isinstance(images, np.ndarray) and fits_in_memory(images) else images
 
 
 def _with_restarts(
