@@ -95,7 +95,7 @@ def batches_per_second(images: object, top: float) -> float:
 
 
 def drawn(n: int) -> Iterator[np.ndarray]:
-    from selectdis.data.sprites import SpriteRenderer
+    from selectdis.data.drawn._sprites import SpriteRenderer
 
     render = SpriteRenderer(GRID, 64, endpoint=True)
     for start in range(0, n, 8192):

@@ -26,7 +26,7 @@ from sklearn.metrics import mutual_info_score
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from selectdis import criteria, metrics
-from selectdis.evaluation import Evaluation
+from selectdis.scoring._evaluation import Evaluation
 from tests.golden import read
 
 CASE = "h_vae_dsprites"

@@ -68,7 +68,7 @@ def plain_step(case: Case, device: str) -> Callable[[], int]:
 
 def plain_conv(nn: Any, case: Case) -> tuple[Any, Any]:
     """The convolutional networks of the literature (fewer stages below 64 pixels)."""
-    from selectdis.models.conv import STAGES
+    from selectdis.models._conv import STAGES
 
     channels, layers = 1, []
     for outputs, kernel in STAGES[case.size]:
@@ -98,7 +98,7 @@ def plain_fc(nn: Any, case: Case) -> tuple[Any, Any]:
 
 def flops(case: Case) -> float:
     """Multiplications and additions of one candidate-step at batch 64: forward, and twice that backward."""
-    from selectdis.models.conv import STAGES
+    from selectdis.models._conv import STAGES
 
     if case.architecture == "fc":
         pixels, width = case.size**2, case.width

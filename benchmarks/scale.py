@@ -55,10 +55,10 @@ def measure(runs: int, options: argparse.Namespace) -> list[float]:
     import pandas as pd
 
     import selectdis as sd
-    import selectdis.study.stage as stage_module
-    import selectdis.study.study as study_module
+    import selectdis.study._stage as stage_module
+    import selectdis.study._study as study_module
     from selectdis import selection
-    from selectdis.study.executor import run_jobs
+    from selectdis.execution._executor import run_jobs
 
     if not options.pool:
         stage_module.pool_criteria = lambda *_: {}
@@ -104,7 +104,7 @@ def spec_of(values: list[float], options: argparse.Namespace) -> dict[str, Any]:
 
 
 def fake_work(with_codes: bool) -> Callable[[Any], list[dict[str, Any]]]:
-    from selectdis.study import recording
+    from selectdis.execution import _recording as recording
 
     def work(job: Any) -> list[dict[str, Any]]:
         records = []

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from selectdis.study import Study
 from selectdis.tracking import MLflowListener
-from selectdis.tracking.sender import Sender
+from selectdis.tracking._sender import Sender
 
 EVENTS = ("stage_started", "run_finished", "stage_finished", "picked", "close")
 spent = dict.fromkeys((*EVENTS, "thread"), 0.0)

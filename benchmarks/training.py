@@ -42,10 +42,11 @@ def cohort_step(case: Case, task: dict[str, Any]) -> Callable[[], int]:
     """One step of a cohort of `count` candidates (0: as many as the rule says for many)."""
     from types import SimpleNamespace
 
+    from selectdis.execution import cohort_size
     from selectdis.objectives import OBJECTIVES
-    from selectdis.training import Candidate, cohort_size
-    from selectdis.training.cohort import Cohort
-    from selectdis.training.runtime import place_of
+    from selectdis.training import Candidate
+    from selectdis.training._cohort import Cohort
+    from selectdis.training._runtime import place_of
 
     settings = {"architecture": case.architecture, "width": case.width}
     count = task["count"] or cohort_size(Candidate(**settings), (1, case.size, case.size), 1000, task["device"])
@@ -67,7 +68,7 @@ def work(task: dict[str, Any]) -> None:
 
     import torch
 
-    from selectdis.training.runtime import place_of, torch_settings
+    from selectdis.training._runtime import place_of, torch_settings
 
     torch.set_num_threads(task["threads"])
     case, device = Case(**task["case"]), task["device"]
@@ -128,8 +129,8 @@ def gemm_peak(device: str = "cpu", precision: str = "float32") -> float:
     """The best rate of a square product, over the libraries in torch, in FLOP a second; on CPU on one thread."""
     import torch
 
-    from selectdis.training.cohort import PRECISIONS
-    from selectdis.training.runtime import place_of, torch_settings
+    from selectdis.training._cohort import PRECISIONS
+    from selectdis.training._runtime import place_of, torch_settings
 
     dtype = torch.bfloat16 if precision == "bf16" else PRECISIONS[precision]
     wait = torch.cuda.synchronize if device == "cuda" else lambda: None
@@ -152,7 +153,7 @@ def gemm_peak(device: str = "cpu", precision: str = "float32") -> float:
 
 def compare(cases: tuple[Case, ...], rounds: int, seconds: float) -> list[dict[str, Any]]:
     """The table of selectdis against the plain loop on this machine's cores."""
-    from selectdis.training.plan import worker_count
+    from selectdis.execution._plan import worker_count
 
     cores = worker_count(-1)
     variants: dict[str, Callable[[Case], tuple[float, float]]] = {

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 import selectdis as sd
-from selectdis.selection import by_criterion, by_lcb, by_mean_rank, calibrated, read_records
+from selectdis.selection import by_criterion, by_lcb, by_win_rate, calibrated, read_records
 
 PUBLISHED = Path(__file__).parents[1] / "studies" / "transfer-cpu.csv.gz"
 
@@ -20,10 +20,10 @@ def main(records_file: Path = PUBLISHED, n_bootstrap: int = 500) -> pd.DataFrame
     """Backtest four rules; returns the table."""
     records = read_records(records_file)
     rules = [
-        sd.Rule(configuration=by_mean_rank(), run=by_criterion("udr_lasso"), top=4),
+        sd.Rule(configuration=by_win_rate(), run=by_criterion("udr_lasso"), top=4),
         sd.Rule(configuration=by_lcb("mig"), run=by_criterion("udr_spearman"), top=2),
         sd.Rule(configuration=None, run=by_criterion("elbo")),  # likelihood alone, over all runs
-        sd.Rule(configuration=by_mean_rank(), run=calibrated(), top=8),
+        sd.Rule(configuration=by_win_rate(), run=calibrated(), top=8),
     ]
     result = sd.backtest(records, rules, n_bootstrap=n_bootstrap, seed=0)
     print(result)

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from selectdis import criteria, data, metrics, objectives, selection
     from selectdis.data import ImageDataset, load_dataset
     from selectdis.errors import SelectdisError
-    from selectdis.evaluation import evaluate
+    from selectdis.execution import train
+    from selectdis.scoring import evaluate
     from selectdis.selection import Rule
-    from selectdis.selection.backtest import backtest
+    from selectdis.selection._backtest import backtest
     from selectdis.study import Listener, Study, Transfer
     from selectdis.tracking import MLflowListener
-    from selectdis.training import Candidate, Run, train
+    from selectdis.training import Candidate, Run
 
 # Public name -> its module. Loaded when first used: torch, Optuna and MLflow take seconds to import.
 _HOME = {
@@ -34,9 +35,9 @@ _HOME = {
     "Study": "selectdis.study",
     "Transfer": "selectdis.study",
     "backtest": "selectdis.selection",
-    "evaluate": "selectdis.evaluation",
+    "evaluate": "selectdis.scoring",
     "load_dataset": "selectdis.data",
-    "train": "selectdis.training",
+    "train": "selectdis.execution",
 }
 _PACKAGES = ("criteria", "data", "metrics", "objectives", "selection")
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import mutual_info_score
 
-from selectdis.arrays import bin_codes, check_codes, check_factors, entropy, mutual_information_matrix, standardise_by
+from selectdis._arrays import bin_codes, check_codes, check_factors, entropy, mutual_information_matrix, standardise_by
 from selectdis.errors import SelectdisError
 from tests.metrics import cases
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import selectdis as sd
-from selectdis.arrays import DegenerateWarning
-from selectdis.data.dataset import ImageDataset
+from selectdis._arrays import DegenerateWarning
+from selectdis.data._dataset import ImageDataset
 from selectdis.errors import SelectdisError
-from selectdis.evaluation import Evaluation, encode_in_batches, resolve_metrics
+from selectdis.metrics import resolve_metrics
+from selectdis.scoring import Evaluation, encode_in_batches
 
 SIZES = (3, 4, 5, 10)
 FEW = {"votes_train": 80, "votes_test": 40, "batch": 8}

@@ -9,16 +9,16 @@ import warnings
 import typer
 from rich.console import Console
 
-from selectdis.cli.analyze import analyze
-from selectdis.cli.backtest import backtest
-from selectdis.cli.data import data_app
-from selectdis.cli.leaderboard import leaderboard
-from selectdis.cli.report import report
-from selectdis.cli.run import run
-from selectdis.cli.score import score
-from selectdis.cli.track import track
-from selectdis.cli.transfer import transfer
-from selectdis.cli.ui import ui
+from selectdis.cli._analyze import analyze
+from selectdis.cli._backtest import backtest
+from selectdis.cli._data import data_app
+from selectdis.cli._leaderboard import leaderboard
+from selectdis.cli._report import report
+from selectdis.cli._run import run
+from selectdis.cli._score import score
+from selectdis.cli._track import track
+from selectdis.cli._transfer import transfer
+from selectdis.cli._ui import ui
 from selectdis.errors import SelectdisError
 
 __all__ = ["app", "main"]

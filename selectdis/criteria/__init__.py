@@ -5,18 +5,18 @@
 
 from __future__ import annotations
 
-from selectdis.criteria._registry import Criterion, Decoded, HeldOut, Input, Pool
-from selectdis.criteria.centrality import MODEL_CENTRALITY, model_centrality
-from selectdis.criteria.gaussian import (
+from selectdis.criteria._centrality import MODEL_CENTRALITY, model_centrality
+from selectdis.criteria._gaussian import (
     GAUSSIAN_TC,
     GAUSSIAN_WASSERSTEIN,
     gaussian_total_correlation,
     gaussian_wasserstein,
 )
-from selectdis.criteria.held_out import ACTIVE_UNITS, ELBO, KL, RECONSTRUCTION, active_units, gaussian_kl, held_out
-from selectdis.criteria.information import MUTUAL_INFORMATION, mutual_information
-from selectdis.criteria.pipe import PIPE, pipe, shuffle_dimensions
-from selectdis.criteria.udr import UDR_LASSO, UDR_SPEARMAN, udr
+from selectdis.criteria._held_out import ACTIVE_UNITS, ELBO, KL, RECONSTRUCTION, active_units, gaussian_kl, held_out
+from selectdis.criteria._information import MUTUAL_INFORMATION, mutual_information
+from selectdis.criteria._pipe import PIPE, pipe, shuffle_dimensions
+from selectdis.criteria._registry import Criterion, Decoded, HeldOut, Input, Pool
+from selectdis.criteria._udr import UDR_LASSO, UDR_SPEARMAN, udr
 
 __all__ = [
     "CRITERIA",

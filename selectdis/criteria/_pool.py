@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from selectdis.arrays import check_codes, check_stack, warn_degenerate
+from selectdis._arrays import check_codes, check_stack, warn_degenerate
 from selectdis.errors import SelectdisError
 
 __all__ = ["active_latents", "check_pool", "groups_of", "standardise"]

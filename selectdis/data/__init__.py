@@ -1,21 +1,21 @@
 """Images with known factors, or without: a data set is one file here and one line in this table."""
 
-from selectdis.data.cache import data_folder
-from selectdis.data.cars3d import SOURCE as CARS3D
-from selectdis.data.dataset import ImageDataset
-from selectdis.data.digits import SOURCE as DIGITS
-from selectdis.data.dsprites import SOURCE as DSPRITES
-from selectdis.data.fetch import fetch
-from selectdis.data.glyphs import SOURCE as GLYPHS
-from selectdis.data.load import load_dataset
-from selectdis.data.mpi3d import COMPLEX, REAL, REALISTIC, TOY
-from selectdis.data.preview import preview
-from selectdis.data.scenes import SOURCE as SCENES
-from selectdis.data.shapes3d import SOURCE as SHAPES3D
-from selectdis.data.smallnorb import SOURCE as SMALLNORB
-from selectdis.data.source import RemoteFile, Source
-from selectdis.data.sprites import SOURCE as SPRITES
-from selectdis.data.variants import COLOR, NOISY, SCREAM
+from selectdis.data._dataset import ImageDataset
+from selectdis.data._load import load_dataset
+from selectdis.data._preview import preview
+from selectdis.data._source import RemoteFile, Source
+from selectdis.data.drawn._glyphs import SOURCE as GLYPHS
+from selectdis.data.drawn._scenes import SOURCE as SCENES
+from selectdis.data.drawn._sprites import SOURCE as SPRITES
+from selectdis.data.public._cache import data_folder
+from selectdis.data.public._cars3d import SOURCE as CARS3D
+from selectdis.data.public._digits import SOURCE as DIGITS
+from selectdis.data.public._dsprites import SOURCE as DSPRITES
+from selectdis.data.public._fetch import fetch
+from selectdis.data.public._mpi3d import COMPLEX, REAL, REALISTIC, TOY
+from selectdis.data.public._shapes3d import SOURCE as SHAPES3D
+from selectdis.data.public._smallnorb import SOURCE as SMALLNORB
+from selectdis.data.public._variants import COLOR, NOISY, SCREAM
 
 __all__ = ["DATASETS", "ImageDataset", "RemoteFile", "Source", "data_folder", "fetch", "load_dataset", "preview"]
 

@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
-from selectdis.metrics._registry import Draws, Metric, Need, Samples
-from selectdis.metrics.beta_vae import BETA_VAE, BetaVAEScore, beta_vae_score
-from selectdis.metrics.dci import DCI, DCI_METRIC, dci
-from selectdis.metrics.downstream import DOWNSTREAM_GBT, DOWNSTREAM_LR, Downstream, downstream
-from selectdis.metrics.explicitness import EXPLICITNESS, Explicitness, explicitness
-from selectdis.metrics.factor_vae import FACTOR_VAE, FactorVAEScore, factor_vae_score
-from selectdis.metrics.fairness import FAIRNESS, fairness
-from selectdis.metrics.few_labels import (
+from collections.abc import Iterable
+
+from selectdis.errors import SelectdisError, nearest
+from selectdis.metrics._beta_vae import BETA_VAE, BetaVAEScore, beta_vae_score
+from selectdis.metrics._dci import DCI, DCI_METRIC, dci
+from selectdis.metrics._downstream import DOWNSTREAM_GBT, DOWNSTREAM_LR, Downstream, downstream
+from selectdis.metrics._explicitness import EXPLICITNESS, Explicitness, explicitness
+from selectdis.metrics._factor_vae import FACTOR_VAE, FactorVAEScore, factor_vae_score
+from selectdis.metrics._fairness import FAIRNESS, fairness
+from selectdis.metrics._few_labels import (
     FEW_LABELS,
     FEW_LABELS_BINNED,
     FEW_LABELS_NOISY,
@@ -21,11 +23,12 @@ from selectdis.metrics.few_labels import (
     draw_few_labels,
     few_label_scores,
 )
-from selectdis.metrics.infomec import INFOMEC, InfoMEC, infomec
-from selectdis.metrics.irs import IRS, irs
-from selectdis.metrics.mig import MIG, mig
-from selectdis.metrics.modularity import MODULARITY, modularity
-from selectdis.metrics.sap import SAP, sap
+from selectdis.metrics._infomec import INFOMEC, InfoMEC, infomec
+from selectdis.metrics._irs import IRS, irs
+from selectdis.metrics._mig import MIG, mig
+from selectdis.metrics._modularity import MODULARITY, modularity
+from selectdis.metrics._registry import Draws, Metric, Need, Samples
+from selectdis.metrics._sap import SAP, sap
 
 __all__ = [
     "DCI",
@@ -54,6 +57,7 @@ __all__ = [
     "irs",
     "mig",
     "modularity",
+    "resolve_metrics",
     "sap",
 ]
 
@@ -88,3 +92,25 @@ GROUPS: dict[str, tuple[str, ...]] = {
     # The six of Locatello et al. 2019 and the IRS of their journal version.
     "paper": ("beta_vae", "factor_vae", "mig", "dci", "modularity", "sap", "irs"),
 }
+
+
+def resolve_metrics(names: str | Iterable[str]) -> dict[str, Metric]:
+    """Names of groups, metrics or scores -> the metrics, each once, in the order of the registry.
+
+    Raises
+    ------
+    SelectdisError
+        On an unknown name, with the nearest known one.
+    """
+    wanted: set[str] = set()
+    for name in [names] if isinstance(names, str) else list(names):
+        if name in GROUPS:
+            wanted |= set(GROUPS[name])
+        elif name in METRICS:
+            wanted.add(name)
+        elif name in SCORES:
+            wanted.add(SCORES[name].name)
+        else:
+            known = sorted({*GROUPS, *METRICS, *SCORES})
+            raise SelectdisError(f"unknown metric {name!r}{nearest(name, known) or '; known: ' + ', '.join(known)}")
+    return {name: metric for name, metric in METRICS.items() if name in wanted}

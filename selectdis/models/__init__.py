@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from selectdis.errors import SelectdisError
-from selectdis.models.conv import conv_model
-from selectdis.models.discriminator import discriminate, discriminator_parameters
-from selectdis.models.fc import fc_model
-from selectdis.models.model import Model, Weights
-from selectdis.models.parameters import Parameter, initial_values
+from selectdis.models._conv import conv_model
+from selectdis.models._discriminator import discriminate, discriminator_parameters
+from selectdis.models._fc import fc_model
+from selectdis.models._model import Model, Weights
+from selectdis.models._parameters import Parameter, initial_values
 
 __all__ = [
     "IMAGE_SIZES",

@@ -3,28 +3,28 @@
 Pandas in, pandas out: no training, no search, no tracking in here.
 """
 
-from selectdis.selection.analysis import AnalysisTable, analysis
-from selectdis.selection.backtest import BacktestResult, Picker, backtest
-from selectdis.selection.calibrated import Calibrated, calibrated
-from selectdis.selection.configurations import ConfigurationScore, by_lcb, by_mean, by_mean_rank, by_median
-from selectdis.selection.correlations import (
+from selectdis.records._directions import direction
+from selectdis.records._tables import criterion_names, labelled_datasets, metric_names, pickable, read_records
+from selectdis.selection._analysis import AnalysisTable, analysis
+from selectdis.selection._backtest import BacktestResult, Picker, backtest
+from selectdis.selection._calibrated import Calibrated, calibrated
+from selectdis.selection._configurations import ConfigurationScore, by_lcb, by_mean, by_median, by_win_rate
+from selectdis.selection._correlations import (
     annealing_effect,
     dataset_transfer,
     downstream_correlations,
     mean_against_sampled,
     rank_correlations,
 )
-from selectdis.selection.defaults import default_rules, parse_rule
-from selectdis.selection.directions import direction
-from selectdis.selection.intervals import moderated_interval
-from selectdis.selection.leaderboard import leaderboard
-from selectdis.selection.published import transfer_table
-from selectdis.selection.rules import AverageConfiguration, Pick, RandomRun, Rule
-from selectdis.selection.runs import RunChooser, at_random, by_criterion, by_few_labels
-from selectdis.selection.scores import DISENTANGLEMENT, beats, run_scores, score_metrics
-from selectdis.selection.tables import criterion_names, labelled_datasets, metric_names, pickable, read_records
-from selectdis.selection.trust import Trust, trust
-from selectdis.selection.variance import variance_explained
+from selectdis.selection._defaults import default_rules, parse_rule
+from selectdis.selection._intervals import moderated_interval
+from selectdis.selection._leaderboard import leaderboard
+from selectdis.selection._rules import AverageConfiguration, Pick, RandomRun, Rule
+from selectdis.selection._run_choosers import RunChooser, at_random, by_criterion, by_few_labels
+from selectdis.selection._scores import DISENTANGLEMENT, beats, run_scores, score_metrics
+from selectdis.selection._transfer_table import transfer_table
+from selectdis.selection._trust import Trust, trust
+from selectdis.selection._variance import variance_explained
 
 __all__ = [
     "DISENTANGLEMENT",
@@ -48,8 +48,8 @@ __all__ = [
     "by_few_labels",
     "by_lcb",
     "by_mean",
-    "by_mean_rank",
     "by_median",
+    "by_win_rate",
     "calibrated",
     "criterion_names",
     "dataset_transfer",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from selectdis.study.listener import Listener, StageInfo
-from selectdis.study.spec import StudySpec, read_spec
-from selectdis.study.study import Study
-from selectdis.study.transfer import Transfer
+from selectdis.spec._model import StudySpec, read_spec
+from selectdis.study._listener import Listener, StageInfo
+from selectdis.study._study import Study
+from selectdis.study._transfer import Transfer
 
 __all__ = ["Listener", "StageInfo", "Study", "StudySpec", "Transfer", "read_spec"]

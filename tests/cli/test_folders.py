@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 import selectdis as sd
-from selectdis.cli.common import ProgressListener, again
-from selectdis.cli.folders import FIRST_LINE, SpecKeeper
-from selectdis.study.spec import read_spec
+from selectdis.cli._common import ProgressListener, again
+from selectdis.cli._folders import FIRST_LINE, SpecKeeper
+from selectdis.spec._model import read_spec
 
 SPEC = {
     "name": "small",

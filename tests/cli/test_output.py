@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from selectdis.cli.output import written
+from selectdis.cli._output import written
 from selectdis.errors import SelectdisError
 from tests.selection.records import make_records
 
@@ -38,7 +38,11 @@ def test_folders_are_made_and_nothing_else_is_left(inputs, call, command):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_place_that_cannot_be_written_is_refused_before_the_work(inputs, call, command, monkeypatch):
-    for module in ("selectdis.selection.backtest", "selectdis.selection.analysis", "selectdis.saved.evaluate_codes"):
+    for module in (
+        "selectdis.selection.backtest",
+        "selectdis.selection.analysis",
+        "selectdis.scoring.evaluate_codes",
+    ):
         monkeypatch.setattr(module, worked)
     (inputs / "file").touch()
     assert "file is a file" in call(*COMMANDS[command], "--out", inputs / "file" / "out").refusal
@@ -92,7 +96,7 @@ def test_a_disk_that_refuses_is_one_sentence_wherever_it_happens(call, monkeypat
     def refuse(*arguments, **options):
         raise OSError(errno.EROFS, "Read-only file system", "f/tracking")
 
-    monkeypatch.setattr("selectdis.saved.load_codes", refuse)
+    monkeypatch.setattr("selectdis.scoring.load_codes", refuse)
     assert "the disk refuses f/tracking: Read-only file system" in call("score", "x.npz").refusal
 
 

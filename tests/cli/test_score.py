@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from selectdis.errors import SelectdisError
-from selectdis.saved import evaluate_codes, load_codes
+from selectdis.scoring._saved_codes import evaluate_codes, load_codes
 
 RNG = np.random.default_rng(0)
 CODES = RNG.normal(size=(60, 2))

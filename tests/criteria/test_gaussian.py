@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from selectdis.arrays import DegenerateWarning
+from selectdis._arrays import DegenerateWarning
 from selectdis.criteria import gaussian_total_correlation, gaussian_wasserstein
 
 RNG = np.random.default_rng(0)

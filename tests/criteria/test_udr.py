@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Lasso
 
-from selectdis.arrays import DegenerateWarning
+from selectdis._arrays import DegenerateWarning
 from selectdis.criteria import udr
 from selectdis.criteria._lasso import lasso_coefficients
 from selectdis.errors import SelectdisError

@@ -6,8 +6,10 @@ import h5py
 import numpy as np
 import pytest
 
-from selectdis.data import convert, load_dataset, rows
-from selectdis.data.lazy import LazyImages
+from selectdis.data import load_dataset
+from selectdis.data.reading import _array_rows as rows
+from selectdis.data.reading import _convert as convert
+from selectdis.data.reading._lazy import LazyImages
 from selectdis.errors import SelectdisError
 
 RNG = np.random.default_rng(0)

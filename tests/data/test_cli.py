@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from selectdis.cli.data import data_app
+from selectdis.cli._data import data_app
 from selectdis.data import DATASETS
 from selectdis.errors import SelectdisError
 

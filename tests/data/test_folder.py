@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from selectdis.data import load_dataset
-from selectdis.data import pictures as pictures_module
+from selectdis.data.own import _pictures as pictures_module
 from selectdis.errors import SelectdisError
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selectdis.data.labels import classes_of, from_classes
+from selectdis.data.own._labels import classes_of, from_classes
 from selectdis.errors import SelectdisError
 
 values = st.one_of(

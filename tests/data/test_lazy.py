@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from selectdis.data.lazy import LazyImages
+from selectdis.data.reading._lazy import LazyImages
 
 
 def numbered(indices: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from selectdis.data import DATASETS, load_dataset
-from selectdis.data.load import options_of
+from selectdis.data._load import options_of
 from selectdis.errors import SelectdisError
 
 

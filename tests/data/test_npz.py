@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from selectdis.data import load_dataset, npz
+from selectdis.data import load_dataset
+from selectdis.data.reading import _npz as npz
 from selectdis.errors import SelectdisError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 32, 32), dtype=np.uint8)

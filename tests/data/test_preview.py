@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from selectdis.data import load_dataset, preview
-from selectdis.data.preview import CELL, GAP
+from selectdis.data._preview import CELL, GAP
 from selectdis.errors import SelectdisError
 
 

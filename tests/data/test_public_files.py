@@ -12,8 +12,12 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from selectdis.data import cars3d, convert, load_dataset, mpi3d, smallnorb
-from selectdis.data.sprites import SpriteRenderer
+from selectdis.data import load_dataset
+from selectdis.data.drawn._sprites import SpriteRenderer
+from selectdis.data.public import _cars3d as cars3d
+from selectdis.data.public import _mpi3d as mpi3d
+from selectdis.data.public import _smallnorb as smallnorb
+from selectdis.data.reading import _convert as convert
 from selectdis.errors import SelectdisError
 
 RNG = np.random.default_rng(0)

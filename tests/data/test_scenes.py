@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from selectdis.data import load_dataset
-from selectdis.data.scenes import SHAPES3D_SIZES
+from selectdis.data.drawn._scenes import SHAPES3D_SIZES
 
 
 def test_the_full_grid_is_that_of_shapes3d() -> None:

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from selectdis.data import load_dataset
-from selectdis.data.lazy import LazyImages
-from selectdis.data.sprites import DSPRITES_SIZES
+from selectdis.data.drawn._sprites import DSPRITES_SIZES
+from selectdis.data.reading._lazy import LazyImages
 from selectdis.errors import SelectdisError
 
 

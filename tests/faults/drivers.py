@@ -16,9 +16,10 @@ import pandas as pd
 import yaml
 
 import selectdis as sd
-import selectdis.study.study as study_module
-from selectdis.study import recording, worker
-from selectdis.study.executor import run_jobs
+import selectdis.study._study as study_module
+from selectdis.execution import _recording as recording
+from selectdis.execution import _worker as worker
+from selectdis.execution._executor import run_jobs
 
 SPEC = {
     "name": "tiny",

@@ -8,11 +8,11 @@ from functools import partial
 
 import pytest
 
+from selectdis.execution._job import CohortJob
+from selectdis.execution._study_plan import jobs_of
+from selectdis.execution._worker import run_cohort, stoppable
 from selectdis.study import Study
-from selectdis.study.cohorts import jobs_of
-from selectdis.study.job import CohortJob
-from selectdis.study.search import candidate_from, grid
-from selectdis.study.worker import run_cohort, stoppable
+from selectdis.study._search import candidate_from, grid
 from tests.faults.drivers import SPEC, Driver, assert_whole, notes
 from tests.faults.servers import Dask
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from selectdis.data.dataset import ImageDataset
+from selectdis.data._dataset import ImageDataset
 
 HERE = Path(__file__).parent
 CASES = ("a_perfect", "b_rotated", "g_dead", "h_vae_dsprites")

@@ -6,11 +6,11 @@ from functools import cache
 import numpy as np
 import pytest
 
-from selectdis.arrays import DegenerateWarning
-from selectdis.data.dataset import ImageDataset
+from selectdis._arrays import DegenerateWarning
+from selectdis.data._dataset import ImageDataset
 from selectdis.errors import SelectdisError
-from selectdis.evaluation import Evaluation
 from selectdis.metrics import GROUPS, METRICS, SCORES
+from selectdis.scoring._evaluation import Evaluation
 from tests.metrics import cases
 
 FACTORS = cases.factors_grid()

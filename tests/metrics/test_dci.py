@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from scipy.stats import entropy
 
-from selectdis.arrays import DegenerateWarning
+from selectdis._arrays import DegenerateWarning
 from selectdis.errors import SelectdisError
 from selectdis.metrics import dci
-from selectdis.metrics.dci import disentanglement
+from selectdis.metrics._dci import disentanglement
 from tests.metrics import cases
 
 FACTORS = cases.factors_grid(repeats=5)

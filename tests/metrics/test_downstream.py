@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from selectdis.arrays import DegenerateWarning
+from selectdis._arrays import DegenerateWarning
 from selectdis.errors import SelectdisError
 from selectdis.metrics import downstream, fairness
-from selectdis.metrics.downstream import sample_efficiency
+from selectdis.metrics._downstream import sample_efficiency
 from tests.metrics import cases
 
 FACTORS = cases.factors_grid(repeats=6)

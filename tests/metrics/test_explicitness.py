@@ -3,7 +3,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from selectdis.arrays import DegenerateWarning
+from selectdis._arrays import DegenerateWarning
 from selectdis.metrics import explicitness
 from tests.metrics import cases
 

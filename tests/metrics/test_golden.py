@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from selectdis import metrics
-from selectdis.evaluation import Evaluation
+from selectdis.scoring._evaluation import Evaluation
 from tests.golden import read
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])

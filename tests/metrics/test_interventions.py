@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from selectdis.arrays import DegenerateWarning
-from selectdis.data.dataset import ImageDataset
+from selectdis._arrays import DegenerateWarning
+from selectdis.data._dataset import ImageDataset
 from selectdis.errors import SelectdisError
 from selectdis.metrics import beta_vae_score, factor_vae_score
 from tests.metrics import cases

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from selectdis.arrays import DegenerateWarning
+from selectdis._arrays import DegenerateWarning
 from selectdis.metrics import irs
 from tests.metrics import cases
 

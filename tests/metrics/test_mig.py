@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from selectdis.arrays import DegenerateWarning
+from selectdis._arrays import DegenerateWarning
 from selectdis.metrics import mig
 from tests.metrics import cases
 
@@ -54,7 +54,7 @@ def test_against_loops_over_scikit_learn(representation):
     factors=arrays(np.int64, (12, 2), elements=st.integers(0, 3)),
     order=st.permutations(range(3)),
 )
-@pytest.mark.filterwarnings("ignore::selectdis.arrays.DegenerateWarning")
+@pytest.mark.filterwarnings("ignore::selectdis._arrays.DegenerateWarning")
 def test_in_range_and_blind_to_the_order_of_codes(codes, factors, order):
     score = mig(codes, factors)
     assert 0 <= score <= 1 + 1e-12

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from selectdis.models.layers import conv, deconv, deconv_to_image, dense
-from selectdis.models.matmul import dense_one_by_one
+from selectdis.models._layers import conv, deconv, deconv_to_image, dense
+from selectdis.models._matmul import dense_one_by_one
 
 B = 3
 

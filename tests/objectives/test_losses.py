@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from selectdis.objectives import OBJECTIVES, Batch
-from selectdis.objectives.annealed_vae import capacity
-from selectdis.objectives.beta_tc_vae import total_correlation
-from selectdis.objectives.factor_vae import discriminator_loss, permute_codes
+from selectdis.objectives._annealed_vae import capacity
+from selectdis.objectives._beta_tc_vae import total_correlation
+from selectdis.objectives._factor_vae import discriminator_loss, permute_codes
 
 K, B, L = 3, 7, 4
 STEP = 30.0

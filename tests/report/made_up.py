@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from selectdis.objectives.specification import GRIDS, MAIN_STRENGTH
-from selectdis.report import Material, StageRuns
-from selectdis.tracking.pictures import Anatomy
+from selectdis.objectives._specification import GRIDS, MAIN_STRENGTH
+from selectdis.visualization import Material, StageRuns
+from selectdis.visualization._pictures import Anatomy
 
 HOSTILE = "<script>alert('x')</script> $\\frac{1}{0} & \"q\""
 
@@ -62,7 +62,7 @@ def make_material(proxies=None, targets=(), **changes):
         "name": "study",
         "description": "A made-up study.",
         "spec": {"name": "study", "seeds": 5},
-        "score": "mean_rank",
+        "score": "win_rate",
         "stages": (*stages, *targets),
         "dissect": lambda stage, candidate: make_anatomy(factors=("shape", "x") if "proxy" in stage else ()),
     }
@@ -78,7 +78,7 @@ def make_target(name="digits", **options):
         records=records,
         criterion="udr_lasso",
         pick=pick,
-        why="mean_rank > udr_lasso @ 2; 3 runs tied, one of them drawn at random",
+        why="win_rate > udr_lasso @ 2; 3 runs tied, one of them drawn at random",
         trust="Over 3 labelled data sets the rule beat a random run with probability 0.71 [0.60, 0.80].",
         best=tuple(records["candidate"].iloc[:3]),
     )

@@ -6,10 +6,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from selectdis.errors import SelectdisError
-from selectdis.report import StudyPlots
-from selectdis.report.charts import parallel, strength_seed
-from selectdis.report.figures import correlation_table, transfer_frame, variance_table
-from selectdis.report.theme import inline_svg
+from selectdis.visualization import StudyPlots
+from selectdis.visualization._charts import parallel, strength_seed
+from selectdis.visualization._study_plots import correlation_table, transfer_frame, variance_table
+from selectdis.visualization._theme import inline_svg
 from tests.report.made_up import make_material, make_records, make_target
 
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from selectdis.errors import SelectdisError
+from selectdis.records._labels import configuration_labels, number, score_label
 from selectdis.report import render
-from selectdis.report.sections import all_sections
-from selectdis.report.words import configuration_labels, number, score_label
+from selectdis.report._sections import all_sections
 from tests.report.made_up import HOSTILE, make_material, make_records, make_target
 
 VOID = {"meta", "link", "img", "br", "input", "hr"}

@@ -11,17 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import selectdis as sd
-import selectdis.study.study as study_module
+import selectdis.study._study as study_module
+from selectdis.data._reference import DataReference
 from selectdis.errors import SelectdisError
-from selectdis.study.cohorts import jobs_of
-from selectdis.study.executor import run_jobs
-from selectdis.study.job import CohortJob, codes_path, model_path
-from selectdis.study.journal import repair_journal
-from selectdis.study.locks import driver_lock
-from selectdis.study.reference import DataReference
-from selectdis.study.search import candidate_from, grid
-from selectdis.study.spec import parse_spec
-from selectdis.study.worker import run_cohort
+from selectdis.execution._executor import run_jobs
+from selectdis.execution._job import CohortJob, codes_path, model_path
+from selectdis.execution._study_plan import jobs_of
+from selectdis.execution._worker import run_cohort
+from selectdis.spec._model import parse_spec
+from selectdis.study._journal import repair_journal
+from selectdis.study._locks import driver_lock
+from selectdis.study._search import candidate_from, grid
 from tests.faults.drivers import tiny
 
 HUGE = json.dumps({"a": {"dtype": "F32", "shape": [10**9, 10**9], "data_offsets": [0, 4]}}).encode()

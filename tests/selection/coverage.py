@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from selectdis.selection import Rule, at_random, backtest, by_criterion, by_mean_rank
+from selectdis.selection import Rule, at_random, backtest, by_criterion, by_win_rate
 
 sys.path.insert(0, str(Path(__file__).parent))
 from records import make_records
@@ -28,8 +28,8 @@ RULES = {
     "perfect criterion": criterion("perfect"),
     "criterion of varying use": criterion("varies"),
     "backwards on 1 data set in 5": criterion("gamble"),
-    "mean rank > random run": Rule(by_mean_rank(), at_random()),
-    "mean rank > useless criterion": Rule(by_mean_rank(), by_criterion("useless", higher_is_better=True)),
+    "win rate > random run": Rule(by_win_rate(), at_random()),
+    "win rate > useless criterion": Rule(by_win_rate(), by_criterion("useless", higher_is_better=True)),
 }
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from selectdis.errors import SelectdisError
-from selectdis.selection import Rule, at_random, backtest, beats, by_criterion, by_few_labels, by_mean_rank, run_scores
+from selectdis.selection import Rule, at_random, backtest, beats, by_criterion, by_few_labels, by_win_rate, run_scores
 
 from . import coverage
 from .records import make_records
@@ -159,12 +159,12 @@ def test_unlabelled_records_are_an_error(records):
 
 def test_rules_of_one_label_must_be_told_apart(records):
     with pytest.raises(SelectdisError, match="same label"):
-        backtest(records, [Rule(), Rule(by_mean_rank(), at_random())])
+        backtest(records, [Rule(), Rule(by_win_rate(), at_random())])
 
 
 def test_only_a_data_set_and_a_configuration_are_needed(records):
     bare = records[["dataset", "configuration", "metric.mig", "criterion.udr_lasso"]]
-    assert backtest(bare, n_bootstrap=2).score == "mean_rank"
+    assert backtest(bare, n_bootstrap=2).score == "win_rate"
 
 
 @pytest.mark.parametrize(("datasets", "simulations"), [(1, 20), (2, 40), (5, 40)])

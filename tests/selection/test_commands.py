@@ -8,8 +8,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from selectdis.cli.analyze import analyze
-from selectdis.cli.backtest import backtest
+from selectdis.cli._analyze import analyze
+from selectdis.cli._backtest import backtest
 from selectdis.errors import SelectdisError
 from selectdis.selection import read_records
 
@@ -47,7 +47,7 @@ def test_backtest(files, tmp_path):
 def test_analyze(files, tmp_path):
     found = invoke("analyze", *files, "--out", str(tmp_path / "tables"))
     assert found.exit_code == 0
-    assert "Share of the variance of mean_rank" in found.output
+    assert "Share of the variance of win_rate" in found.output
     assert {"variance.csv", "metrics.csv", "criteria.csv", "datasets.csv", "annealing.csv"} == {
         file.name for file in (tmp_path / "tables").iterdir()
     }

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from selectdis.selection.intervals import group_resamples, hierarchical_variance, moderated_interval
+from selectdis.selection._intervals import group_resamples, hierarchical_variance, moderated_interval
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))

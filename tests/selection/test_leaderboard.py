@@ -47,7 +47,7 @@ def test_unlabelled_data_is_ranked_by_a_criterion(records):
     mixed = records.copy()
     mixed.loc[mixed["dataset"] == "data1", [f"metric.{m}" for m in METRICS]] = np.nan
     board = leaderboard(mixed, "run").groupby("dataset").first()
-    assert board["ranked_by"].to_dict() == {"data0": "mean_rank", "data1": "udr_lasso"}
+    assert board["ranked_by"].to_dict() == {"data0": "win_rate", "data1": "udr_lasso"}
     best = mixed[mixed["dataset"] == "data1"].set_index("candidate")["criterion.udr_lasso"].idxmax()
     assert board.loc["data1", "candidate"] == best
     other = mixed.rename(columns={"criterion.useless": "criterion.kl"})

@@ -16,8 +16,8 @@ from selectdis.selection import (
     by_few_labels,
     by_lcb,
     by_mean,
-    by_mean_rank,
     by_median,
+    by_win_rate,
     calibrated,
     default_rules,
     parse_rule,
@@ -47,11 +47,11 @@ PROXY = table({"steady": [0.5, 0.5, 0.5], "lucky": [0.1, 0.2, 1.4], "poor": [0.1
         (by_median("mig"), "steady"),
         (by_lcb("mig"), "steady"),
         (by_lcb("mig", z=0), "lucky"),
-        (by_mean_rank(["mig"]), "lucky"),  # ranks 2 5 8 against 6 6 6
+        (by_win_rate(["mig"]), "lucky"),  # ranks 2 5 8 against 6 6 6
     ],
 )
 def test_statistics_over_seeds(configuration, first):
-    proxy = PROXY if configuration != by_mean_rank(["mig"]) else table({"steady": [0.5] * 3, "lucky": [0.6, 0.7, 0.1]})
+    proxy = PROXY if configuration != by_win_rate(["mig"]) else table({"steady": [0.5] * 3, "lucky": [0.6, 0.7, 0.1]})
     assert Rule(configuration).configurations(proxy) == [first]
 
 
@@ -160,7 +160,7 @@ def test_rank_lists_the_runs_that_the_rule_may_pick_first():
         "any > calibrated",
         "mig > random",
         "lcb2:mig+sap > -kl @ 3",
-        "median:mean_rank > labels:mig.few100",
+        "median:win_rate > labels:mig.few100",
         "lcb:mig > udr_lasso",
         "any > calibrated:forest",
     ],
@@ -179,7 +179,7 @@ def test_a_rule_that_does_not_read_is_an_error(text):
 def test_repr_is_the_expression():
     rule = Rule(by_lcb("mig"), calibrated("forest", seed=3), top=2)
     assert repr(rule) == "Rule(configuration=by_lcb('mig'), run=calibrated('forest', seed=3), top=2)"
-    assert repr(Rule(by_mean_rank(["mig", "sap"]), at_random())).startswith("Rule(configuration=by_mean_rank(['mig', ")
+    assert repr(Rule(by_win_rate(["mig", "sap"]), at_random())).startswith("Rule(configuration=by_win_rate(['mig', ")
 
 
 def test_default_rules_use_what_is_there():
@@ -188,7 +188,7 @@ def test_default_rules_use_what_is_there():
     assert "any > udr_lasso" in labels
     assert "any > calibrated" in labels
     bare = records[[c for c in records if not c.startswith("criterion.")]]
-    assert [rule.label for rule in default_rules(bare)] == ["mean_rank > random", "lcb:mean_rank > random"]
+    assert [rule.label for rule in default_rules(bare)] == ["win_rate > random", "lcb:win_rate > random"]
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,7 +1,7 @@
 import pytest
 
-import selectdis.study.study as study_module
-from selectdis.study.executor import run_jobs
+import selectdis.study._study as study_module
+from selectdis.execution._executor import run_jobs
 from tests.study.fakes import fake_work
 
 

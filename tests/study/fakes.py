@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from selectdis.study.job import model_path
-from selectdis.study.recording import describe, write_codes
+from selectdis.execution._recording import describe
+from selectdis.scoring._files import model_path
+from selectdis.scoring._probe import write_codes
 from selectdis.training import train_cohort
 
 SPEC = {

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from selectdis.study import worker
-from selectdis.study.reference import DataReference
-from selectdis.study.spec import EvaluationSpec, parse_spec
+from selectdis.data._reference import DataReference
+from selectdis.execution import _worker as worker
+from selectdis.spec._model import EvaluationSpec, parse_spec
 from selectdis.training import Candidate
 from tests.study.fakes import SPEC
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from selectdis.study import recording
-from selectdis.study.job import CohortJob
-from selectdis.study.reference import DataReference
-from selectdis.study.scoring import Scorer
-from selectdis.study.spec import EvaluationSpec, TrainingSpec
-from selectdis.study.worker import run_cohort
+from selectdis.data._reference import DataReference
+from selectdis.execution import _recording as recording
+from selectdis.execution._job import CohortJob
+from selectdis.execution._worker import run_cohort
+from selectdis.scoring._scorer import Scorer
+from selectdis.spec._model import EvaluationSpec, TrainingSpec
 from selectdis.training import Candidate
 
 DATA = DataReference(
@@ -59,7 +59,7 @@ def test_one_process_a_core_scores_what_a_gpu_trained(monkeypatch):
 def test_the_end_may_come_between_two_runs_and_nothing_is_trained_again(job, tmp_path, monkeypatch):
     stop = tmp_path / "stop"
     score = Scorer.score
-    monkeypatch.setattr("selectdis.study.job.STOP_SECONDS", 0)
+    monkeypatch.setattr("selectdis.execution._job.STOP_SECONDS", 0)
 
     def score_and_stop(self, run):
         stop.touch()
@@ -68,7 +68,7 @@ def test_the_end_may_come_between_two_runs_and_nothing_is_trained_again(job, tmp
     monkeypatch.setattr(Scorer, "score", score_and_stop)
     first = run_cohort(replace(job, stop=str(stop)))
     assert [record["candidate"] for record in first] == [CANDIDATES[0].id]
-    monkeypatch.setattr("selectdis.study.worker.train_cohort", None)
+    monkeypatch.setattr("selectdis.execution._worker.train_cohort", None)
     rest = run_cohort(replace(job, candidates=CANDIDATES[1:]))
     assert [record["status"] for record in rest] == ["complete"] * 3
     assert not list(Path(tmp_path).rglob("checkpoints/*/*"))

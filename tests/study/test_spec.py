@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from selectdis.errors import SelectdisError
-from selectdis.study.spec import PRESETS, Range, StudySpec, check_spec, parse_spec, read_spec
+from selectdis.spec._model import PRESETS, Range, StudySpec, check_spec, parse_spec, read_spec
 
 MINIMAL = """
 name: small

@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 
 import selectdis as sd
-import selectdis.study.study as study_module
+import selectdis.study._study as study_module
 from selectdis.errors import SelectdisError
-from selectdis.study.executor import run_jobs
+from selectdis.execution._executor import run_jobs
 from tests.study.fakes import fake_work, scores_of, spec, trained
 
 pytestmark = pytest.mark.usefixtures("no_training")
@@ -152,7 +152,7 @@ def test_an_unlabelled_proxy_is_refused(tmp_path):
 
 
 def test_two_drivers_cannot_hold_one_folder(tmp_path):
-    from selectdis.study.locks import driver_lock
+    from selectdis.study._locks import driver_lock
 
     with driver_lock(tmp_path / "study"), pytest.raises(SelectdisError, match=f"another driver .process {os.getpid()}"):
         make(tmp_path).run()
@@ -233,8 +233,8 @@ def test_a_time_budget_stops_and_the_next_run_goes_on(tmp_path):
 DRIVER = """
 import json, sys
 import selectdis as sd
-import selectdis.study.study as module
-from selectdis.study.executor import run_jobs
+import selectdis.study._study as module
+from selectdis.execution._executor import run_jobs
 from tests.study.fakes import fake_work
 module.run_jobs = lambda jobs, more, **options: run_jobs(jobs, more, n_jobs=1, work=fake_work)
 sd.Study(json.loads(sys.argv[1]), folder=sys.argv[2], jobs=1).run()

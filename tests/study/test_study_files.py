@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from selectdis.data import DATASETS
-from selectdis.data.load import options_of
-from selectdis.objectives.specification import GRIDS, MAIN_STRENGTH
-from selectdis.study import read_spec
-from selectdis.study.names import check_names
-from selectdis.study.search import candidate_from, grid
+from selectdis.data._load import options_of
+from selectdis.objectives._specification import GRIDS, MAIN_STRENGTH
+from selectdis.spec import read_spec
+from selectdis.spec._score_names import check_names
+from selectdis.study._search import candidate_from, grid
 
 FILES = sorted((Path(__file__).parents[2] / "studies").glob("*.yaml"))
 

@@ -7,13 +7,13 @@ import pytest
 from PIL import Image
 
 import selectdis as sd
-import selectdis.study.study as study_module
+import selectdis.study._study as study_module
+from selectdis.data._reference import _load
 from selectdis.errors import SelectdisError
+from selectdis.execution._executor import run_jobs
 from selectdis.report import write_report
-from selectdis.study.executor import run_jobs
-from selectdis.study.reference import _load
-from selectdis.study.replay import replay, stage_views
-from selectdis.study.transfer import _without_labels
+from selectdis.study._replay import replay, stage_views
+from selectdis.study._transfer import _without_labels
 from tests.study.fakes import fake_work, spec, trained
 
 pytestmark = pytest.mark.usefixtures("no_training")
@@ -143,8 +143,8 @@ def test_a_target_whose_attributes_were_cut_away_is_left_out_until_the_next_tran
 
 def test_why_counts_the_configurations_and_runs_that_there_are(tmp_path):
     study = make(tmp_path).run()
-    assert "the 2 best by mean_rank on the proxy; of their 4 runs" in study.transfer(top=2).why
-    assert "the best by mean_rank on the proxy; of their 2 runs" in study.transfer(top=1).why  # 4 are there
+    assert "the 2 best by win_rate on the proxy; of their 4 runs" in study.transfer(top=2).why
+    assert "the best by win_rate on the proxy; of their 2 runs" in study.transfer(top=1).why  # 4 are there
     assert "the 5 best by" in study.transfer(top=9).why
 
 

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from selectdis.data import load_dataset
+from selectdis.execution import train
 from selectdis.study import Study
-from selectdis.training import Candidate, train
+from selectdis.training import Candidate
 from tests.tracking.views import SPEC
 
 

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from selectdis.tracking import entries
+from selectdis.tracking import _entries as entries
 
 
 def test_every_run_has_the_same_parameters(record):

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from selectdis.errors import SelectdisError
-from selectdis.tracking.outbox import Outbox
+from selectdis.tracking._outbox import Outbox
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_a_damaged_position_means_from_the_start(path, content):
 
 def test_one_process_at_a_time(path):
     outbox = Outbox(path)
-    code = f"from pathlib import Path; from selectdis.tracking.outbox import Outbox; Outbox(Path({str(path)!r}))"
+    code = f"from pathlib import Path; from selectdis.tracking._outbox import Outbox; Outbox(Path({str(path)!r}))"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "another process is tracking" in other.stderr
     with pytest.raises(SelectdisError, match="another process"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from selectdis.tracking.pictures import dissect, gif_bytes, matrix, save_pictures, tile
+from selectdis.visualization._pictures import dissect, gif_bytes, matrix, save_pictures, tile
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@ import threading
 
 import pytest
 
-from selectdis.tracking.outbox import Outbox
-from selectdis.tracking.sender import Sender
+from selectdis.tracking._outbox import Outbox
+from selectdis.tracking._sender import Sender
 
 
 class FakeStore:

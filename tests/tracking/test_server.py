@@ -15,9 +15,9 @@ import warnings
 import pytest
 
 from selectdis.study import Listener, Study
-from selectdis.study.replay import stage_views
+from selectdis.study._replay import stage_views
 from selectdis.tracking import MLflowListener
-from selectdis.tracking.rebuild import send_waiting
+from selectdis.tracking._rebuild import send_waiting
 from tests.browser import browser, free_port, needs_browser, watched_page
 from tests.tracking.views import SPEC, all_runs
 

@@ -11,10 +11,11 @@ import yaml
 
 from selectdis.data import load_dataset
 from selectdis.errors import SelectdisError
-from selectdis.study.replay import replay
-from selectdis.tracking import MLflowListener, rebuild
-from selectdis.tracking.rebuild import send_waiting
-from selectdis.tracking.store import check_uri, default_uri
+from selectdis.study._replay import replay
+from selectdis.tracking import MLflowListener
+from selectdis.tracking import _rebuild as rebuild
+from selectdis.tracking._rebuild import send_waiting
+from selectdis.tracking._store import check_uri, default_uri
 from tests.tracking.views import SPEC, all_runs
 
 
@@ -164,8 +165,8 @@ def test_images_that_are_gone_cost_their_pictures_and_their_data_set(studied, tm
 
     from mlflow import MlflowClient
 
+    from selectdis.data._reference import DataReference
     from selectdis.study import Study
-    from selectdis.study.reference import DataReference
 
     load = DataReference.load
 
@@ -206,7 +207,7 @@ def test_addresses_that_mlflow_knows(uri):
 
 def test_a_rebuild_needs_runs_and_the_outbox_to_itself(studied, tmp_path):
     from selectdis.study import Study
-    from selectdis.tracking.outbox import Outbox
+    from selectdis.tracking._outbox import Outbox
 
     with pytest.raises(SelectdisError, match="no runs yet"):
         rebuild(Study(SPEC, folder=tmp_path / "new"))
@@ -221,7 +222,7 @@ def test_a_rebuild_needs_runs_and_the_outbox_to_itself(studied, tmp_path):
 def test_a_run_that_is_lost_is_shown_as_failed(studied, tmp_path, record):
     from mlflow import MlflowClient
 
-    from selectdis.study.replay import stage_views
+    from selectdis.study._replay import stage_views
 
     info = next(iter(stage_views(studied))).info
     listener = MLflowListener(tmp_path)

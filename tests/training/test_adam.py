@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from selectdis.training.adam import Adam
+from selectdis.training._adam import Adam
 
 
 @pytest.mark.parametrize("rates", [(1e-2, 1e-2, 1e-2), (1e-2, 1e-3, 1e-2)])

@@ -12,9 +12,9 @@ import torch
 
 from selectdis.errors import SelectdisError
 from selectdis.training import Candidate, Run, TrainingInterrupted, remove_checkpoint, train_cohort
-from selectdis.training.checkpoint import Checkpoint
-from selectdis.training.cohort import Cohort, Place
-from selectdis.training.runtime import torch_settings
+from selectdis.training._checkpoint import Checkpoint
+from selectdis.training._cohort import Cohort, Place
+from selectdis.training._runtime import torch_settings
 from tests.training.conftest import blobs, mixture, same, small
 
 STEPS = 90
@@ -22,7 +22,7 @@ STEPS = 90
 PROGRAM = """
 import sys, time
 from selectdis.training import train_cohort
-from selectdis.training.cohort import Cohort
+from selectdis.training._cohort import Cohort
 from tests.training.conftest import blobs, mixture
 step = Cohort.step
 def slow(self):
@@ -323,8 +323,8 @@ def test_settings_of_cuda_are_put_back(precision, tf32):
 
 NEWER_NAMES = """
 import torch
-from selectdis.training.cohort import Place
-from selectdis.training.runtime import torch_settings
+from selectdis.training._cohort import Place
+from selectdis.training._runtime import torch_settings
 torch.backends.cudnn.conv.fp32_precision = "ieee"
 with torch_settings(Place(torch.device("cuda"), "tf32")):
     print(torch.backends.cudnn.conv.fp32_precision)

@@ -13,7 +13,9 @@ import torch
 from torch._dynamo.backends.common import aot_autograd
 from torch._functorch.aot_autograd import make_boxed_func
 
-from selectdis.training import compiled, train, train_cohort
+from selectdis.execution import train
+from selectdis.training import _compiled as compiled
+from selectdis.training import train_cohort
 from tests.training.conftest import mixture, same, small
 
 STEPS = 50

@@ -16,9 +16,10 @@ from torch._subclasses.fake_tensor import (
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from selectdis.training import Candidate, images
-from selectdis.training.cohort import Cohort, Place
-from selectdis.training.plan import candidate_bytes
+from selectdis.execution._plan import candidate_bytes
+from selectdis.training import Candidate
+from selectdis.training import _images as images
+from selectdis.training._cohort import Cohort, Place
 from tests.training.conftest import OBJECTIVES, blobs, small
 
 DEVICE = torch.device("meta")

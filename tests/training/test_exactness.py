@@ -8,9 +8,9 @@ from torch.nn import functional as F
 
 from selectdis.models import build_model, initial_values
 from selectdis.training import train_cohort
-from selectdis.training.chance import Chance
-from selectdis.training.cohort import Cohort
-from selectdis.training.streams import Purpose, draw_block, stream
+from selectdis.training._cohort import Cohort
+from selectdis.training._random_source import Chance
+from selectdis.training._random_streams import Purpose, draw_block, stream
 from tests.training.conftest import OBJECTIVES, Images, mixture, same, small
 
 STEPS = 50
@@ -194,7 +194,7 @@ def test_a_candidate_trains_as_in_a_plain_loop(data):
 def test_the_discriminator_learns_what_a_plain_loop_teaches_it(data):
     """FactorVAE's second update against autograd on unstacked layers, first step, float64."""
     candidate = small("factor_vae", 4)
-    from selectdis.training.runtime import place_of
+    from selectdis.training._runtime import place_of
 
     cohort = Cohort([candidate], data, place_of("cpu", "float64"))
     before = {name: weight.detach().clone() for name, weight in cohort.discriminator.items()}

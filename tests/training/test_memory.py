@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from selectdis.training import Candidate, cohort_size, plan
-from selectdis.training.memory import is_out_of_memory
+from selectdis.execution import _plan as plan
+from selectdis.execution import cohort_size
+from selectdis.training import Candidate
+from selectdis.training._memory import is_out_of_memory
 
 LIMITED = """
 import os, resource
 import numpy as np
-from selectdis.training import loop, train_cohort
+from selectdis.training import _loop as loop
+from selectdis.training import train_cohort
 from tests.training.conftest import blobs, small
 
 candidates = [small(o, s, width=1000) for o in ("beta_vae", "factor_vae") for s in range(4)]

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from selectdis.training import train
-from selectdis.training.checkpoint import descriptions_in
+from selectdis.execution import train
+from selectdis.training._checkpoint import descriptions_in
 from tests.training.conftest import OBJECTIVES, blobs, same, small
 
 JOBS = """
 import sys
-from selectdis.training import train
+from selectdis.execution import train
 from tests.training.conftest import blobs, small
 
 def tell(done, total):

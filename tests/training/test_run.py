@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 
 from selectdis.errors import SelectdisError
 from selectdis.training import Run, train_cohort
-from selectdis.training.storage import read_file, write_file
+from selectdis.training._safetensors_file import read_file, write_file
 from tests.training.conftest import same, small
 
 

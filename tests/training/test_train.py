@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 
 from selectdis.errors import SelectdisError
-from selectdis.training import Candidate, Halving, cohort_size, train, train_cohort
-from selectdis.training.halving import elbo
-from selectdis.training.plan import plan_cohorts, worker_count
+from selectdis.execution._plan import plan_cohorts, worker_count
+from selectdis.training import Candidate, cohort_size, train, train_cohort
 from tests.training.conftest import Images, blobs, mixture, same, small
 
 
@@ -59,51 +58,6 @@ def test_processes_give_what_one_process_gives(data):
     runs = train(candidates, large, steps=20, device="cpu", jobs=2, on_progress=lambda *now: seen.append(now))
     assert seen[-1] == (100, 100)
     assert all(same(a, b) for a, b in zip(runs, train(candidates, large, steps=20, device="cpu"), strict=True))
-
-
-def test_halving_gives_up_the_worse_and_changes_nothing_for_the_others(data):
-    candidates = mixture()
-    runs = train(candidates, data, steps=40, device="cpu", curve_every=5, halving=Halving(at=(0.25, 0.5), keep=0.5))
-    full = train(candidates, data, steps=40, device="cpu", curve_every=5)
-    assert [run.steps for run in runs].count(10) == 6
-    assert [run.steps for run in runs].count(20) == 3
-    for run, other in zip(runs, full, strict=True):
-        assert run.status == ("complete" if run.steps == 40 else "stopped")
-        points = len(run.curves["step"])
-        np.testing.assert_allclose(run.curves["loss"], other.curves["loss"][:points], rtol=1e-5)
-    early = train(candidates, data, steps=10, device="cpu", curve_every=5)
-    best = set(np.argsort(-elbo(early), kind="stable")[:6].tolist())
-    assert {i for i, run in enumerate(runs) if run.steps > 10} == best
-
-
-def test_halving_goes_on_after_a_kill(data, tmp_path):
-    options = {"device": "cpu", "curve_every": 5, "halving": Halving(at=(0.5,)), "checkpoint_dir": tmp_path}
-    runs = train(mixture(), data, steps=20, **options)
-    for path in sorted((tmp_path / "to-20").iterdir()):
-        path.unlink()
-    assert all(same(a, b) for a, b in zip(runs, train(mixture(), data, steps=20, **options), strict=True))
-
-
-def test_halving_by_a_score_of_ones_own(data):
-    candidates = [small(seed=seed) for seed in range(4)]
-    by_seed = Halving(at=(0.5,), keep=0.25, score=lambda runs: [run.candidate.seed for run in runs])
-    runs = train(candidates, data, steps=8, device="cpu", halving=by_seed)
-    assert [run.status for run in runs] == ["stopped", "stopped", "stopped", "complete"]
-    with pytest.raises(SelectdisError, match="one number a run"):
-        train(candidates, data, steps=8, device="cpu", halving=Halving(score=lambda runs: [1.0]))
-
-
-def test_halving_never_keeps_a_diverged_run(data):
-    candidates = [small(learning_rate=1e30), small(seed=1), small(seed=2)]
-    runs = train(candidates, data, steps=200, device="cpu", halving=Halving(at=(0.5,), keep=0.9))
-    assert [run.status for run in runs] == ["diverged", "complete", "complete"]
-    assert [r.status for r in train(candidates[:1], data, steps=200, device="cpu", halving=Halving())] == ["diverged"]
-
-
-@pytest.mark.parametrize("arguments", [{"at": (0.1,)}, {"at": (0.5, 0.3)}, {"at": ()}, {"at": (1.0,)}, {"keep": 1}])
-def test_halving_checks_its_shares(arguments):
-    with pytest.raises(SelectdisError, match=r"halving\."):
-        Halving(**arguments)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,36 @@
+"""`selectdis score`: metrics of codes and factors that somebody saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selectdis.cli._common import print_table
+from selectdis.cli._output import check_out, written
+
+__all__ = ["score"]
+
+
+def score(
+    codes: Annotated[Path, typer.Argument(help=".npy of codes (n, latents), or an .npz with codes and factors.")],
+    factors: Annotated[Path | None, typer.Argument(help=".npy of whole-number factors (n, n_factors).")] = None,
+    metrics: Annotated[list[str] | None, typer.Option("--metric", help="Metric or group; may be given often.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of what the metrics draw.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Write the scores to this JSON file as well.")] = None,
+) -> None:
+    """Score saved codes against saved factors with every metric that needs no new images."""
+    import json
+
+    import pandas as pd
+
+    from selectdis.scoring import evaluate_codes, load_codes
+
+    check_out(out)
+    scores = evaluate_codes(*load_codes(codes, factors), metrics=metrics or "all", seed=seed)
+    print_table(pd.DataFrame({"metric": scores.keys(), "score": scores.values()}), title=str(codes), rows=None)
+    if out is not None:
+        with written(out) as file:
+            file.write_text(json.dumps(scores, indent=2), encoding="utf-8")
+        print(f"wrote {out}")

@@ -1,0 +1,100 @@
+"""What one run says of itself on held-out images: reconstruction, KL, ELBO, active units."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from selectdis._arrays import check_codes
+from selectdis.criteria._registry import Criterion
+from selectdis.errors import SelectdisError
+
+__all__ = ["ACTIVE_UNITS", "ELBO", "KL", "RECONSTRUCTION", "active_units", "gaussian_kl", "held_out"]
+
+ACTIVE_NATS = 0.01
+
+
+def gaussian_kl(mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
+    """KL(N(mean, exp(log_variance)) || N(0, 1)) of each image and latent, (n_samples, n_latents), in nats.
+
+    Kingma and Welling 2014, "Auto-Encoding Variational Bayes", appendix B.
+    """
+    mean, log_variance = check_codes(mean, "mean"), check_codes(log_variance, "log_variance")
+    if mean.shape != log_variance.shape:
+        raise SelectdisError(f"mean and log_variance need one shape; found {mean.shape} and {log_variance.shape}")
+    mean, log_variance = mean.astype(np.float64), log_variance.astype(np.float64)
+    with np.errstate(over="ignore"):
+        kl: np.ndarray = 0.5 * (np.square(mean) + np.exp(log_variance) - log_variance - 1)
+    return kl
+
+
+def active_units(kl: np.ndarray, *, threshold: float = ACTIVE_NATS) -> int:
+    """Number of latents that are used: those with a mean KL above `threshold` nats (0.01 exactly is not active).
+
+    Parameters
+    ----------
+    kl : (n_latents,) mean KL of each latent; or (n_samples, n_latents), averaged over the samples
+
+    Returns
+    -------
+    int in 0 .. n_latents; neither direction is better. By KL as in the UDR (Duan et al. 2020), where Burda et al.
+    2016 take the variance of the mean.
+
+    Raises
+    ------
+    SelectdisError
+        On another number of axes, NaN or infinity.
+    """
+    kl = check_codes(np.atleast_2d(kl), "kl")
+    return int((kl.mean(axis=0) > threshold).sum())
+
+
+def held_out(reconstruction_error: np.ndarray, kl: np.ndarray) -> dict[str, float]:
+    """Reconstruction, KL, ELBO and active units of one run, from images that it was not trained on.
+
+    Parameters
+    ----------
+    reconstruction_error : (n_samples,) nats an image, summed over pixels
+    kl : (n_samples, n_latents) nats (`gaussian_kl`), or (n_latents,) averaged over images
+
+    Returns
+    -------
+    {"reconstruction", "kl", "elbo", "active_units"}: mean nats an image (lower is better), KL summed over latents,
+    ELBO = -(reconstruction + KL) (higher is better), number of active latents.
+
+    Raises
+    ------
+    SelectdisError
+        On values that are not finite or shapes that do not fit.
+    """
+    error = check_codes(np.asarray(reconstruction_error).reshape(-1, 1), "reconstruction_error")
+    kl = check_codes(np.atleast_2d(kl), "kl")
+    if len(kl) not in (1, len(error)):
+        raise SelectdisError(f"kl needs one row an image ({len(error)}), or one row of means; found {len(kl)} rows")
+    reconstruction, total = float(error.mean()), float(kl.mean(axis=0).sum())
+    return {
+        "reconstruction": reconstruction,
+        "kl": total,
+        "elbo": -(reconstruction + total),
+        "active_units": float(active_units(kl)),
+    }
+
+
+def _describe(name: str, paper: str, low: float, high: float, better: bool | None) -> Criterion:
+    function = active_units if name == "active_units" else held_out
+    return Criterion(
+        name=name,
+        produces=(name,),
+        function=function,
+        compute=lambda run: {name: held_out(run.reconstruction_error, run.kl)[name]},
+        needs="run",
+        paper=paper,
+        range=(low, high),
+        higher_is_better=better,
+    )
+
+
+INFINITY = float("inf")
+RECONSTRUCTION = _describe("reconstruction", "Kingma and Welling 2014", 0.0, INFINITY, False)
+KL = _describe("kl", "Kingma and Welling 2014", 0.0, INFINITY, None)
+ELBO = _describe("elbo", "Kingma and Welling 2014", -INFINITY, 0.0, True)
+ACTIVE_UNITS = _describe("active_units", "Burda et al. 2016", 0.0, INFINITY, None)

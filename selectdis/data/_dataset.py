@@ -1,0 +1,205 @@
+"""Images, with or without known factors of variation."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from selectdis.data import _interventions as draws
+from selectdis.data.reading._lazy import LazyImages, Selection, settle
+from selectdis.errors import SelectdisError
+
+__all__ = ["ImageDataset"]
+
+
+@dataclass(frozen=True, eq=False)
+class ImageDataset:
+    """Images and what is known about how they were made.
+
+    Parameters
+    ----------
+    name : what load_dataset was asked for, for tables and tracking.
+    images : uint8 (n, channels, height, width), 0..255. An array, a memory-map, or a lazy array-like
+        (`shape`, `dtype`, `len`, indexing by int, slice and int array).
+    factor_names, factor_sizes : one entry a factor of variation; empty where nothing is known.
+    factors : int64 (n, n_factors), class indices 0..size-1. None, with `factor_sizes` set, means a full grid:
+        every combination once, the last factor changing fastest.
+    source : where the images came from ("rendered", a path, ...).
+    factor_values : the names of each factor's classes where they have some, else empty.
+
+    Raises
+    ------
+    SelectdisError : where images, names, sizes and factors do not fit one another.
+    """
+
+    name: str
+    images: Any
+    factor_names: tuple[str, ...] = ()
+    factor_sizes: tuple[int, ...] = ()
+    factors: np.ndarray | None = None
+    source: str = ""
+    factor_values: tuple[tuple[str, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "factor_names", tuple(str(name) for name in self.factor_names))
+        object.__setattr__(self, "factor_sizes", tuple(int(size) for size in self.factor_sizes))
+        _check_images(self)
+        _check_factors(self)
+
+    def __len__(self) -> int:
+        return int(self.images.shape[0])
+
+    def __repr__(self) -> str:
+        factors = ", ".join(f"{n} {s}" for n, s in zip(self.factor_names, self.factor_sizes, strict=True))
+        return f"ImageDataset({self.name!r}, {len(self)} images {self.image_shape}, factors: {factors or 'unknown'})"
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(channels, height, width)."""
+        _, c, h, w = self.images.shape
+        return int(c), int(h), int(w)
+
+    @property
+    def labelled(self) -> bool:
+        """Are the factors known?"""
+        return bool(self.factor_sizes)
+
+    @property
+    def is_grid(self) -> bool:
+        """Is every combination of factors there exactly once, in order?"""
+        return self.labelled and self.factors is None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Twelve hex digits of shape, factors and 64 evenly spaced images: the same data gives the same digits."""
+        picked = np.unique(np.linspace(0, len(self) - 1, 64).astype(np.int64))
+        digest = hashlib.sha256(repr((self.images.shape, self.factor_names, self.factor_sizes)).encode())
+        digest.update(np.ascontiguousarray(self.images_at(picked)).tobytes())
+        if self.labelled:
+            digest.update(self.factors_at(picked).tobytes())
+        return digest.hexdigest()[:12]
+
+    def images_at(self, indices: np.ndarray | Sequence[int]) -> np.ndarray:
+        """uint8 (k, channels, height, width) in memory, for int (k,) `indices`."""
+        return np.asarray(self.images[np.asarray(indices, dtype=np.int64)])
+
+    def factors_at(self, indices: np.ndarray | Sequence[int]) -> np.ndarray:
+        """int64 (k, n_factors) class indices, for int (k,) `indices`."""
+        self._need_labels("factors_at")
+        index = np.asarray(indices, dtype=np.int64)
+        if self.factors is not None:
+            return self.factors[index]
+        return np.stack(np.unravel_index(index, self.factor_sizes), axis=-1).astype(np.int64)
+
+    def sample_indices(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """int64 (n,) drawn uniformly; an image comes twice only where `n` is more than there are."""
+        return rng.choice(len(self), size=n, replace=n > len(self)).astype(np.int64)
+
+    def indices_of(self, factors: np.ndarray) -> np.ndarray:
+        """int64 (k,): the (first) image with each row of `factors`, int (k, n_factors)."""
+        self._need_labels("indices_of")
+        rows = np.atleast_2d(np.asarray(factors, dtype=np.int64))
+        flat = draws.flat_index(rows, self.factor_names, self.factor_sizes)
+        if self.factors is None:
+            return flat
+        keys, first = self._first_of_combination
+        at = np.minimum(np.searchsorted(keys, flat), len(keys) - 1)
+        if (missing := keys[at] != flat).any():
+            raise SelectdisError(f"no image of {self.name!r} has the factors {rows[missing][0].tolist()}")
+        return first[at]
+
+    def draw_fixed_factor(self, votes: int, batch: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Batches of images that agree in one factor, for the FactorVAE score (Kim & Mnih 2018, algorithm 2).
+
+        Returns
+        -------
+        indices : int64 (votes, batch), into this data set.
+        factor : int64 (votes,), the factor that all images of the row share. Constant factors are never drawn.
+        """
+        self._need_labels("draw_fixed_factor")
+        if self.factors is None:
+            return draws.grid_fixed_factor(self.factor_sizes, votes, batch, rng)
+        return draws.groups_fixed_factor(self._groups, votes, batch, rng)
+
+    def draw_pairs(self, votes: int, batch: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Pairs of images that agree in one factor, for the BetaVAE score (Higgins et al. 2017, appendix A.4).
+
+        Returns
+        -------
+        first, second : int64 (votes, batch); ``first[v, b]`` and ``second[v, b]`` share factor ``factor[v]``.
+        factor : int64 (votes,). Constant factors are never drawn.
+        """
+        self._need_labels("draw_pairs")
+        if self.factors is None:
+            return draws.grid_pairs(self.factor_sizes, votes, batch, rng)
+        return draws.groups_pairs(self._groups, votes, batch, rng)
+
+    def without_labels(self) -> ImageDataset:
+        """The same images, with nothing known about them."""
+        return replace(self, factor_names=(), factor_sizes=(), factors=None, factor_values=())
+
+    def subset(self, indices: np.ndarray | Sequence[int]) -> ImageDataset:
+        """The images at `indices`, as a labelled set that is no grid (or an unlabelled one)."""
+        index = np.asarray(indices, dtype=np.int64)
+        if index.size and (index.min() < 0 or index.max() >= len(self)):
+            raise SelectdisError(f"indices must lie in 0..{len(self) - 1}, found {index.min()}..{index.max()}")
+        images = settle(LazyImages((len(index), *self.image_shape), Selection(self.images, index)))
+        factors = self.factors_at(index) if self.labelled else None
+        return replace(self, images=images, factors=factors)
+
+    def split(self, fraction: float, seed: int) -> tuple[ImageDataset, ImageDataset]:
+        """(train, held_out): a random `fraction` of the images, and the rest."""
+        n_train = round(fraction * len(self))
+        if not 0 < n_train < len(self):
+            raise SelectdisError(
+                f"a split needs images on both sides: fraction {fraction} of {len(self)} leaves one empty"
+            )
+        order = np.random.default_rng(seed).permutation(len(self))
+        return self.subset(np.sort(order[:n_train])), self.subset(np.sort(order[n_train:]))
+
+    @cached_property
+    def _groups(self) -> list[draws.Groups | None]:
+        assert self.factors is not None
+        return draws.group_by_factor(self.factors, self.factor_names)
+
+    @cached_property
+    def _first_of_combination(self) -> tuple[np.ndarray, np.ndarray]:
+        assert self.factors is not None
+        keys, first = np.unique(np.ravel_multi_index(tuple(self.factors.T), self.factor_sizes), return_index=True)
+        return keys, first
+
+    def _need_labels(self, wanted: str) -> None:
+        if not self.labelled:
+            raise SelectdisError(f"{wanted} needs known factors, and {self.name!r} has none")
+
+
+def _check_images(data: ImageDataset) -> None:
+    shape, dtype = tuple(data.images.shape), np.dtype(data.images.dtype)
+    if len(shape) != 4 or dtype != np.uint8:
+        raise SelectdisError(
+            f"images are uint8 (n, channels, height, width); {data.name!r} has {dtype} {shape}: "
+            "load other layouts through load_dataset"
+        )
+    if 0 in shape:
+        raise SelectdisError(f"{data.name!r} holds no images (shape {shape})")
+
+
+def _check_factors(data: ImageDataset) -> None:
+    names, sizes, n = data.factor_names, data.factor_sizes, len(data)
+    if len(names) != len(sizes) or len(set(names)) != len(names):
+        raise SelectdisError(f"{data.name!r} needs one different name a factor; found {names} for sizes {sizes}")
+    if data.factors is None:
+        if sizes and int(np.prod(sizes, dtype=np.int64)) != n:
+            raise SelectdisError(f"a grid of sizes {sizes} has {int(np.prod(sizes))} images, {data.name!r} has {n}")
+        return
+    factors = np.asarray(data.factors)
+    if factors.shape != (n, len(sizes)) or factors.dtype.kind not in "iu":
+        raise SelectdisError(f"factors are int ({n}, {len(sizes)}); {data.name!r} has {factors.dtype} {factors.shape}")
+    if (factors < 0).any() or (factors >= np.asarray(sizes, dtype=np.int64)).any():
+        raise SelectdisError(f"factors of {data.name!r} must lie in 0..size-1 for sizes {sizes}")
+    object.__setattr__(data, "factors", factors.astype(np.int64, copy=False))

@@ -1,0 +1,112 @@
+"""From what a user names to images."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from selectdis.data._dataset import ImageDataset
+from selectdis.data.own._array_file import ARRAY_SUFFIXES, array_file
+from selectdis.data.own._folder import folder
+from selectdis.data.own._hugging_face import hugging_face
+from selectdis.data.own._objects import from_array, from_items
+from selectdis.data.own._table import TABLE_SUFFIXES, table
+from selectdis.errors import SelectdisError, nearest
+
+__all__ = ["load_dataset", "loader_options", "options_of"]
+
+
+def load_dataset(name: Any, **options: Any) -> ImageDataset:
+    """Images by name, from files of your own, or from an object that holds them.
+
+    Parameters
+    ----------
+    name : one of `DATASETS` ("sprites", "scenes", "digits", "dsprites", ...); "folder:PATH"; "hf:PATH"; an array file
+        "x.npy", "x.npz::key", "x.h5::key"; a table "x.csv" of pictures and factors; an array or tensor; or an object
+        with `len` and indexing that gives (image, label).
+    options : those of the data set's own function, e.g. ``image_size=32``, ``grey=True``, ``path="/data/x.npz"``.
+
+    Raises
+    ------
+    SelectdisError : an unknown name or option (with the nearest right one), or data that cannot be used.
+    """
+    if isinstance(name, ImageDataset):
+        _check_options(name.name, lambda: name, options)
+        return name
+    load, arguments = _loader(name)
+    _check_options(name if isinstance(name, str) else type(name).__name__, load, options)
+    return load(*arguments, **options)
+
+
+def _loader(name: Any) -> tuple[Callable[..., ImageDataset], tuple[Any, ...]]:
+    from selectdis.data import DATASETS  # the table imports the loaders, and the loaders know nothing of it
+
+    if isinstance(name, Path):
+        name = f"folder:{name}" if name.is_dir() else str(name)
+    if not isinstance(name, str):
+        return _object_loader(name)
+    if name in DATASETS:
+        return DATASETS[name].load, ()
+    if name.strip() in ("folder:", "hf:"):  # not the working directory, which an empty path would be
+        raise SelectdisError(f"{name} needs a path, such as {name.strip()}images; found none")
+    if name.startswith("folder:"):
+        return folder, (name.removeprefix("folder:"),)
+    if name.startswith("hf:"):
+        return hugging_face, (name.removeprefix("hf:"),)
+    path, _, key = name.partition("::")
+    suffix = Path(path).suffix.lower()
+    if suffix in ARRAY_SUFFIXES:
+        return array_file, (path, key or None)
+    if suffix in TABLE_SUFFIXES and not key:
+        return table, (path,)
+    raise _unknown(name, DATASETS)
+
+
+def _object_loader(data: Any) -> tuple[Callable[..., ImageDataset], tuple[Any, ...]]:
+    if hasattr(data, "shape") and hasattr(data, "dtype"):
+        return from_array, (data,)
+    if hasattr(data, "__len__") and hasattr(data, "__getitem__"):
+        return from_items, (data,)
+    raise SelectdisError(
+        f"a data set is a name, an array, or an object with len() and indexing; found {type(data).__name__}"
+    )
+
+
+def _unknown(name: str, known: Mapping[str, Any]) -> SelectdisError:
+    if Path(name).expanduser().is_dir():
+        return SelectdisError(f"{name!r} is a folder: write folder:{name}")
+    return SelectdisError(
+        f"no data set is called {name!r}{nearest(name, known)}; there are {', '.join(known)}, and your own images as "
+        "folder:PATH, hf:PATH, a .npy, .npz, .h5 or .csv file, or file.h5::key"
+    )
+
+
+def _check_options(name: str, load: Callable[..., ImageDataset], options: Mapping[str, Any]) -> None:
+    known = loader_options(load)
+    for option in options:
+        if option not in known:
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            raise SelectdisError(f"the data set {name!r} has no option {option!r}{nearest(option, known)} ({has})")
+        if (option == "grey" or isinstance(known[option], bool)) and not _is_flag(options[option]):
+            raise SelectdisError(f"the option {option!r} of {name!r} is true or false, found {options[option]!r}")
+
+
+def _is_flag(value: Any) -> bool:
+    return value is None or (isinstance(value, bool | int | np.bool_) and value in (0, 1))
+
+
+def options_of(name: Any) -> dict[str, Any]:
+    """Names and defaults of the options that `load_dataset` takes for `name`."""
+    return loader_options(_loader(name)[0])
+
+
+def loader_options(load: Callable[..., ImageDataset]) -> dict[str, Any]:
+    """Names and defaults of the options that a loader takes."""
+    fixed = load.keywords if isinstance(load, partial) else {}
+    parameters = inspect.signature(load).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in fixed}

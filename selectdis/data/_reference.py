@@ -1,0 +1,100 @@
+"""Data sets by reference: workers are told where images come from, and never sent them."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from selectdis._files import whole_file
+from selectdis.data import ImageDataset, load_dataset
+from selectdis.data._load import options_of
+from selectdis.errors import SelectdisError
+
+__all__ = ["DataReference", "fitting_options"]
+
+
+@dataclass(frozen=True)
+class DataReference:
+    """A data set by name and options: small enough to send anywhere, loaded where it is needed.
+
+    A data set that exists only as an object in the driver is stored once as a .npy file, which every worker maps.
+    """
+
+    name: str
+    options: str = "{}"  # JSON, so that the reference can be hashed
+    stored: str | None = None
+
+    @classmethod
+    def of(cls, data: str | ImageDataset, options: dict[str, Any] | None = None, *, folder: Path) -> DataReference:
+        """The reference to a named data set, or to `data` stored under `folder`."""
+        if isinstance(data, ImageDataset):
+            return cls(data.name, stored=str(_store(data, folder / "data")))
+        return cls(data, json.dumps(options or {}, sort_keys=True, default=str))
+
+    @classmethod
+    def parse(cls, text: Any) -> DataReference | None:
+        """The reference whose fields `text` (JSON) holds; None where it holds none."""
+        try:
+            return cls(**json.loads(text))
+        except (TypeError, ValueError, RecursionError):
+            return None
+
+    def load(self) -> ImageDataset:
+        """The data set; loaded once a process."""
+        return _load(self)
+
+    @property
+    def slug(self) -> str:
+        """A folder name of its own for every data set and choice of options."""
+        identity = f"{self.name}{self.options}{Path(self.stored).name if self.stored else ''}"
+        digest = hashlib.sha256(identity.encode()).hexdigest()[:6]
+        return f"{re.sub(r'[^A-Za-z0-9]+', '-', Path(self.name).name).strip('-')[:40]}-{digest}"
+
+
+@functools.lru_cache(maxsize=4)
+def _load(reference: DataReference) -> ImageDataset:
+    if reference.stored is None:
+        return load_dataset(reference.name, **json.loads(reference.options))
+    path = Path(reference.stored)
+    try:
+        about = json.loads((path / "about.json").read_text(encoding="utf-8"))
+        images = np.load(path / "images.npy", mmap_mode="r", allow_pickle=False)
+        factors = np.load(path / "factors.npy", allow_pickle=False) if (path / "factors.npy").exists() else None
+    except (OSError, ValueError) as error:
+        raise SelectdisError(f"the stored data set {path} cannot be read: {error}; give the data again") from None
+    return ImageDataset(images=images, factors=factors, **about)
+
+
+def _store(data: ImageDataset, folder: Path) -> Path:
+    path = folder / f"{re.sub(r'[^A-Za-z0-9]+', '-', data.name)[:40]}-{data.fingerprint}"
+    if (path / "about.json").exists():  # written last: with it, the rest is there
+        return path
+    path.mkdir(parents=True, exist_ok=True)
+    images = np.lib.format.open_memmap(
+        path / "images.npy", mode="w+", dtype=np.uint8, shape=(len(data), *data.image_shape)
+    )
+    for start in range(0, len(data), 4096):
+        rows = np.arange(start, min(start + 4096, len(data)))
+        images[rows] = data.images_at(rows)
+    images.flush()
+    if data.factors is not None:
+        np.save(path / "factors.npy", data.factors, allow_pickle=False)
+    about = {"name": data.name, "factor_names": data.factor_names, "factor_sizes": data.factor_sizes}
+    about |= {"factor_values": data.factor_values}
+    with whole_file(path / "about.json") as temporary:
+        temporary.write_text(json.dumps(about | {"source": data.source}), encoding="utf-8")
+    return path
+
+
+def fitting_options(name: str, image_shape: tuple[int, int, int]) -> dict[str, Any]:
+    """Loader options that give a named data set the size and channels of `image_shape`, as far as it has them."""
+    channels, size, _ = image_shape
+    wanted: dict[str, Any] = {"image_size": size, "grey": channels == 1}
+    return {key: value for key, value in wanted.items() if key in options_of(name)}

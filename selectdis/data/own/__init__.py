@@ -1,0 +1,1 @@
+"""A user's own images: folders, arrays, tables, and what other libraries hold."""

@@ -1,0 +1,118 @@
+"""Hugging Face data sets on disk (extra ``hf``)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from selectdis.data._dataset import ImageDataset
+from selectdis.data._sizes import FITS, check_choice, check_image_size
+from selectdis.data.own._labels import labelled
+from selectdis.data.own._objects import item_pixels, same_channels
+from selectdis.errors import SelectdisError, nearest
+
+__all__ = ["hugging_face"]
+
+
+def hugging_face(
+    path: str | Path,
+    *,
+    split: str | None = None,
+    column: str | None = None,
+    factors: Sequence[str] | str | None = None,
+    image_size: int = 64,
+    grey: bool | None = None,
+    fit: str = "crop",
+) -> ImageDataset:
+    """A data set that `datasets` saved with `save_to_disk`; nothing is downloaded.
+
+    Parameters
+    ----------
+    path : the folder. split : which part, where there are several.
+    column : of the images; by default the one with the Image feature.
+    factors : columns to use as factors; by default every ClassLabel, integer, boolean and string column.
+    image_size, grey, fit : as for `folder`.
+
+    Raises
+    ------
+    SelectdisError : where the extra is not installed, or the folder is not such a data set.
+    """
+    check_choice("fit", fit, FITS)
+    size = check_image_size(image_size)
+    rows = _split(_load(path), split, path)
+    picture = _image_column(rows, column, path)
+    names = _factor_columns(rows, picture, factors, path)
+    pictures = [item_pixels(image, f"image {k} of {path}", size, grey, fit) for k, image in enumerate(rows[picture])]
+    if not pictures:
+        raise SelectdisError(f"hf:{path} holds no images")
+    same_channels(pictures, str(path))
+    name, source = f"hf:{path}", str(Path(path).expanduser().resolve())
+    if not names:
+        return ImageDataset(name, np.stack(pictures), source=source)
+    return labelled(name, np.stack(pictures), names, [_values(rows, factor) for factor in names], source=source)
+
+
+def _load(path: str | Path) -> Any:
+    try:
+        import datasets
+    except ImportError:
+        raise SelectdisError("Hugging Face data sets need the extra: pip install 'selectdis[hf]'") from None
+    where = Path(path).expanduser()
+    if not where.is_dir():
+        raise SelectdisError(f"hf:{path} needs the folder of a saved data set, and there is none")
+    try:
+        return datasets.load_from_disk(str(where))
+    except (OSError, ValueError, KeyError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise SelectdisError(f"{path} is not a data set that save_to_disk wrote ({reason})") from None
+
+
+def _split(loaded: Any, split: str | None, path: str | Path) -> Any:
+    if not isinstance(loaded, dict):
+        if split is not None:
+            raise SelectdisError(f"hf:{path} has no splits; leave split={split!r} out")
+        return loaded
+    if split is None and len(loaded) == 1:
+        return next(iter(loaded.values()))
+    if split not in loaded:
+        hint = nearest(split, loaded) if split else ""
+        raise SelectdisError(f"hf:{path} has the splits {', '.join(loaded)}: choose one with split=NAME{hint}")
+    return loaded[split]
+
+
+def _image_column(rows: Any, column: str | None, path: str | Path) -> str:
+    if column is not None:
+        return _known(column, rows, path)
+    images = [name for name, feature in rows.features.items() if type(feature).__name__ == "Image"]
+    if len(images) != 1:
+        raise SelectdisError(
+            f"hf:{path} has {len(images)} image columns: choose one with column=NAME of {', '.join(rows.column_names)}"
+        )
+    return images[0]
+
+
+def _factor_columns(rows: Any, picture: str, factors: Sequence[str] | str | None, path: str | Path) -> list[str]:
+    if factors is not None:
+        return [_known(name, rows, path) for name in ([factors] if isinstance(factors, str) else factors)]
+    return [name for name, feature in rows.features.items() if name != picture and _is_factor(feature)]
+
+
+def _is_factor(feature: Any) -> bool:
+    if type(feature).__name__ == "ClassLabel":
+        return True
+    return str(getattr(feature, "dtype", "")).startswith(("int", "uint", "bool", "string"))
+
+
+def _values(rows: Any, factor: str) -> list[Any]:
+    values, feature = list(rows[factor]), rows.features[factor]
+    return [feature.int2str(v) for v in values] if type(feature).__name__ == "ClassLabel" else values
+
+
+def _known(column: str, rows: Any, path: str | Path) -> str:
+    if column not in rows.column_names:
+        known = rows.column_names
+        raise SelectdisError(f"hf:{path} has no column {column!r}{nearest(column, known)}; it has {', '.join(known)}")
+    return column

@@ -1,0 +1,112 @@
+"""Data sets that are objects in memory: arrays, tensors, torchvision-style data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from selectdis.data._dataset import ImageDataset
+from selectdis.data._sizes import FITS, check_choice, check_image_size
+from selectdis.data.own._labels import labelled
+from selectdis.data.own._pictures import picture_pixels
+from selectdis.data.reading._convert import array_images
+from selectdis.errors import SelectdisError
+
+__all__ = ["from_array", "from_items", "item_pixels", "same_channels"]
+
+
+def from_array(
+    array: Any, *, image_size: int | None = None, grey: bool | None = None, layout: str | None = None, fit: str = "crop"
+) -> ImageDataset:
+    """Images from an array or tensor: uint8, bool or floats in [0, 1], of (n, h, w), (n, h, w, c) or (n, c, h, w).
+
+    Options are those of `array_file`.
+    """
+    pixels = _numpy(array)
+    images = array_images(pixels, "the array", image_size=image_size, grey=grey, layout=layout, fit=fit)
+    return ImageDataset("array", images, source="memory")
+
+
+def from_items(
+    items: Any, *, image_size: int = 64, grey: bool | None = None, fit: str = "crop", labels: bool = True
+) -> ImageDataset:
+    """Images from anything with `len` and indexing that gives an image or (image, label): torchvision's data sets.
+
+    Parameters
+    ----------
+    items : an image is a PIL picture, an array (h, w[, c]), or a tensor (c, h, w) as `ToTensor` makes it. A label is a
+        number, a string, or a tuple or array of them (several factors); `items.classes` names the classes of one.
+    labels : keep them as factors.
+
+    Returns
+    -------
+    All images in memory, uint8 (n, c, image_size, image_size); a labelled set where items came with labels.
+    """
+    size = check_image_size(image_size)
+    check_choice("fit", fit, FITS)
+    name = type(items).__name__
+    if len(items) == 0:
+        raise SelectdisError(f"{name} holds no images")
+    pairs = [_pair(items[k]) for k in range(len(items))]
+    pictures = [item_pixels(image, f"image {k} of {name}", size, grey, fit) for k, (image, _) in enumerate(pairs)]
+    same_channels(pictures, name)
+    images = np.stack(pictures)
+    rows = [label for _, label in pairs]
+    if not labels or any(label is None for label in rows):
+        return ImageDataset(name, images, source="memory")
+    names, columns = _columns(rows, name, getattr(items, "classes", None))
+    return labelled(name, images, names, columns, source="memory")
+
+
+def _pair(item: Any) -> tuple[Any, Any]:
+    if isinstance(item, (tuple, list)) and len(item) == 2:
+        return item[0], item[1]
+    return (item[0], None) if isinstance(item, (tuple, list)) and len(item) == 1 else (item, None)
+
+
+def item_pixels(image: Any, label: str, size: int, grey: bool | None, fit: str) -> np.ndarray:
+    """uint8 (c, size, size)."""
+    if isinstance(image, Image.Image):
+        return picture_pixels(image, size, grey, fit)
+    array = _numpy(image)
+    if array.ndim not in (2, 3):
+        raise SelectdisError(
+            f"{label} should be a picture or an array of 2 or 3 dimensions, found {type(image).__name__}"
+        )
+    layout = None
+    if array.ndim == 3:  # a tensor has its channels first; an array, where both would do, last
+        first, last = array.shape[0] in (1, 3, 4), array.shape[-1] in (1, 3, 4)
+        layout = "nchw" if first and (not last or hasattr(image, "detach")) else "nhwc"
+    return array_images(array[None], label, image_size=size, grey=grey, layout=layout, fit=fit)[0]
+
+
+def same_channels(pictures: Sequence[np.ndarray], name: str) -> None:
+    channels = sorted({len(picture) for picture in pictures})
+    if len(channels) > 1:
+        raise SelectdisError(
+            f"all images of {name} need the same number of channels, found {channels}: choose grey=True or grey=False"
+        )
+
+
+def _columns(rows: Sequence[Any], name: str, classes: Any) -> tuple[list[str], list[Any]]:
+    """Factor names and one column of values a factor."""
+    table = [list(_numpy(row).reshape(-1).tolist()) if not isinstance(row, str) else [row] for row in rows]
+    widths = sorted({len(row) for row in table})
+    if len(widths) > 1:
+        raise SelectdisError(f"every image of {name} needs the same number of labels, found {widths}")
+    if widths[0] > 1:
+        return [f"factor_{k}" for k in range(widths[0])], [np.asarray(column) for column in zip(*table, strict=True)]
+    column = [row[0] for row in table]
+    if classes is not None and all(isinstance(v, int) and 0 <= v < len(classes) for v in column):
+        return ["label"], [[str(classes[v]) for v in column]]
+    return ["label"], [np.asarray(column)]
+
+
+def _numpy(value: Any) -> np.ndarray:
+    """Arrays, tensors (wherever they are) and numbers -> numpy, without importing torch."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    return np.asarray(value)

@@ -1,0 +1,189 @@
+"""Reading picture files: any format of Pillow's, whatever is in them, into uint8 of one shape."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from selectdis.data._sizes import FITS, check_choice, check_image_size
+from selectdis.data.public._cache import kept, stored
+from selectdis.data.reading._array_rows import map_npy
+from selectdis.data.reading._lazy import LazyImages, Selection
+from selectdis.errors import SelectdisError
+
+__all__ = ["MAX_PIXELS", "picture_pixels", "read_picture", "read_pictures"]
+
+MAX_PIXELS = 100_000_000  # a 10,000 x 10,000 picture; beyond it a small file may ask for gigabytes of memory
+KEEP_FROM = 2_000  # so many pictures take seconds to decode: the result is then kept in the cache folder
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads pictures one after the other: those that cannot be read are noted, and come as None."""
+
+    paths: Sequence[Path]
+    size: int
+    grey: bool | None
+    fit: str
+    strict: bool
+    bad: list[str]
+
+    def __iter__(self) -> Iterator[np.ndarray | None]:
+        channels: dict[int, Path] = {}
+        for path in self.paths:
+            try:
+                picture = read_picture(path, self.size, self.grey, self.fit)
+            except SelectdisError as error:
+                if self.strict:
+                    raise
+                self.bad.append(str(error))
+                yield None
+                continue
+            channels.setdefault(len(picture), path)
+            if len(channels) > 1:
+                raise SelectdisError(
+                    f"all pictures need the same number of channels: {channels[1]} is grey and {channels[3]} in "
+                    "colour; choose grey=True or grey=False"
+                )
+            yield picture
+
+
+def read_pictures(
+    paths: Sequence[Path], *, image_size: int, grey: bool | None, fit: str, strict: bool
+) -> tuple[np.ndarray | LazyImages, list[int]]:
+    """Pictures as uint8 (n, c, size, size), and the positions in `paths` of those that could be read.
+
+    Many of them are decoded once into the cache folder, under a name that changes when any of the files does.
+    """
+    reader = _Reader(paths, check_image_size(image_size), grey, check_choice("fit", fit, FITS), strict, [])
+    images, readable = _read_now(reader) if len(paths) < KEEP_FROM else _read_kept(reader)
+    if not reader.bad and not all(readable):  # kept from an earlier time, without what was said then
+        reader.bad.extend(str(path) for path, fine in zip(paths, readable, strict=True) if not fine)
+    if not any(readable):
+        raise SelectdisError(f"none of {len(paths)} pictures could be read: {reader.bad[0]}")
+    if reader.bad:
+        _warn_of(reader.bad, len(paths))
+    return images, [k for k, fine in enumerate(readable) if fine]
+
+
+def _read_now(reader: _Reader) -> tuple[np.ndarray, list[bool]]:
+    pictures = list(reader)
+    fine = [picture for picture in pictures if picture is not None]
+    images = np.stack(fine) if fine else np.empty((0, 1, reader.size, reader.size), np.uint8)
+    return images, [picture is not None for picture in pictures]
+
+
+def _read_kept(reader: _Reader) -> tuple[LazyImages, list[bool]]:
+    key = _pictures_key(reader)
+    if not (kept(key).exists() and kept(f"{key}-readable").exists()):
+        _keep(reader, key)
+    images, readable = map_npy(kept(key)), map_npy(kept(f"{key}-readable")).array().astype(bool)
+    n, c, h, w = images.shape
+    whole = LazyImages((n, c, h, w), images.at)
+    if readable.all():
+        return whole, readable.tolist()
+    chosen = np.flatnonzero(readable)
+    return LazyImages((len(chosen), c, h, w), Selection(whole, chosen)), readable.tolist()
+
+
+def _keep(reader: _Reader, key: str) -> None:
+    """Decode everything into one file, black where a picture cannot be read, and say in a second which could."""
+    readable: list[bool] = []
+    before, waiting = 0, iter(reader)
+    first = None
+    for first in waiting:
+        if first is not None:
+            break
+        before += 1
+    if first is None:
+        raise SelectdisError(f"none of {len(reader.paths)} pictures could be read: {reader.bad[0]}")
+
+    def blocks() -> Iterator[np.ndarray]:
+        black = np.zeros_like(first)
+        for picture in (*[None] * before, first):
+            readable.append(picture is not None)
+            yield black if picture is None else picture
+        for picture in waiting:
+            readable.append(picture is not None)
+            yield black if picture is None else picture
+
+    stored(key, (len(reader.paths), *first.shape), blocks())
+    stored(f"{key}-readable", (len(readable),), [np.array(readable, np.uint8)])
+
+
+def _pictures_key(reader: _Reader) -> str:
+    digest = hashlib.sha256(repr((reader.size, reader.grey, reader.fit)).encode())
+    for path in reader.paths:
+        try:
+            stat = path.stat()
+            digest.update(repr((str(path.absolute()), stat.st_size, stat.st_mtime_ns)).encode())
+        except OSError:  # a dangling link
+            digest.update(str(path.absolute()).encode())
+    return digest.hexdigest()[:24]
+
+
+def read_picture(path: Path, size: int, grey: bool | None, fit: str) -> np.ndarray:
+    """One picture as uint8 (c, size, size), upright, transparent parts on black; SelectdisError if unreadable."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as opened:
+                _refuse_bomb(path, opened.size)
+                opened.draft(None, (2 * size, 2 * size))  # JPEG decodes large photographs at a fraction of their size
+                return picture_pixels(ImageOps.exif_transpose(opened), size, grey, fit)
+    except SelectdisError as error:
+        raise SelectdisError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
+    except Exception as error:  # Pillow's plugins fail in many ways on damaged files
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise SelectdisError(f"{path} is not a picture that Pillow can read ({reason})") from None
+
+
+def picture_pixels(picture: Image.Image, size: int, grey: bool | None, fit: str) -> np.ndarray:
+    """A Pillow picture as uint8 (c, size, size), c = 1 or 3."""
+    pixels = np.asarray(_square(_flat(picture, grey), size, fit))
+    return pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
+
+
+def _refuse_bomb(path: Path, size: tuple[int, int]) -> None:
+    if size[0] * size[1] > MAX_PIXELS:
+        raise SelectdisError(f"{path} claims {size[0]} x {size[1]} pixels; at most {MAX_PIXELS:,} are read")
+
+
+def _flat(picture: Image.Image, grey: bool | None) -> Image.Image:
+    """Mode "L" or "RGB"; 16-bit pictures are scaled down rather than clipped."""
+    if picture.mode.startswith("I") or picture.mode == "F":
+        picture = _eight_bits(picture)
+    is_grey = picture.mode in ("1", "L", "LA", "La")
+    if "A" in picture.getbands() or "transparency" in picture.info:
+        rgba = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", rgba.size, "black"), rgba)
+    return picture.convert("L" if (is_grey if grey is None else grey) else "RGB")
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    wide: Any = np.asarray(picture).astype(np.float64)
+    top = 65535.0 if picture.mode.startswith("I") else 1.0
+    if not np.isfinite(wide).all() or wide.min() < 0 or wide.max() > top:
+        raise SelectdisError(f"pixels must lie in 0..{top:g}, found {np.nanmin(wide):g}..{np.nanmax(wide):g}")
+    return Image.fromarray(np.rint(wide * (255 / top)).astype(np.uint8))
+
+
+def _square(picture: Image.Image, size: int, fit: str) -> Image.Image:
+    target = (size, size)
+    if fit == "stretch":
+        return picture.resize(target, Image.Resampling.BILINEAR)
+    if fit == "pad":
+        return ImageOps.pad(picture, target, Image.Resampling.BILINEAR)
+    return ImageOps.fit(picture, target, Image.Resampling.BILINEAR)
+
+
+def _warn_of(bad: Sequence[str], n: int) -> None:
+    more = f" (and {len(bad) - 3} more)" if len(bad) > 3 else ""
+    warnings.warn(f"left out {len(bad)} of {n} pictures: {'; '.join(bad[:3])}{more}", stacklevel=4)

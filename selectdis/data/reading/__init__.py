@@ -1,0 +1,1 @@
+"""Reading files row by row, and turning what they hold into images."""

@@ -1,0 +1,224 @@
+"""From whatever array a file holds to uint8 (n, channels, size, size)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from selectdis.data._sizes import FITS, IMAGE_SIZES, check_choice, check_image_size
+from selectdis.data.public._cache import file_key, kept, stored
+from selectdis.data.reading._array_rows import PackedRows, RandomRows, Rows, map_npy
+from selectdis.data.reading._lazy import LazyImages, settle
+from selectdis.data.reading._pixels import fit_square, to_channels
+from selectdis.errors import SelectdisError
+
+__all__ = ["LAYOUTS", "Convert", "array_images", "file_images", "plan", "stored_images"]
+
+LAYOUTS = ("nhw", "nhwc", "nchw")
+IN_MEMORY = 64 * 2**20  # a packed array of at most this many bytes is read at once, and leaves nothing on the disk
+
+
+@dataclass(frozen=True)
+class Convert:
+    """What happens to a block of raw images on its way to uint8 (k, channels, size, size)."""
+
+    label: str
+    layout: str
+    size: int
+    grey: bool | None
+    fit: str
+    bits: bool = False  # uint8 that holds only 0 and 1
+
+    def __call__(self, block: np.ndarray) -> np.ndarray:
+        pixels = _to_uint8(_to_nchw(block, self.layout), self.label, self.bits)
+        if pixels.shape[1] == 4:  # transparency is dropped
+            pixels = pixels[:, :3]
+        elif pixels.shape[1] == 2:
+            pixels = pixels[:, :1]
+        return to_channels(fit_square(pixels, self.size, self.fit), self.grey)
+
+
+@dataclass(frozen=True)
+class Converted:
+    """Renders the rows of a file that can be read one by one."""
+
+    rows: RandomRows
+    convert: Convert
+
+    def __call__(self, indices: np.ndarray) -> np.ndarray:
+        return self.convert(self.rows.at(indices))
+
+
+def plan(
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    label: str,
+    *,
+    image_size: int | None = None,
+    grey: bool | None = None,
+    layout: str | None = None,
+    fit: str = "crop",
+) -> Convert:
+    """Check an array's header and say how to convert it.
+
+    Raises
+    ------
+    SelectdisError : not images by shape or type, an ambiguous layout, or an unknown option.
+    """
+    if dtype.kind not in "bf" and dtype != np.uint8:
+        raise SelectdisError(f"images are uint8, bool, or floats in [0, 1]; {label} holds {dtype}: convert it first")
+    chosen = _layout(shape, label, layout)
+    n, channels, h, w = _nchw_shape(shape, chosen)
+    if channels not in (1, 2, 3, 4):
+        raise SelectdisError(f"images have 1 (grey) to 4 (RGB and transparency) channels; {label} has {channels}")
+    if 0 in (n, h, w):
+        raise SelectdisError(f"{label} holds no images (shape {shape})")
+    if image_size is None:
+        image_size = h if h == w and h in IMAGE_SIZES else 64
+    return Convert(label, chosen, check_image_size(image_size), grey, check_choice("fit", fit, FITS))
+
+
+def array_images(array: np.ndarray, label: str, **options: Any) -> np.ndarray:
+    """An array in memory -> uint8 (n, channels, size, size)."""
+    convert = plan(array.shape, array.dtype, label, **options)
+    return replace(convert, bits=_only_bits([array]))(array)
+
+
+def file_images(rows: Rows, **options: Any) -> np.ndarray | LazyImages:
+    """An array in a file -> images that are converted when looked at.
+
+    What cannot be read row by row (compressed files) is unpacked once into the cache folder, as uint8, or one bit a
+    pixel where the images are black and white.
+    """
+    convert = plan(rows.shape, rows.dtype, rows.label, **options)
+    if isinstance(rows, RandomRows):
+        convert = replace(convert, bits=_only_bits(rows.blocks()))
+        if rows.dtype.kind == "f":  # find what is wrong now, not in the middle of a study
+            for block in rows.blocks():
+                _check_floats(block, rows.label)
+        return settle(LazyImages(_out_shape(rows, convert), Converted(rows, convert)))
+    if math.prod(rows.shape) * rows.dtype.itemsize <= IN_MEMORY:
+        return _read_whole(rows, convert)
+    return _unpacked(rows, convert)
+
+
+def stored_images(key: str, make: Callable[[], np.ndarray]) -> LazyImages:
+    """The uint8 (n, c, h, w) images that `make` builds, kept in the cache folder under `key` from the first time on."""
+    path = kept(key)
+    if not path.exists():
+        images = make()
+        path = stored(key, images.shape, [images])
+    mapped = map_npy(path)
+    n, c, h, w = mapped.shape
+    return LazyImages((n, c, h, w), mapped.at)
+
+
+def _read_whole(rows: Rows, convert: Convert) -> np.ndarray:
+    array = np.concatenate(list(rows.blocks()))
+    return replace(convert, bits=_only_bits([array]))(array)
+
+
+class _NotBits(Exception):
+    """A value above 1 turned up in what looked like black-and-white images."""
+
+
+def _unpacked(rows: Rows, convert: Convert) -> LazyImages:
+    """Through the cache folder. Black and white is assumed while the blocks say so, and the work begun anew if not."""
+    first = next(iter(rows.blocks()))
+    if _only_bits([first]):
+        try:
+            return _unpacked_as(rows, replace(convert, bits=True))
+        except _NotBits:
+            pass
+    return _unpacked_as(rows, convert)
+
+
+def _unpacked_as(rows: Rows, convert: Convert) -> LazyImages:
+    shape = _out_shape(rows, convert)
+    packed = convert.bits and rows.shape[0] == shape[0] and shape[1] == 1 and _same_size(rows, convert)
+    key = file_key(rows.path, rows.label, convert, packed)
+    if packed:
+        bits_shape = (shape[0], shape[2] * shape[3] // 8)
+        path = stored(key, bits_shape, _packed_blocks(rows, convert))
+        return LazyImages(shape, PackedRows(map_npy(path), (shape[1], shape[2], shape[3])))
+    path = stored(key, shape, _converted_blocks(rows, convert))
+    return LazyImages(shape, map_npy(path).at)
+
+
+def _same_size(rows: Rows, convert: Convert) -> bool:
+    return _nchw_shape(rows.shape, convert.layout)[1:] == (1, convert.size, convert.size)
+
+
+def _packed_blocks(rows: Rows, convert: Convert) -> Iterator[np.ndarray]:
+    for block in rows.blocks():
+        if not _only_bits([block]):
+            raise _NotBits
+        yield np.packbits(block.reshape(len(block), -1), axis=1)
+
+
+def _converted_blocks(rows: Rows, convert: Convert) -> Iterator[np.ndarray]:
+    for block in rows.blocks():
+        if convert.bits and not _only_bits([block]):
+            raise _NotBits
+        yield convert(block)
+
+
+def _only_bits(blocks: Iterable[np.ndarray]) -> bool:
+    """Do uint8 blocks hold nothing but 0 and 1? Stops at the first that says no."""
+    return all(block.dtype == np.uint8 and block.size > 0 and block.max() <= 1 for block in blocks)
+
+
+def _out_shape(rows: Rows, convert: Convert) -> tuple[int, int, int, int]:
+    n, channels, _, _ = _nchw_shape(rows.shape, convert.layout)
+    plain = 1 if channels <= 2 else 3
+    return n, plain if convert.grey is None else (1 if convert.grey else 3), convert.size, convert.size
+
+
+def _layout(shape: tuple[int, ...], label: str, layout: str | None) -> str:
+    if layout is not None:
+        check_choice("layout", layout, LAYOUTS)
+        if len(layout) != len(shape):
+            raise SelectdisError(f"layout {layout!r} needs {len(layout)} dimensions; {label} has the shape {shape}")
+        return layout
+    if len(shape) == 3:
+        return "nhw"
+    if len(shape) != 4:
+        raise SelectdisError(f"images have 3 or 4 dimensions (n, height, width[, channels]); {label} has shape {shape}")
+    first, last = shape[1] in (1, 2, 3, 4), shape[3] in (1, 2, 3, 4)
+    if first and last:
+        raise SelectdisError(f"{label} has shape {shape}, channels first or last? Say layout='nchw' or layout='nhwc'")
+    return "nchw" if first else "nhwc"
+
+
+def _nchw_shape(shape: tuple[int, ...], layout: str) -> tuple[int, int, int, int]:
+    if layout == "nhw":
+        return shape[0], 1, shape[1], shape[2]
+    return (shape[0], shape[3], shape[1], shape[2]) if layout == "nhwc" else (shape[0], shape[1], shape[2], shape[3])
+
+
+def _to_nchw(block: np.ndarray, layout: str) -> np.ndarray:
+    if layout == "nhw":
+        return block[:, None]
+    return np.moveaxis(block, -1, 1) if layout == "nhwc" else block
+
+
+def _to_uint8(block: np.ndarray, label: str, bits: bool) -> np.ndarray:
+    if block.dtype.kind == "f":
+        _check_floats(block, label)
+        return np.rint(np.clip(block, 0, 1) * 255).astype(np.uint8)
+    if block.dtype == bool or bits:
+        return block.astype(np.uint8) * np.uint8(255)
+    return block
+
+
+def _check_floats(block: np.ndarray, label: str) -> None:
+    if not np.isfinite(block).all():
+        raise SelectdisError(f"{label} holds NaN or infinite pixels: images given as floats lie in [0, 1]")
+    low, high = float(block.min()), float(block.max())
+    if low < -1e-6 or high > 1 + 1e-6:
+        hint = "; divide by 255, or save uint8" if low >= 0 and 1 < high <= 255 else ""
+        raise SelectdisError(f"images given as floats lie in [0, 1]; {label} holds {low:g} to {high:g}{hint}")

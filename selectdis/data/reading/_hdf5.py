@@ -1,0 +1,100 @@
+"""Arrays in HDF5 files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from selectdis.data.reading._array_rows import MappedRows, Rows, file_stamp, rows_per_block
+from selectdis.errors import SelectdisError, nearest
+
+__all__ = ["ChunkedRows", "hdf5_names", "hdf5_rows", "read_hdf5"]
+
+
+def hdf5_names(path: Path) -> list[str]:
+    """Names of all arrays in the file, groups joined by slashes."""
+    import h5py
+
+    names: list[str] = []
+    with _opened(path) as file:
+        file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+    return names
+
+
+def hdf5_rows(path: Path, key: str) -> Rows:
+    """The array `key`: memory-mapped where it is contiguous, else read in order through its chunks."""
+    with _opened(path) as file:
+        dataset = _dataset(file, path, key)
+        shape, dtype = tuple(int(side) for side in dataset.shape), np.dtype(dataset.dtype)
+        plain = not (dataset.chunks or dataset.compression or file.userblock_size)
+        offset = dataset.id.get_offset() if plain else None
+    if offset is not None:
+        return MappedRows(path, int(offset), shape, dtype, label=f"{path}::{key}", stamp=file_stamp(path))
+    return ChunkedRows(path, key, shape, dtype)
+
+
+def read_hdf5(path: Path, key: str) -> np.ndarray:
+    """The whole array `key`, in memory."""
+    with _opened(path) as file:
+        return np.asarray(_dataset(file, path, key)[()])
+
+
+@dataclass(frozen=True)
+class ChunkedRows:
+    """A chunked (usually compressed) array in an HDF5 file, read from front to back."""
+
+    path: Path
+    key: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    @property
+    def label(self) -> str:
+        return f"{self.path}::{self.key}"
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        with _opened(self.path) as file:
+            dataset = _dataset(file, self.path, self.key)
+            step = rows_per_block(self.shape, self.dtype)
+            if dataset.chunks:  # whole chunks, so that none is unpacked twice
+                step = max(1, step // dataset.chunks[0]) * dataset.chunks[0]
+            for start in range(0, self.shape[0], step):
+                yield np.asarray(dataset[start : start + step])
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except SelectdisError:
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:  # h5py's ways to find a file damaged
+        reason = str(error).splitlines()[0]
+        raise SelectdisError(f"{path} is not a readable HDF5 file, or is cut short ({reason})") from None
+
+
+def _dataset(file: Any, path: Path, key: str) -> Any:
+    import h5py
+
+    link, item = file.get(key, getlink=True), None
+    if isinstance(link, h5py.ExternalLink):
+        raise SelectdisError(f"{path}::{key} is a link to another file: refused; name that file instead")
+    if link is not None:
+        item = file.get(key)
+    if not isinstance(item, h5py.Dataset):
+        names: list[str] = []
+        file.visititems(lambda name, found: names.append(name) if isinstance(found, h5py.Dataset) else None)
+        raise SelectdisError(f"{path} holds no array {key!r}{nearest(key, names)}; it has {', '.join(names) or 'none'}")
+    if item.external or item.is_virtual:
+        raise SelectdisError(f"{path}::{key} keeps its data in other files: refused; copy it into one file")
+    if item.dtype.kind not in "buif":
+        raise SelectdisError(f"{path}::{key} holds {item.dtype}, and images and factors are numbers")
+    return item

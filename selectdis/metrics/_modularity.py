@@ -1,0 +1,57 @@
+"""Modularity."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from selectdis._arrays import bin_codes, check_codes, check_factors, mutual_information_matrix, warn_degenerate
+from selectdis.metrics._registry import Metric, Samples
+
+__all__ = ["MODULARITY", "modularity"]
+
+
+def modularity(codes: np.ndarray, factors: np.ndarray, *, n_bins: int = 20) -> float:
+    """Modularity of Ridgeway and Mozer 2018, "Learning Deep Disentangled Embeddings with the F-Statistic Loss".
+
+    The mean over codes of 1 - sum over the other factors of I(z; v)^2 / (I_max^2 (n_factors - 1)), where I_max is the
+    information of the code about its best factor (their section 3, equation 2).
+
+    Parameters
+    ----------
+    codes : (n_samples, n_latents) float
+    factors : (n_samples, n_factors) int
+    n_bins : equal-width bins of each code
+
+    Returns
+    -------
+    float in [0, 1], higher is better: 1 where each code knows about one factor alone. All codes count, so that noise
+    codes have a say; a code with no information at all counts as 0. A constant factor stays one of the n_factors, as
+    in the reference. With a single factor a code with any information counts as 1.
+
+    Raises
+    ------
+    SelectdisError
+        On codes that are not finite or shapes that do not fit.
+    """
+    codes = check_codes(codes)
+    factors = check_factors(factors, len(codes))
+    squared = np.square(mutual_information_matrix(bin_codes(codes, n_bins), factors))  # (n_latents, n_factors)
+    if factors.shape[1] == 1:
+        warn_degenerate("modularity", "with a single factor every code that knows anything of it counts as 1")
+    top = squared.max(axis=1)
+    others = squared.sum(axis=1) - top
+    scale = np.where(top > 0, top, 1.0) * max(factors.shape[1] - 1, 1)
+    return float(np.mean(np.where(top > 0, 1.0 - others / scale, 0.0)))
+
+
+def _compute(samples: Samples) -> dict[str, float]:
+    return {"modularity": modularity(samples.codes_train, samples.factors_train)}
+
+
+MODULARITY = Metric(
+    name="modularity",
+    produces=("modularity",),
+    function=modularity,
+    compute=_compute,
+    paper="Ridgeway and Mozer 2018",
+)

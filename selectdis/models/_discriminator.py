@@ -1,0 +1,35 @@
+"""FactorVAE's discriminator: six dense layers, leaky ReLU 0.2, two logits (Kim & Mnih 2018, appendix A)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from selectdis.models._layers import dense
+from selectdis.models._model import Weights
+from selectdis.models._parameters import Parameter, bias, glorot_weight
+
+__all__ = ["discriminate", "discriminator_parameters"]
+
+LAYERS = 6
+
+
+def discriminator_parameters(latents: int, width: int) -> tuple[Parameter, ...]:
+    """The discriminator's parameters: `latents` in, six hidden layers of `width`, two out."""
+    sizes = (latents, *(width,) * LAYERS, 2)
+    parameters: list[Parameter] = []
+    for i, (inputs, outputs) in enumerate(pairwise(sizes)):
+        parameters.append(glorot_weight(f"discriminator.dense{i}.weight", (inputs, outputs), inputs, outputs))
+        parameters.append(bias(f"discriminator.dense{i}.bias", outputs))
+    return tuple(parameters)
+
+
+def discriminate(weights: Weights, codes: Tensor) -> Tensor:
+    """Logits of "true" and "permuted" for codes (K, B, L): (K, B, 2)."""
+    x = codes
+    for i in range(LAYERS):
+        x = dense(x, weights[f"discriminator.dense{i}.weight"], weights[f"discriminator.dense{i}.bias"])
+        x = F.leaky_relu_(x, 0.2)
+    return dense(x, weights[f"discriminator.dense{LAYERS}.weight"], weights[f"discriminator.dense{LAYERS}.bias"])

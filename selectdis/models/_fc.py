@@ -1,0 +1,53 @@
+"""The fully connected architecture of Locatello et al. 2019: 1200-1200 ReLU, and 1200-1200-1200 tanh back."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import pairwise
+
+from torch import Tensor
+
+from selectdis.models._conv import head_parameters
+from selectdis.models._layers import dense
+from selectdis.models._model import Model, Weights
+from selectdis.models._parameters import Parameter, bias, glorot_weight
+
+__all__ = ["fc_model"]
+
+
+def fc_model(image_shape: tuple[int, int, int], latents: int, width: int) -> Model:
+    """The fully connected model for images (c, h, w), with hidden layers of `width` units."""
+    channels, height, breadth = image_shape
+    pixels = channels * height * breadth
+    encoder = _stack("encoder", (pixels, width, width)) + head_parameters(width, latents)
+    decoder = _stack("decoder", (latents, width, width, width, pixels))
+    return Model(
+        parameters=(*encoder, *decoder),
+        encode=_encode,
+        decode=partial(_decode, image_shape=image_shape),
+        batch_first=False,
+    )
+
+
+def _stack(name: str, sizes: tuple[int, ...]) -> list[Parameter]:
+    parameters: list[Parameter] = []
+    for i, (inputs, outputs) in enumerate(pairwise(sizes)):
+        parameters.append(glorot_weight(f"{name}.dense{i}.weight", (inputs, outputs), inputs, outputs))
+        parameters.append(bias(f"{name}.dense{i}.bias", outputs))
+    return parameters
+
+
+def _encode(weights: Weights, images: Tensor) -> tuple[Tensor, Tensor]:
+    x = images.flatten(2)  # (K, B, c, h, w) -> (K, B, c * h * w)
+    for i in range(2):
+        x = dense(x, weights[f"encoder.dense{i}.weight"], weights[f"encoder.dense{i}.bias"]).relu_()
+    mean, log_variance = dense(x, weights["encoder.head.weight"], weights["encoder.head.bias"]).chunk(2, -1)
+    return mean, log_variance
+
+
+def _decode(weights: Weights, codes: Tensor, *, image_shape: tuple[int, int, int]) -> Tensor:
+    x = codes
+    for i in range(3):
+        x = dense(x, weights[f"decoder.dense{i}.weight"], weights[f"decoder.dense{i}.bias"]).tanh_()
+    x = dense(x, weights["decoder.dense3.weight"], weights["decoder.dense3.bias"])
+    return x.view(*x.shape[:2], *image_shape)  # (K, B, c * h * w) -> (K, B, c, h, w)

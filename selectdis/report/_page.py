@@ -1,0 +1,72 @@
+"""The report: one HTML page that holds all it shows, so that it can be read offline and sent around."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import UTC, datetime
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from selectdis._files import whole_file
+from selectdis.errors import SelectdisError
+from selectdis.report import _sections as sections
+from selectdis.visualization._snapshot import Material, gather
+
+__all__ = ["render", "write_report"]
+
+
+def write_report(study: Any, out: str | Path | None = None) -> Path:
+    """Write the report of a study.
+
+    Parameters
+    ----------
+    study : Study
+    out : path, optional
+        Where to; by default ``report.html`` in the study's folder.
+
+    Returns
+    -------
+    Path : where it was written.
+
+    Raises
+    ------
+    SelectdisError : the study has no runs, or the file cannot be written.
+    """
+    page = render(gather(study))
+    path = Path(out) if out is not None else Path(study.folder) / "report.html"
+    try:
+        with whole_file(path) as temporary:
+            temporary.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise SelectdisError(
+            f"cannot write the report to {path}: {error.strerror or error}; give another --out"
+        ) from None
+    return path
+
+
+def render(material: Material) -> str:
+    """The page of `material`."""
+    import jinja2
+
+    style, script = _resource("page.css"), _resource("page.js")
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    template = environment.from_string(_resource("page.html"))
+    return template.render(
+        material=material,
+        sections=sections.all_sections(material),
+        style=style,
+        script=script,
+        # Nothing but this page's own script runs, and nothing is fetched, whatever the names in it contain.
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        version=version("selectdis"),
+        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+
+
+def _resource(name: str) -> str:
+    return files("selectdis.report").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,219 @@
+"""All metrics of an encoder on a labelled data set: draws the samples, encodes each image once, calls the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import joblib
+import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from selectdis._arrays import check_codes, warn_degenerate
+from selectdis.data._dataset import ImageDataset
+from selectdis.errors import SelectdisError, whole_number
+from selectdis.metrics import Draws, Metric, Need, Samples, resolve_metrics
+
+__all__ = ["Encode", "Evaluation", "encode_in_batches", "evaluate"]
+
+Encode = Callable[[np.ndarray], Any]  # uint8 images (n, c, h, w) -> codes (n, latents)
+
+
+def evaluate(
+    encode: Encode,
+    data: ImageDataset,
+    metrics: str | Sequence[str] = "all",
+    *,
+    seed: int = 0,
+    n_train: int = 10_000,
+    n_test: int = 5_000,
+    votes_train: int = 10_000,
+    votes_test: int = 5_000,
+    batch: int = 64,
+    encode_batch: int = 256,
+    suffix: str = "",
+    jobs: int | None = None,
+) -> dict[str, float]:
+    """Scores of `encode` against the known factors of `data`.
+
+    Parameters
+    ----------
+    encode : called with uint8 images (n, channels, height, width), returns codes (n, latents). Each image that any
+        metric needs is encoded once.
+    data : a labelled data set
+    metrics : "all", "fast" (without boosted trees), "paper" (the seven of Locatello et al.), one name, or a list of
+        names of metrics, scores or groups
+    seed : of all draws and all fitted models, 0 to 2^32 - 1
+    n_train, n_test : images for the metrics of samples, drawn without overlap. Where the data set holds fewer than
+        both together, it is split in that proportion, and each image is used once
+    votes_train, votes_test, batch : of the BetaVAE and FactorVAE scores
+    encode_batch : images a call of `encode`
+    suffix : appended to each name, such as ".sampled"
+    jobs : threads of the boosted trees, None for one a core; the scores do not depend on their number
+
+    Returns
+    -------
+    Score name -> float. Scores that the size of the data does not allow (10,000 labels of 1,200 images) are absent.
+
+    Raises
+    ------
+    SelectdisError
+        On unlabelled data, a seed out of range, an unknown metric (naming the nearest), codes of a wrong shape, NaN or
+        infinity in a code (naming the column), and, where it was asked for by name, a metric whose interventions cannot
+        be drawn.
+    """
+    evaluation = Evaluation(
+        data,
+        metrics,
+        seed=seed,
+        n_train=n_train,
+        n_test=n_test,
+        votes_train=votes_train,
+        votes_test=votes_test,
+        batch=batch,
+        jobs=jobs if jobs is not None else joblib.cpu_count(),
+    )
+    return evaluation.score(encode_in_batches(encode, data, evaluation.indices, encode_batch), suffix=suffix)
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The draws of an evaluation, to be shared by many encoders, and by the mean and the sampled codes of each.
+
+    >>> evaluation = Evaluation(data, "fast", seed=0)                       # doctest: +SKIP
+    >>> mean, log_variance = run.encode(data.images_at(evaluation.indices)) # doctest: +SKIP
+    >>> scores = evaluation.score(mean)                                     # doctest: +SKIP
+
+    The arguments are those of `evaluate`, but `jobs` is 1: many runs are better spread over processes.
+    """
+
+    data: ImageDataset
+    metrics: str | Sequence[str] = "all"
+    seed: int = 0
+    n_train: int = 10_000
+    n_test: int = 5_000
+    votes_train: int = 10_000
+    votes_test: int = 5_000
+    batch: int = 64
+    jobs: int = 1
+    _chosen: dict[str, Metric] = field(init=False, repr=False)
+    _draws: dict[Need, tuple[Draws, Draws]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.data.labelled:
+            raise SelectdisError(
+                f"metrics need known factors, and {self.data.name!r} has none: use the criteria (selectdis.criteria) "
+                "or a labelled data set"
+            )
+        object.__setattr__(self, "seed", whole_number("seed", self.seed, 0, 2**32 - 1))  # what scikit-learn takes
+        object.__setattr__(self, "_chosen", resolve_metrics(self.metrics))
+        object.__setattr__(self, "_draws", self._draw())
+
+    @cached_property
+    def indices(self) -> np.ndarray:
+        """int64 (k,): the images that are needed, each once, in ascending order."""
+        needed = np.zeros(len(self.data), dtype=bool)
+        for part in (*self._parts, *(b for pair in self._draws.values() for draws in pair for b in draws.batches)):
+            needed[part] = True
+        return np.flatnonzero(needed)
+
+    def score(self, codes: np.ndarray | Callable[[np.ndarray], np.ndarray], *, suffix: str = "") -> dict[str, float]:
+        """Scores of codes (k, latents), row i for the image `indices[i]`; or of a function from indices to codes."""
+        table = check_codes(codes(self.indices) if callable(codes) else codes)
+        if len(table) != len(self.indices):
+            raise SelectdisError(
+                f"codes must have one row an image of .indices ({len(self.indices)}); found {len(table)}"
+            )
+        samples = self._samples(table)
+        scores: dict[str, float] = {}
+        # The matrices are small: BLAS threads cost more than they bring, and fight with other processes.
+        with threadpool_limits(1):
+            for metric in self._chosen.values():
+                scores |= metric.compute(samples)
+        return {name + suffix: value for name, value in scores.items()}
+
+    @cached_property
+    def _parts(self) -> tuple[np.ndarray, np.ndarray]:
+        """Indices of the training and of the test images, without overlap (but for a data set of one image)."""
+        n, rng = len(self.data), np.random.default_rng([self.seed, 0])
+        total = self.n_train + self.n_test
+        drawn = self.data.sample_indices(min(total, n), rng)
+        n_train = self.n_train if n >= total else min(max(round(n * self.n_train / total), 1), max(n - 1, 1))
+        return drawn[:n_train], drawn[n_train:] if n > 1 else drawn
+
+    def _draw(self) -> dict[Need, tuple[Draws, Draws]]:
+        """The votes of the interventional metrics; drops (with a warning) those of a group that cannot be drawn."""
+        drawn: dict[Need, tuple[Draws, Draws]] = {}
+        named = {self.metrics} if isinstance(self.metrics, str) else set(self.metrics)
+        streams: dict[Need, int] = {"pairs": 1, "fixed_factor": 2}
+        for need, stream in streams.items():
+            asked = [m for m in self._chosen.values() if need in m.needs]
+            if not asked:
+                continue
+            try:
+                drawn[need] = self._votes(need, stream)
+            except SelectdisError as error:
+                if named & {name for m in asked for name in (m.name, *m.produces)}:
+                    raise
+                for m in asked:
+                    del self._chosen[m.name]
+                    warn_degenerate(m.name, f"left out: {error}")
+        return drawn
+
+    def _votes(self, need: str, stream: int) -> tuple[Draws, Draws]:
+        draw = self.data.draw_pairs if need == "pairs" else self.data.draw_fixed_factor
+        rng = np.random.default_rng([self.seed, stream])
+        train, test = (draw(votes, self.batch, rng) for votes in (self.votes_train, self.votes_test))
+        return Draws(tuple(train[:-1]), train[-1]), Draws(tuple(test[:-1]), test[-1])
+
+    @cached_property
+    def _row(self) -> np.ndarray:
+        """The row in `indices` of each image of the data set (that of an image that is not needed means nothing)."""
+        row = np.zeros(len(self.data), dtype=np.int64)
+        row[self.indices] = np.arange(len(self.indices))
+        return row
+
+    @cached_property
+    def _positions(self) -> dict[Need, tuple[Draws, Draws]]:
+        """The draws as rows of `indices`."""
+        return {need: (self._locate(pair[0]), self._locate(pair[1])) for need, pair in self._draws.items()}
+
+    def _locate(self, draws: Draws) -> Draws:
+        return Draws(tuple(self._row[batch] for batch in draws.batches), draws.factor)
+
+    def _samples(self, table: np.ndarray) -> Samples:
+        train, test = self._parts
+        return Samples(
+            codes_train=table[self._row[train]],
+            factors_train=self.data.factors_at(train),
+            codes_test=table[self._row[test]],
+            factors_test=self.data.factors_at(test),
+            seed=self.seed,
+            jobs=self.jobs,
+            table=table,
+            draws=self._positions,
+        )
+
+
+def encode_in_batches(encode: Encode, data: ImageDataset, indices: np.ndarray, batch: int = 256) -> np.ndarray:
+    """Codes (k, latents) of the images at `indices` (k,), `batch` images a call.
+
+    Raises
+    ------
+    SelectdisError
+        Where `encode` returns something else than (n, latents), with the same latents each time, or NaN or infinity.
+    """
+    parts: list[np.ndarray] = []
+    for start in range(0, len(indices), batch):
+        images = data.images_at(indices[start : start + batch])
+        codes = np.asarray(encode(images))
+        width = parts[0].shape[1] if parts else None
+        if codes.ndim != 2 or len(codes) != len(images) or width not in (None, codes.shape[1]):
+            wanted = f"({len(images)}, {width if width is not None else 'latents'})"
+            raise SelectdisError(
+                f"encode must return codes {wanted} for {len(images)} images; found shape {codes.shape}"
+            )
+        parts.append(check_codes(codes))
+    return np.concatenate(parts)

@@ -1,0 +1,152 @@
+"""Scores of one trained run: metrics where there are labels, criteria from held-out images, codes of the probe."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from selectdis._arrays import DegenerateWarning
+from selectdis.criteria import CRITERIA, Criterion, Decoded, HeldOut, gaussian_kl, shuffle_dimensions
+from selectdis.data import ImageDataset
+from selectdis.errors import SelectdisError
+from selectdis.scoring._evaluation import Evaluation
+from selectdis.spec._model import EvaluationSpec
+from selectdis.training import Run
+
+__all__ = ["Scorer", "check_split"]
+
+ENCODE_BATCH = 512
+
+
+def check_split(data: ImageDataset, spec: EvaluationSpec) -> None:
+    """Refuse a data set of which `spec.held_out` leaves no image to train on, or none to judge by.
+
+    Raises
+    ------
+    SelectdisError
+        With how many images there are, and how many it takes.
+    """
+    held_out = spec.held_out
+    if held_out > 0 and not 0 < round((1 - held_out) * len(data)) < len(data):
+        images = "1 image" if len(data) == 1 else f"{len(data)} images"
+        raise SelectdisError(
+            f"{data.name!r} has only {images}, of which evaluation.held_out ({held_out:g}) leaves none to judge runs "
+            f"by: give it more than {math.ceil(0.5 / held_out)}"
+        )
+
+
+class Scorer:
+    """What is drawn once for a data set and shared by all its runs: the split, the metrics' samples, the probe.
+
+    Parameters
+    ----------
+    data : ImageDataset
+    spec : EvaluationSpec
+    """
+
+    def __init__(self, data: ImageDataset, spec: EvaluationSpec) -> None:
+        self.data, self.spec = data, spec
+        check_split(data, spec)
+        if spec.held_out > 0:
+            self.training_data, self.held_out = data.split(1 - spec.held_out, seed=spec.seed)
+        else:
+            self.training_data = self.held_out = data
+
+    @cached_property
+    def evaluation(self) -> Evaluation | None:
+        """The metrics' draws; None without labels."""
+        if not self.data.labelled:
+            return None
+        n_train, n_test = self.spec.n_train, self.spec.n_test
+        return Evaluation(
+            self.data,
+            list(self.spec.metrics),
+            seed=self.spec.seed,
+            n_train=n_train,
+            n_test=n_test,
+            votes_train=n_train,
+            votes_test=n_test,
+        )
+
+    @cached_property
+    def probe(self) -> np.ndarray:
+        """uint8 images that every run encodes for the criteria over many runs."""
+        return self._drawn(self.data, self.spec.probe)
+
+    @cached_property
+    def unseen(self) -> np.ndarray:
+        """uint8 images outside training, for reconstruction, KL and ELBO."""
+        return self._drawn(self.held_out, self.spec.n_test)
+
+    def score(self, run: Run) -> tuple[dict[str, Any], np.ndarray]:
+        """Flat scores ``metric.*``, ``criterion.*``, with ``kl_per_latent``; and the probe's mean codes.
+
+        Returns
+        -------
+        scores : dict
+        codes : float32 (probe, latents)
+        """
+        with warnings.catch_warnings():
+            # Dead latents are common in a sweep: the defined number stands in the record, a warning a run would not.
+            warnings.simplefilter("ignore", DegenerateWarning)
+            warnings.simplefilter("ignore", RuntimeWarning)  # scikit-learn's, of separable classes
+            scores: dict[str, Any] = {f"metric.{name}": value for name, value in self._metrics(run).items()}
+            unsupervised, kl_per_latent = self._criteria(run)
+            scores |= {f"criterion.{name}": value for name, value in unsupervised.items()}
+        return scores | {"kl_per_latent": kl_per_latent.tolist()}, run.transform(self.probe)
+
+    def _metrics(self, run: Run) -> dict[str, float]:
+        if self.evaluation is None:
+            return {}
+        codes = np.concatenate([np.stack(run.encode(images)) for images in self._batches()], axis=1)
+        mean, log_variance = codes
+        scores = self.evaluation.score(mean)
+        if self.spec.sampled:
+            scores |= self.evaluation.score(self._sampled(mean, log_variance), suffix=".sampled")
+        return scores
+
+    def _criteria(self, run: Run) -> tuple[dict[str, float], np.ndarray]:
+        mean, log_variance = run.encode(self.unseen)
+        kl = gaussian_kl(mean, log_variance)
+        held_out = HeldOut(mean, run.reconstruction_error(self.unseen), kl)
+        sampled = replace(held_out, codes=self._sampled(mean, log_variance))
+        scores: dict[str, float] = {}
+        for criterion in self._chosen("run"):
+            scores |= criterion.compute(held_out)
+            if criterion.of_codes and self.spec.sampled:
+                scores |= {f"{name}.sampled": value for name, value in criterion.compute(sampled).items()}
+        if chosen := self._chosen("decoder"):
+            decoded = self._decoded(run, mean)
+            for criterion in chosen:
+                scores |= criterion.compute(decoded)
+        return scores, kl.mean(axis=0)
+
+    def _chosen(self, needs: str) -> list[Criterion]:
+        every = "all" in self.spec.criteria
+        return [
+            criterion
+            for name, criterion in CRITERIA.items()
+            if criterion.needs == needs and (every or criterion.cost == "cheap" or name in self.spec.criteria)
+        ]
+
+    def _decoded(self, run: Run, mean: np.ndarray) -> Decoded:
+        shuffled = shuffle_dimensions(mean, rng=np.random.default_rng([self.spec.seed, 5]))
+        return Decoded(run.decode(mean), run.decode(shuffled), self.spec.seed)
+
+    def _batches(self) -> Any:
+        assert self.evaluation is not None
+        indices = self.evaluation.indices
+        return (self.data.images_at(indices[i : i + ENCODE_BATCH]) for i in range(0, len(indices), ENCODE_BATCH))
+
+    def _sampled(self, mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
+        noise = np.random.default_rng([self.spec.seed, 3]).standard_normal(mean.shape)
+        return (mean + np.exp(log_variance / 2) * noise).astype(np.float32)
+
+    def _drawn(self, data: ImageDataset, n: int) -> np.ndarray:
+        rng = np.random.default_rng([self.spec.seed, 4])
+        return data.images_at(np.sort(data.sample_indices(min(n, len(data)), rng)))

@@ -1,0 +1,106 @@
+"""The tables of an analysis, in the order in which a reader wants them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from selectdis.records._tables import criterion_names, each_run_once, labelled, labelled_datasets
+from selectdis.selection._correlations import (
+    POOLED,
+    annealing_effect,
+    dataset_transfer,
+    downstream_correlations,
+    mean_against_sampled,
+    rank_correlations,
+)
+from selectdis.selection._scores import DISENTANGLEMENT, WIN_RATE, score_metrics
+from selectdis.selection._variance import SOURCES, variance_explained
+
+__all__ = ["AnalysisTable", "analysis"]
+
+
+@dataclass(frozen=True)
+class AnalysisTable:
+    """One table: `shown` is what fits a screen (numbers are texts), `whole` (tidy) is everything."""
+
+    name: str
+    title: str
+    shown: pd.DataFrame
+    whole: pd.DataFrame
+
+
+def analysis(records: pd.DataFrame, score: str = WIN_RATE) -> list[AnalysisTable]:
+    """All analyses that the records have the columns for.
+
+    Parameters
+    ----------
+    records
+        One row a run; at least one labelled data set.
+    score
+        What variance and transfer between data sets are shown for: ``"win_rate"`` or a metric.
+
+    Raises
+    ------
+    SelectdisError
+        No labelled data set, or no such score.
+    """
+    known = each_run_once(labelled(records))
+    score_metrics(known, score)
+    tables = [_variance(known, score)] if "objective" in known else []
+    tables.append(_matrices("metrics", "Rank correlation of metrics", rank_correlations(known), known))
+    if criterion_names(known):
+        found = rank_correlations(known, "criteria")
+        tables.append(_matrices("criteria", "Rank correlation of metrics and criteria (raw directions)", found, known))
+    if len(labelled_datasets(known)) > 1:
+        transfer = dataset_transfer(known, score)
+        title = f"Rank correlation between data sets, of configurations' mean {score}"
+        tables.append(AnalysisTable("datasets", title, _texts(transfer), transfer.reset_index()))
+    if downstream := downstream_correlations(known):
+        tables.append(_matrices("downstream", "Rank correlation of metrics and downstream scores", downstream, known))
+    tables.append(_sampled(known))
+    if "objective" in known:
+        tables.append(_annealing(known, score))
+    return [table for table in tables if not table.whole.empty]
+
+
+def _variance(records: pd.DataFrame, score: str) -> AnalysisTable:
+    whole = variance_explained(records)
+    mine = whole[whole["score"] == score]
+    texts = [f"{a:.2f} [{b:.2f}, {c:.2f}]" for a, b, c in mine[["share", "low", "high"]].to_numpy()]
+    shown = mine.assign(text=texts).pivot(index="dataset", columns="source", values="text")
+    order = [source for source in SOURCES if source in shown and source != "configuration"]
+    if not (mine.pivot(index="dataset", columns="source", values="groups").nunique(axis=1) <= 2).all():
+        order = [source for source in SOURCES if source in shown]  # more than strength varies
+    return AnalysisTable("variance", f"Share of the variance of {score} explained", shown[order].reset_index(), whole)
+
+
+def _sampled(records: pd.DataFrame) -> AnalysisTable:
+    whole = mean_against_sampled(records)
+    names = whole["score"].str.replace(r"^(metric|criterion)\.", "", regex=True)
+    shown = whole.assign(score=names).groupby("score", sort=False)[["spearman", "mean", "sampled"]].mean()
+    title = "Scores on mean against sampled codes (means over data sets)"
+    return AnalysisTable("sampled", title, _texts(shown), whole)
+
+
+def _annealing(records: pd.DataFrame, score: str) -> AnalysisTable:
+    whole = annealing_effect(records)
+    shown = whole[whole["score"] == score].pivot(index="dataset", columns="against", values="p_beats")
+    return AnalysisTable("annealing", "P(an annealed run beats a run of ...)", _texts(shown), whole)
+
+
+def _matrices(name: str, title: str, tables: dict[str, pd.DataFrame], records: pd.DataFrame) -> AnalysisTable:
+    """On screen: pooled, against the six metrics of the literature if they are there; every data set in the file."""
+    parts = [table.rename_axis("score").reset_index().assign(dataset=key) for key, table in tables.items()]
+    pooled = tables[POOLED]
+    pooled = pooled.loc[[i for i in pooled.index if "." not in i], [c for c in pooled.columns if "." not in c]]
+    across = [metric for metric in DISENTANGLEMENT if metric in pooled.index]
+    shown = pooled.T[across] if across else pooled.T
+    shown = shown.rename(columns={"dci_disentanglement": "dci"}).rename_axis("score")
+    where = "pooled over data sets" if len(tables) > 2 else labelled_datasets(records)[0]
+    return AnalysisTable(name, f"{title}: {where}", _texts(shown), pd.concat(parts, ignore_index=True))
+
+
+def _texts(table: pd.DataFrame) -> pd.DataFrame:
+    return table.map(lambda value: "-" if pd.isna(value) else f"{value:.2f}").rename_axis(columns=None).reset_index()

@@ -1,0 +1,125 @@
+"""Configurations or runs, best first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from selectdis.errors import SelectdisError
+from selectdis.records._directions import direction
+from selectdis.records._tables import CRITERION, METRIC, criterion_names, metric_names, need, pickable
+from selectdis.selection._configurations import seed_statistics
+from selectdis.selection._scores import WIN_RATE, run_scores
+
+__all__ = ["leaderboard"]
+
+_DEFAULT_CRITERIA = ("udr_lasso", "udr_spearman", "model_centrality", "elbo")
+
+
+def leaderboard(
+    records: pd.DataFrame,
+    by: Literal["configuration", "run"] = "configuration",
+    *,
+    score: str | Sequence[str] = WIN_RATE,
+    criterion: str | None = None,
+    order: Literal["mean", "median", "lcb"] = "mean",
+    z: float = 1.0,
+) -> pd.DataFrame:
+    """Configurations or runs of each data set, best first.
+
+    Parameters
+    ----------
+    records
+        One row a run. Diverged and failed runs are left out.
+    by
+        ``"configuration"`` (over its seeds) or ``"run"``.
+    score
+        ``"win_rate"``, a metric, or several metrics to take the win rate over; or a criterion, which then ranks
+        every data set.
+    criterion
+        What data sets without labels are ranked by; default: UDR where it is there.
+    order
+        With ``by="configuration"``: the statistic over seeds that ranks.
+    z
+        ``lcb`` is mean - z sd / sqrt(seeds).
+
+    Returns
+    -------
+    DataFrame
+        ``dataset``, ``rank`` (1: best), ``ranked_by`` (the score, or on unlabelled data the criterion), then the run's
+        identity and ``score``, or ``configuration``, ``seeds``, ``mean``, ``median``, ``sd``, ``lcb`` and each
+        metric's and criterion's mean. Higher is better in all but the raw metrics and criteria. Runs without a score
+        come last.
+    """
+    if by not in ("configuration", "run"):
+        raise SelectdisError(f"a leaderboard is by 'configuration' or by 'run', not {by!r}")
+    need(records, "dataset", "configuration")
+    records = records[pickable(records)].reset_index(drop=True)
+    scores, ranked_by = _ranked_by(records, score, criterion)
+    board = _runs(records, scores, ranked_by) if by == "run" else _configurations(records, scores, ranked_by, z)
+    column = "score" if by == "run" else order
+    board = board.sort_values(column, ascending=False, na_position="last", kind="stable")
+    places = pd.Categorical(board["dataset"], categories=records["dataset"].unique())
+    board = board.iloc[np.argsort(places.codes, kind="stable")].reset_index(drop=True)
+    board.insert(1, "rank", board.groupby("dataset", sort=False).cumcount() + 1)
+    return board
+
+
+def _ranked_by(
+    records: pd.DataFrame, score: str | Sequence[str], criterion: str | None
+) -> tuple[np.ndarray, pd.Series]:
+    """The score of each run where its data set has labels, otherwise the criterion; and the name of which."""
+    if isinstance(score, str) and METRIC + score not in records and CRITERION + score in records:
+        return direction(score) * records[CRITERION + score].to_numpy(dtype=float), pd.Series(
+            score, index=records.index
+        )
+    names = [METRIC + name for name in metric_names(records)]
+    has_labels = records[names].notna().any(axis=1).groupby(records["dataset"]).transform("any").to_numpy(dtype=bool)
+    scores, label = np.full(len(records), np.nan), np.full(len(records), "", dtype=object)
+    if has_labels.any():
+        scores[has_labels] = run_scores(records[has_labels], score)
+        label[has_labels] = score if isinstance(score, str) else "win rate of " + ", ".join(score)
+    if not has_labels.all():
+        name = criterion or _default_criterion(records[~has_labels])
+        need(records, CRITERION + name)
+        scores[~has_labels] = direction(name) * records.loc[~has_labels, CRITERION + name].to_numpy(dtype=float)
+        label[~has_labels] = name
+    return scores, pd.Series(label, index=records.index)
+
+
+def _default_criterion(records: pd.DataFrame) -> str:
+    there = criterion_names(records)
+    for name in (*_DEFAULT_CRITERIA, *there):
+        if name in there:
+            return name
+    raise SelectdisError("an unlabelled data set has neither metrics nor criteria: there is nothing to rank runs by")
+
+
+def _scored(records: pd.DataFrame) -> list[str]:
+    return [METRIC + m for m in metric_names(records)] + [CRITERION + c for c in criterion_names(records)]
+
+
+def _runs(records: pd.DataFrame, scores: np.ndarray, ranked_by: pd.Series) -> pd.DataFrame:
+    identity = [name for name in ("candidate", "configuration", "seed") if name in records]
+    board = records[["dataset", *identity, *_scored(records)]].copy()
+    board.insert(1, "ranked_by", ranked_by)
+    board.insert(2 + len(identity), "score", scores)
+    return board
+
+
+def _configurations(records: pd.DataFrame, scores: np.ndarray, ranked_by: pd.Series, z: float) -> pd.DataFrame:
+    keys = ["dataset", "configuration"]
+    table = seed_statistics(records, scores, by=keys, z=z)
+    groups = records.groupby(keys, sort=False, observed=True)
+    means = groups[_scored(records)].mean()
+    means.insert(0, "ranked_by", ranked_by.groupby([records[key] for key in keys], sort=False).first())
+    means.insert(1, "seeds", groups.size())
+    return means.join(table[["mean", "median", "sd", "lcb"]]).pipe(_statistics_first).reset_index()
+
+
+def _statistics_first(table: pd.DataFrame) -> pd.DataFrame:
+    first = ["ranked_by", "seeds", "mean", "median", "sd", "lcb"]
+    return table[first + [column for column in table.columns if column not in first]]

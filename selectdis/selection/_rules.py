@@ -1,0 +1,196 @@
+"""A rule: configurations by what is known on labelled proxies, then a run by what is known on the target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from selectdis.errors import SelectdisError
+from selectdis.records._tables import need, pickable
+from selectdis.selection._configurations import ConfigurationScore
+from selectdis.selection._run_choosers import Random, RunChooser
+
+__all__ = ["AverageConfiguration", "Pick", "RandomRun", "Rule", "Weights"]
+
+Weights = Callable[[pd.DataFrame], np.ndarray]
+"""Target's runs -> (n_runs,) probability of picking each; sums to 1."""
+
+
+@dataclass(frozen=True)
+class Pick:
+    """The run that a rule picked, and why."""
+
+    candidate: str
+    configuration: str
+    seed: int | None
+    row: object
+    tied: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A way to pick one run on a data set without labels.
+
+    Parameters
+    ----------
+    configuration
+        How configurations are ranked on the proxies (`by_mean`, `by_median`, `by_lcb`, `by_win_rate`), or None: every
+        configuration is in, and no proxy is needed for this half.
+    run
+        How the run is chosen on the target among the runs of these configurations (`by_criterion`, `by_few_labels`,
+        `calibrated`, `at_random`).
+    top
+        How many configurations are in: the best `top` that have a finished run on the target. All those tied with the
+        last one come in as well.
+
+    Notes
+    -----
+    Diverged and failed runs are never picked. A NaN score never wins; where every run in question has NaN, any of
+    them is as likely as the other, and the pick says so.
+    """
+
+    configuration: ConfigurationScore | None = field(default_factory=ConfigurationScore)
+    run: RunChooser = field(default_factory=Random)
+    top: int = 1
+
+    def __post_init__(self) -> None:
+        if self.top < 1:
+            raise SelectdisError(f"a rule needs top >= 1 configurations, got {self.top}")
+
+    @property
+    def label(self) -> str:
+        """As `parse_rule` reads it, such as ``lcb:mig > udr_lasso @ 3``."""
+        configuration = "any" if self.configuration is None else self.configuration.label
+        return f"{configuration} > {self.run.label}" + (f" @ {self.top}" if self.top > 1 else "")
+
+    @property
+    def target_columns(self) -> tuple[str, ...]:
+        return self.run.target_columns
+
+    def configurations(self, proxies: pd.DataFrame) -> list[str]:
+        """The `top` configurations on the proxies, best first: what to train on the target."""
+        if self.configuration is None:
+            return [str(name) for name in proxies.loc[pickable(proxies), "configuration"].unique()]
+        return [str(name) for name in _best(self.configuration.scores(proxies[pickable(proxies)]), self.top)]
+
+    def fit(self, proxies: pd.DataFrame) -> Weights:
+        """Learn from the proxies; the result maps the target's runs to the probability of picking each."""
+        proxies = proxies[pickable(proxies)]
+        ranking = None if self.configuration is None else self.configuration.scores(proxies)
+        choose = self.run.fit(proxies)
+
+        def weights(target: pd.DataFrame) -> np.ndarray:
+            allowed = _allowed(target, ranking, self.top)
+            if allowed.all():
+                return _share(choose(target))
+            shares = np.zeros(len(target))
+            shares[allowed] = _share(choose(target[allowed]))
+            return shares
+
+        return weights
+
+    def weights(self, proxies: pd.DataFrame, target: pd.DataFrame) -> np.ndarray:
+        """(n_target_runs,) probability of picking each run of `target`: 1 for one run, or shared where runs tie."""
+        return self.fit(proxies)(target)
+
+    def pick(self, proxies: pd.DataFrame, target: pd.DataFrame, *, seed: int = 0) -> Pick:
+        """Pick one run of `target`; `seed` breaks ties.
+
+        Raises
+        ------
+        SelectdisError
+            A column is missing, no run has finished, or no configuration is on both the proxies and the target.
+        """
+        shares = self.weights(proxies, target)
+        where = int(np.random.default_rng(seed).choice(len(shares), p=shares))
+        row, tied = target.iloc[where], int((shares > 0).sum())
+        number = row.get("seed")
+        return Pick(
+            candidate=str(row.get("candidate", target.index[where])),
+            configuration=str(row["configuration"]),
+            seed=None if number is None or pd.isna(number) else int(number),
+            row=target.index[where],
+            tied=tied,
+            why=self.label + (f"; {tied} runs tied, one of them drawn at random" if tied > 1 else ""),
+        )
+
+    def rank(self, proxies: pd.DataFrame, target: pd.DataFrame) -> pd.DataFrame:
+        """The target's runs as the rule sees them, best first: those it may pick by its score, then the others.
+
+        Adds to `target` the columns ``rule_score`` (of the run chooser, higher is better; NaN for a run out of the
+        question) and ``pick`` (probability of being picked).
+        """
+        proxies = proxies[pickable(proxies)]
+        ranking = None if self.configuration is None else self.configuration.scores(proxies)
+        allowed = _allowed(target, ranking, self.top)
+        scores, shares = np.full(len(target), np.nan), np.zeros(len(target))
+        scores[allowed] = self.run.fit(proxies)(target[allowed])
+        shares[allowed] = _share(scores[allowed])
+        ranked = target.assign(rule_score=scores, pick=shares)
+        return ranked.sort_values(["pick", "rule_score"], ascending=False, na_position="last", kind="stable")
+
+
+@dataclass(frozen=True)
+class RandomRun:
+    """The baseline to beat: any finished run of the target."""
+
+    label: str = "random run"
+    target_columns: tuple[str, ...] = ()
+
+    def fit(self, proxies: pd.DataFrame) -> Weights:
+        return lambda target: _normalised(pickable(target).astype(float))
+
+
+@dataclass(frozen=True)
+class AverageConfiguration:
+    """Any configuration, then any of its finished runs: differs from a random run where seed counts do."""
+
+    label: str = "average configuration"
+    target_columns: tuple[str, ...] = ()
+
+    def fit(self, proxies: pd.DataFrame) -> Weights:
+        def weights(target: pd.DataFrame) -> np.ndarray:
+            alive = pickable(target)
+            codes, names = pd.factorize(target["configuration"])
+            counts = np.bincount(codes[alive], minlength=len(names))
+            return _normalised(alive / np.maximum(counts[codes], 1))
+
+        return weights
+
+
+def _allowed(target: pd.DataFrame, ranking: pd.Series | None, top: int) -> np.ndarray:
+    need(target, "configuration")
+    alive = pickable(target)
+    if not alive.any():
+        raise SelectdisError(f"no run on the target has finished: there is nothing to pick among {len(target)} runs")
+    if ranking is None:
+        return alive
+    codes, names = pd.factorize(target["configuration"])
+    present = ranking[ranking.index.isin(names[np.bincount(codes[alive], minlength=len(names)) > 0])]
+    if present.empty:
+        raise SelectdisError(
+            "the proxies and the target have no configuration in common: train on the target what "
+            "rule.configurations(proxies) names"
+        )
+    return alive & names.isin(_best(present, top))[codes]
+
+
+def _best(ranking: pd.Series, top: int) -> list:
+    """The best `top`, and all those tied with the last of them."""
+    return list(ranking.index[(ranking >= ranking.iloc[min(top, len(ranking)) - 1]).to_numpy()])
+
+
+def _share(scores: np.ndarray) -> np.ndarray:
+    known = ~np.isnan(scores)
+    return _normalised((scores == scores[known].max()).astype(float) if known.any() else np.ones(len(scores)))
+
+
+def _normalised(weights: np.ndarray) -> np.ndarray:
+    total = weights.sum()
+    if total == 0:
+        raise SelectdisError(f"no run on the target has finished: there is nothing to pick among {len(weights)} runs")
+    return weights / total

@@ -1,0 +1,135 @@
+"""Choosing a run on the target: a function of the proxies that gives a function of the target's runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from selectdis.errors import SelectdisError
+from selectdis.records._directions import direction
+from selectdis.records._tables import CRITERION, METRIC, need
+
+__all__ = ["Criterion", "FewLabels", "Random", "RunChooser", "RunScores", "at_random", "by_criterion", "by_few_labels"]
+
+RunScores = Callable[[pd.DataFrame], np.ndarray]
+"""(n_runs rows) -> (n_runs,): higher is better, equal scores share the pick, and NaN never wins."""
+
+
+class RunChooser(Protocol):
+    """What a rule asks of its `run`. Anything with these attributes will do."""
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def target_columns(self) -> tuple[str, ...]:
+        """The ``metric.`` columns that it may see on the target: labels that the user would have to pay for."""
+        ...
+
+    def fit(self, proxies: pd.DataFrame) -> RunScores: ...
+
+
+@dataclass(frozen=True, repr=False)
+class Random:
+    """Any run, each as likely as the other."""
+
+    label = "random"
+    target_columns: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return "at_random()"
+
+    def fit(self, proxies: pd.DataFrame) -> RunScores:
+        return lambda target: np.zeros(len(target))
+
+
+@dataclass(frozen=True, repr=False)
+class Criterion:
+    """The run with the best unsupervised score on the target."""
+
+    name: str
+    higher_is_better: bool | None = None
+    target_columns: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        way = "" if self.higher_is_better is None else f", higher_is_better={self.higher_is_better}"
+        return f"by_criterion({self.name!r}{way})"
+
+    @property
+    def label(self) -> str:
+        return {None: "", True: "+", False: "-"}[self.higher_is_better] + self.name
+
+    @property
+    def sign(self) -> int:
+        if self.higher_is_better is None:
+            return direction(self.name)
+        return 1 if self.higher_is_better else -1
+
+    def fit(self, proxies: pd.DataFrame) -> RunScores:
+        column = CRITERION + self.name
+
+        def scores(target: pd.DataFrame) -> np.ndarray:
+            need(target, column)  # before its direction: a misspelt name has none
+            return self.sign * target[column].to_numpy(dtype=float)
+
+        return scores
+
+
+@dataclass(frozen=True, repr=False)
+class FewLabels:
+    """The run with the best supervised score from a few labels of the target."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not re.search(r"(_|\.few)\d+(_|\.|$)", self.name):
+            raise SelectdisError(
+                f"by_few_labels needs a score whose name says how many labels it took, such as 'mig.few100'; "
+                f"{self.name!r} uses every label, which a target does not have"
+            )
+
+    def __repr__(self) -> str:
+        return f"by_few_labels({self.name!r})"
+
+    @property
+    def label(self) -> str:
+        return f"labels:{self.name}"
+
+    @property
+    def target_columns(self) -> tuple[str, ...]:
+        return (METRIC + self.name,)
+
+    def fit(self, proxies: pd.DataFrame) -> RunScores:
+        column = METRIC + self.name
+
+        def scores(target: pd.DataFrame) -> np.ndarray:
+            need(target, column)
+            return direction(self.name) * target[column].to_numpy(dtype=float)
+
+        return scores
+
+
+def at_random() -> Random:
+    """Any run of the chosen configurations."""
+    return Random()
+
+
+def by_criterion(name: str, *, higher_is_better: bool | None = None) -> Criterion:
+    """The run with the best criterion, such as ``"udr_lasso"``; its direction is known unless given."""
+    return Criterion(name, higher_is_better)
+
+
+def by_few_labels(name: str) -> FewLabels:
+    """The run with the best score from a few labels on the target, such as ``"mig.few100"``.
+
+    Raises
+    ------
+    SelectdisError
+        The name carries no number of labels: a score from every label would be the oracle.
+    """
+    return FewLabels(name)

@@ -1,0 +1,91 @@
+"""One number a run, higher is better: a metric, or the win rate over metrics within a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from selectdis.errors import SelectdisError
+from selectdis.records._directions import direction
+from selectdis.records._tables import METRIC, metric_names, need
+
+__all__ = ["DISENTANGLEMENT", "beats", "percentiles", "run_scores", "score_metrics"]
+
+# The six scores of Locatello et al. 2019; what "win_rate" averages where they are there.
+DISENTANGLEMENT = ("beta_vae", "factor_vae", "mig", "dci_disentanglement", "modularity", "sap")
+WIN_RATE = "win_rate"
+
+
+def beats(scores: np.ndarray) -> np.ndarray:
+    """Probability that each run beats another run drawn at random from the same table; ties count one half.
+
+    Parameters
+    ----------
+    scores : (n_runs,) or (n_runs, n_scores)
+        Higher is better. NaN: not in the draw, and NaN in the result.
+
+    Returns
+    -------
+    Same shape, in [0, 1]: 1 for the best, 0 for the worst, 0.5 on average, and 0.5 for a run without opponents.
+    """
+    frame = pd.DataFrame(np.asarray(scores, dtype=float))
+    opponents = frame.notna().sum().to_numpy() - 1
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shares = (frame.rank().to_numpy() - 1) / opponents
+    shares = np.where(frame.notna() & (opponents < 1), 0.5, shares)
+    return shares.reshape(np.shape(scores))
+
+
+def percentiles(values: pd.DataFrame | pd.Series, datasets: pd.Series) -> np.ndarray:
+    """`beats` within each data set, so that data sets with other scales can be pooled: (n_runs, ...), in [0, 1]."""
+    raw = values.to_numpy(dtype=float)
+    shares = np.full(raw.shape, np.nan)
+    codes, names = pd.factorize(datasets)
+    for k in range(len(names)):
+        shares[codes == k] = beats(raw[codes == k])
+    return shares
+
+
+def score_metrics(records: pd.DataFrame, score: str | Sequence[str]) -> list[str]:
+    """Names of the metrics that `score` consists of.
+
+    ``"win_rate"`` means the six of Locatello et al. 2019 as far as they are there, and otherwise every metric on mean
+    codes; a sequence of names means the win rate over these; another string is a metric.
+    """
+    if score == WIN_RATE:
+        names = metric_names(records)
+        chosen = [name for name in DISENTANGLEMENT if name in names]
+        chosen = chosen or [name for name in names if "." not in name]  # neither .sampled nor .few100
+        if not chosen:
+            raise SelectdisError("the records hold no supervised score (a column metric.<name>) to rank runs by")
+        return chosen
+    return [score] if isinstance(score, str) else list(score)
+
+
+def run_scores(records: pd.DataFrame, score: str | Sequence[str] = WIN_RATE) -> np.ndarray:
+    """The supervised score of each run.
+
+    Parameters
+    ----------
+    records
+        One row a run.
+    score
+        ``"win_rate"``, a metric, or several metrics to average the ranks of (see `score_metrics`).
+
+    Returns
+    -------
+    (n_runs,) float
+        Higher is better: a metric in its own unit (negated where lower is better); a win rate as the share of the
+        runs of the same data set that a run beats, averaged over metrics, in [0, 1]. NaN where no metric is known.
+    """
+    names = score_metrics(records, score)
+    need(records, *(METRIC + name for name in names))
+    values = records[[METRIC + name for name in names]].astype(float) * [direction(name) for name in names]
+    if isinstance(score, str) and score != WIN_RATE:
+        return values.iloc[:, 0].to_numpy()
+    need(records, "dataset")
+    shares = percentiles(values, records["dataset"])
+    known = np.isfinite(shares).sum(axis=1)
+    return np.where(known > 0, np.nansum(shares, axis=1) / np.maximum(known, 1), np.nan)

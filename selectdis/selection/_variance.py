@@ -1,0 +1,119 @@
+"""How much of a score's variance objective, strength and seed explain."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from selectdis.records._tables import labelled, metric_names, need
+from selectdis.selection._intervals import group_resamples
+from selectdis.selection._scores import WIN_RATE, run_scores
+
+__all__ = ["SOURCES", "variance_explained"]
+
+
+def variance_explained(
+    records: pd.DataFrame,
+    scores: list[str] | None = None,
+    *,
+    n_bootstrap: int = 200,
+    level: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """R^2 of one-way ANOVAs of a score on the objective, on objective and strength, and on the whole configuration.
+
+    As in Locatello et al. 2019, section 5.4: R^2 = sum of squares between groups / total sum of squares, within a data
+    set. What the configuration leaves is the seed's. Group sizes may differ.
+
+    Parameters
+    ----------
+    records
+        One row a run; needs ``objective``; strengths are the ``strength.*`` columns, or else ``strength``.
+    scores
+        Metrics, and ``"win_rate"``; default: the win rate and every metric.
+    n_bootstrap, level, seed
+        Intervals: R^2 +- z times its standard deviation when runs are resampled within configurations (centred on the
+        estimate: resampling within groups shrinks their spread and would push R^2 up).
+
+    Returns
+    -------
+    DataFrame
+        One row a data set, score and source (``objective``, ``objective + strength``, ``configuration``, ``seed``):
+        ``share`` in [0, 1] with ``low`` and ``high``; ``adjusted`` for the number of groups, which with few seeds is
+        the better estimate, since k groups in n runs explain (k - 1) / (n - 1) by chance; ``groups`` and ``runs``.
+    """
+    need(records, "objective", "configuration", "dataset")
+    known = labelled(records)
+    rng = np.random.default_rng(seed)
+    rows: list[dict] = []
+    for name, part in known.groupby("dataset", sort=False, observed=True):
+        there = metric_names(part)
+        wanted = [WIN_RATE, *there] if scores is None else [s for s in scores if s == WIN_RATE or s in there]
+        values = np.stack([run_scores(part, score) for score in wanted], axis=1)
+        for complete in _same_rows(values):  # scores known for the same runs go together: few passes, not one each
+            keep = np.isfinite(values[:, complete[0]])
+            if keep.sum() > 1:
+                found = _dataset(part[keep], values[keep][:, complete], n_bootstrap, level, rng)
+                rows += [{"dataset": name, "score": wanted[complete[row.pop("column")]], **row} for row in found]
+    order = {source: k for k, source in enumerate(SOURCES)}
+    table = pd.DataFrame(
+        rows, columns=["dataset", "score", "source", "share", "low", "high", "adjusted", "groups", "runs"]
+    )
+    return table.sort_values(["dataset", "score", "source"], key=lambda c: c.map(order) if c.name == "source" else c)
+
+
+SOURCES = ("objective", "objective + strength", "configuration", "seed")
+
+
+def _same_rows(values: np.ndarray) -> list[list[int]]:
+    patterns: dict[bytes, list[int]] = {}
+    for column in range(values.shape[1]):
+        patterns.setdefault(np.isfinite(values[:, column]).tobytes(), []).append(column)
+    return list(patterns.values())
+
+
+def _dataset(
+    records: pd.DataFrame, values: np.ndarray, n_bootstrap: int, level: float, rng: np.random.Generator
+) -> list[dict]:
+    from scipy.stats import norm
+
+    groups = _groups(records)
+    shares = {source: _share(values, codes) for source, codes in groups.items()}
+    draws = group_resamples(groups["configuration"], n_bootstrap, rng)
+    z, n = norm.ppf(0.5 + level / 2), len(values)
+    rows = []
+    for source in SOURCES:
+        group = "configuration" if source == "seed" else source
+        codes, k = groups[group], len(np.unique(groups[group]))
+        error = np.std([_share(values[drawn], codes[drawn]) for drawn in draws], axis=0)
+        for column in range(values.shape[1]):
+            share = float(shares[group][column])
+            adjusted = 1 - (1 - share) * (n - 1) / (n - k) if n > k else np.nan
+            if source == "seed":
+                share, adjusted = 1 - share, 1 - adjusted
+            low, high = max(0.0, share - z * error[column]), min(1.0, share + z * error[column])
+            row = {"column": column, "source": source, "share": share, "low": low, "high": high}
+            rows.append({**row, "adjusted": float(np.clip(adjusted, 0, 1)), "groups": k, "runs": n})
+    return rows
+
+
+def _groups(records: pd.DataFrame) -> dict[str, np.ndarray]:
+    strengths = [c for c in map(str, records.columns) if c.startswith("strength.")] or ["strength"]
+    columns = ["objective", *(c for c in strengths if c in records)]
+    both = records[columns].groupby(columns, dropna=False, sort=False, observed=True).ngroup().to_numpy()
+    return {
+        "objective": pd.factorize(records["objective"])[0],
+        "objective + strength": both,
+        "configuration": pd.factorize(records["configuration"])[0],
+    }
+
+
+def _share(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """(n_scores,) between-group over total sum of squares; 0 where the score does not vary."""
+    order = np.argsort(codes, kind="stable")
+    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    sizes = np.diff(np.append(starts, len(codes)))[:, None]
+    centred = values[order] - values.mean(axis=0)
+    total = (centred**2).sum(axis=0)
+    between = (np.add.reduceat(centred, starts, axis=0) ** 2 / sizes).sum(axis=0)
+    return np.divide(between, total, out=np.zeros_like(total), where=np.ptp(values, axis=0) > 0)

@@ -1,0 +1,329 @@
+"""The study file: a validated, frozen description of a search, its data, its training and its selection rule."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from selectdis.errors import SelectdisError
+from selectdis.objectives._specification import OBJECTIVE_NAMES, STRENGTHS
+from selectdis.spec._score_names import wrong_names
+from selectdis.spec._spec_error import Mistake, check_name, check_values
+from selectdis.spec._yaml_guard import refuse_bombs, refuse_doubles
+from selectdis.spec._yaml_lines import at_line, describe_problem
+from selectdis.training._candidate import Candidate
+
+__all__ = ["DataSpec", "Range", "RuleSpec", "SearchSpec", "SeedsSpec", "StudySpec", "TrainingSpec", "read_spec"]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataSpec(BaseModel):
+    """A data set by name; every further key is an option of its loader."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    name: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return dict(self.__pydantic_extra__ or {})
+
+
+def _data_from_name(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+Data = Annotated[DataSpec, BeforeValidator(_data_from_name)]
+
+
+def _one_or_more(value: Any) -> Any:
+    return [_data_from_name(one) for one in (value if isinstance(value, list | tuple) else [value])]
+
+
+class Range(Model):
+    """A continuous (or whole-number) hyperparameter between two bounds, both included."""
+
+    low: float
+    high: float
+    log: bool = False
+    integer: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Range:
+        if not self.low <= self.high:
+            raise ValueError(f"low must not be above high, found low {self.low} and high {self.high}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"a logarithmic range needs low above 0, found {self.low}")
+        return self
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list | tuple | dict | Range) else [value]
+
+
+def _some(value: Any) -> Any:
+    values = _as_list(value)
+    if isinstance(values, list | tuple) and not values:
+        raise ValueError("needs at least one value")
+    return values
+
+
+Numbers = Annotated[tuple[float, ...] | Range, BeforeValidator(_some)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+SomeWords = Annotated[tuple[str, ...], BeforeValidator(_some)]
+Wholes = Annotated[tuple[int, ...], BeforeValidator(_some)]
+
+
+class SearchSpec(Model):
+    """The space: architectures, latents, learning rates, and each objective with strengths of its own."""
+
+    objective: dict[str, dict[str, Numbers]] = Field(min_length=1)
+    architecture: SomeWords = ("conv",)
+    latents: Wholes = (10,)
+    learning_rate: Numbers = (1e-4,)
+    width: Wholes | None = None
+    discriminator_width: Wholes | None = None
+    sampler: Literal["grid", "qmc", "random", "tpe", "gp"] = "grid"
+    trials: int | None = Field(default=None, ge=1)
+    batch: int = Field(default=8, ge=1)
+    startup: int = Field(default=16, ge=1)
+    seed: int = 0
+
+    @field_validator("objective", mode="before")
+    @classmethod
+    def _objectives(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = [value]
+        return {name: {} for name in value} if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _names(self) -> SearchSpec:
+        for objective, strengths in self.objective.items():
+            check_name("objective", objective, OBJECTIVE_NAMES, ("objective", objective))
+            for strength in strengths:
+                path = ("objective", objective, strength)
+                check_name(f"strength of {objective}", strength, STRENGTHS[objective], path)
+        if self.sampler == "grid" and self.ranges:
+            message = f"a grid needs lists of values, found a range in {', '.join(self.ranges)}"
+            raise Mistake(f"{message}; list values, or take another sampler", ("sampler",))
+        if self.sampler != "grid" and self.trials is None:
+            raise Mistake(f"{self.sampler!r} needs a number of trials, and `trials` is missing", ("sampler",))
+        return self
+
+    @model_validator(mode="after")
+    def _trainable(self) -> SearchSpec:
+        """Refuse here what no candidate can have: a study that is under way would have to leave it out."""
+        for objective, strengths in self.objective.items():
+            for name, values in strengths.items():
+                check_values(_ends(values), partial(_with_strength, objective, name), ("objective", objective, name))
+        for name in ("architecture", "latents", "learning_rate", "width", "discriminator_width"):
+            if (own := getattr(self, name)) is not None:
+                check_values(_ends(own), partial(_with_setting, name), (name,))
+        return self
+
+    @property
+    def ranges(self) -> list[str]:
+        strengths = [
+            f"{objective}.{name}"
+            for objective, own in self.objective.items()
+            for name, values in own.items()
+            if isinstance(values, Range)
+        ]
+        return strengths + (["learning_rate"] if isinstance(self.learning_rate, Range) else [])
+
+
+def _ends(values: Any) -> tuple[Any, ...]:
+    return (values.low, values.high) if isinstance(values, Range) else tuple(values)
+
+
+def _with_strength(objective: str, name: str, value: float) -> Candidate:
+    return Candidate(objective, strengths={name: value})
+
+
+def _with_setting(name: str, value: Any) -> Candidate:
+    return Candidate(**{name: value})
+
+
+class SeedsSpec(Model):
+    """How many seeds a configuration gets: `count`, or from `count` up to `max` unless Wilcoxon's test gives it up."""
+
+    count: int = Field(default=3, ge=1)
+    max: int | None = None
+    first: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> SeedsSpec:
+        if self.max is not None and self.max < self.count:
+            raise ValueError(f"seeds.max must not be below seeds.count, found {self.max} and {self.count}")
+        return self
+
+
+def _seeds_from_number(value: Any) -> Any:
+    return {"count": value} if isinstance(value, int) else value
+
+
+class TrainingSpec(Model):
+    """How every candidate is trained."""
+
+    steps: int = Field(default=300_000, ge=1)
+    batch_size: int = Field(default=64, ge=2)
+    precision: Literal["float32", "tf32", "bf16", "float64"] = "float32"
+    compile: bool = False
+    device: str = "auto"
+    curve_every: int | None = Field(default=None, ge=1)
+    checkpoint_every: int | None = Field(default=None, ge=1)
+
+    @field_validator("device")
+    @classmethod
+    def _named(cls, value: str) -> str:
+        # By name alone: a study is also read where its device is not.
+        if not re.fullmatch(r"auto|(cpu|cuda)(:\d+)?", value):
+            raise ValueError('must be "auto", "cpu", "cuda" or "cuda:N"')
+        return value
+
+
+class EvaluationSpec(Model):
+    """What is measured on each run, and on how much data."""
+
+    metrics: Words = ("fast",)
+    criteria: Words = ("fast",)  # or "all": with those that train a classifier a run (pipe)
+    sampled: bool = True
+    held_out: float = Field(default=0.1, ge=0.0, le=0.5)
+    n_train: int = Field(default=10_000, ge=10)
+    n_test: int = Field(default=5_000, ge=10)
+    probe: int = Field(default=1_000, ge=10)
+    seed: int = 0
+
+
+class RuleSpec(Model):
+    """How configurations are chosen on the proxy, and a run among theirs on the target."""
+
+    configuration: Literal["mean", "median", "lcb"] = "mean"
+    score: str = "win_rate"
+    run: str = "udr_lasso"
+    top: int = Field(default=1, ge=1)
+    seeds: int = Field(default=5, ge=1)
+
+
+class Constraint(Model):
+    """A bound on a score; configurations outside are sampled less and ranked behind all others."""
+
+    score: str
+    min: float | None = None
+    max: float | None = None
+
+
+class StudySpec(Model):
+    """A whole study, as its YAML file says it."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
+    description: str = ""
+    preset: Literal["fast", "good", "paper"] | None = None
+    proxy: Annotated[tuple[DataSpec, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
+    target: Data | None = None
+    search: SearchSpec
+    seeds: Annotated[SeedsSpec, BeforeValidator(_seeds_from_number)] = SeedsSpec()
+    training: TrainingSpec = TrainingSpec()
+    evaluation: EvaluationSpec = EvaluationSpec()
+    select: RuleSpec = RuleSpec()
+    optimise: SomeWords = ("score",)
+    constraints: tuple[Constraint, ...] = ()
+    warm_start: str | None = None
+    time_budget: float | None = Field(default=None, gt=0, description="minutes")
+    storage: str | None = None
+    tracking: str | None = "mlflow"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> StudySpec:
+        if len(self.optimise) > 1 and self.seeds.max is not None:
+            raise ValueError("seeds.max (pruning of seeds) works with one score to optimise, found several in optimise")
+        if len(self.proxy) > 1 and self.search.sampler not in ("grid", "qmc", "random"):
+            raise ValueError(
+                "several proxies need the sampler grid, qmc or random, so that all get the same configurations; found "
+                f"{self.search.sampler!r}"
+            )
+        return self
+
+
+def read_spec(path: str | Path) -> StudySpec:
+    """The study file at `path`, checked.
+
+    Raises
+    ------
+    SelectdisError
+        If the file cannot be read, is not YAML, or holds an unknown key or a wrong value: with the key, its line and
+        the nearest right word.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SelectdisError(f"cannot read the study file {path}: {error}; give the path of a YAML file") from None
+    return parse_spec(text, source=str(path))
+
+
+def parse_spec(text: str, *, source: str = "study file") -> StudySpec:
+    """The study description in `text` (YAML), checked; see `read_spec`."""
+    try:
+        refuse_bombs(text, source=source)
+        refuse_doubles(text, source=source)
+        content = yaml.safe_load(text)
+    except SelectdisError:
+        raise
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" line {where.line + 1}" if where else ""
+        problem = getattr(error, "problem", None) or str(error) or type(error).__name__
+        raise SelectdisError(f"{source}{line}: not valid YAML: {problem}") from None
+    if not isinstance(content, dict):
+        raise SelectdisError(f"{source}: a study file holds `key: value` lines, found {type(content).__name__}")
+    return check_spec(with_preset(content), text=text, source=source)
+
+
+def check_spec(content: dict[str, Any], *, text: str = "", source: str = "study") -> StudySpec:
+    """The study described by a plain dict, checked."""
+    try:
+        spec = StudySpec.model_validate(content)
+    except ValidationError as error:
+        raise SelectdisError(describe_problem(error, StudySpec, text, source)) from None
+    if (wrong := next(wrong_names(spec), None)) is not None:
+        raise SelectdisError(at_line(wrong.path, str(wrong), text, source))
+    return spec
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "fast": {
+        "training": {"steps": 3_000},
+        "seeds": {"count": 3},
+        "evaluation": {"metrics": ["fast"], "n_train": 2_000, "n_test": 1_000},
+    },
+    "good": {
+        "training": {"steps": 50_000},
+        "seeds": {"count": 5},
+        "evaluation": {"metrics": ["paper"]},
+    },
+    "paper": {
+        "training": {"steps": 300_000},
+        "seeds": {"count": 50},
+        "evaluation": {"metrics": ["all"]},
+    },
+}
+
+
+def with_preset(content: dict[str, Any]) -> dict[str, Any]:
+    """`content` completed by the preset that it names; its own keys win, one level down as well."""
+    preset = content.get("preset")
+    if not isinstance(preset, str):
+        return content
+    merged = dict(content)
+    for key, values in PRESETS.get(preset, {}).items():
+        own = content.get(key, {})
+        merged[key] = {**values, **own} if isinstance(own, dict) else own
+    return merged

@@ -1,0 +1,111 @@
+"""The names of scores in a study file, checked against what its runs will have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from selectdis import selection
+from selectdis.criteria import CRITERIA
+from selectdis.errors import SelectdisError, nearest
+from selectdis.metrics import SCORES, resolve_metrics
+from selectdis.spec._spec_error import Mistake
+
+if TYPE_CHECKING:
+    from selectdis.spec._model import EvaluationSpec, StudySpec
+
+__all__ = ["check_names", "wrong_names"]
+
+EVERY = {*SCORES, *(name for criterion in CRITERIA.values() for name in criterion.produces)}
+
+
+def check_names(spec: StudySpec) -> None:
+    """Refuse names of scores and metrics that nothing will record, before anything is trained.
+
+    Raises
+    ------
+    SelectdisError
+        With the key, and the nearest right name.
+    """
+    for wrong in wrong_names(spec):
+        raise SelectdisError(f"{'.'.join(wrong.path)}: {wrong}")
+
+
+def wrong_names(spec: StudySpec) -> Iterator[Mistake]:
+    """The names of scores and metrics in `spec` that nothing will record, each with the way to its key."""
+    try:
+        metrics = _metrics(spec.evaluation)
+    except SelectdisError as error:
+        yield Mistake(str(error), ("evaluation", "metrics"))
+        return
+    criteria = _criteria(spec.evaluation)
+    asked: list[tuple[tuple[str, ...], str, list[str]]] = []
+    asked += [(("evaluation", "criteria"), name, ["fast", "all", *CRITERIA]) for name in spec.evaluation.criteria]
+    asked += [(("optimise",), name, ["score", *metrics, *criteria]) for name in spec.optimise]
+    asked += [(("constraints",), constraint.score, [*metrics, *criteria]) for constraint in spec.constraints]
+    asked += [(("select", "score"), name, ["win_rate", *metrics]) for name in spec.select.score.split("+")]
+    for path, name, known in asked:
+        if _plain(name) not in known:
+            yield Mistake(_unknown(name, known), path)
+    if problem := _wrong_rule(spec.select.run, metrics, criteria):
+        yield Mistake(problem, ("select", "run"))
+
+
+def _metrics(spec: EvaluationSpec) -> list[str]:
+    """Names of what is measured on labelled images."""
+    names = [name for metric in resolve_metrics(spec.metrics).values() for name in metric.produces]
+    return names + [f"{name}.sampled" for name in names if spec.sampled]
+
+
+def _criteria(spec: EvaluationSpec) -> list[str]:
+    """Names of what is computed without labels."""
+    names: list[str] = []
+    for name, criterion in CRITERIA.items():
+        if criterion.cost == "cheap" or {name, "all"} & set(spec.criteria):
+            names += criterion.produces
+            names += [f"{one}.sampled" for one in criterion.produces if criterion.of_codes and spec.sampled]
+    return names
+
+
+def _wrong_rule(run: str, metrics: list[str], criteria: list[str]) -> str:
+    """What is wrong with how a rule picks a run, or nothing."""
+    kind, _, name = run.partition(":")
+    if kind == "labels":
+        few = [metric for metric in metrics if _from_few_labels(metric)]
+        known = ", ".join(few[:6]) or "none; `few_labels` among them gives mig.few100 and others"
+        return (
+            ""
+            if name in few
+            else (
+                f"`labels:` takes a score from a few labels that evaluation.metrics measures ({known}), found {run!r}"
+            )
+        )
+    if kind == "calibrated":
+        return _problem(f"any > {run}")
+    plain = _plain(run[1:] if run[:1] in ("+", "-") else run)
+    return "" if plain in ("random", *criteria) else _unknown(run, ["random", "calibrated", "labels:", *criteria])
+
+
+def _from_few_labels(metric: str) -> bool:
+    return not _problem(f"any > labels:{metric}")
+
+
+def _problem(rule: str) -> str:
+    try:
+        selection.parse_rule(rule)
+    except SelectdisError as error:
+        return str(error)
+    return ""
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    if _plain(name).lstrip("+-").removesuffix(".sampled") in EVERY:
+        return (
+            f"{name!r} is not measured by this study: evaluation.metrics, evaluation.criteria and evaluation.sampled "
+            "say what is"
+        )
+    return f"no score is called {name!r}{nearest(name, known)}; see docs/metrics.md"
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("metric.").removeprefix("criterion.")

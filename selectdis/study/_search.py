@@ -1,0 +1,165 @@
+"""From a search space to configurations: a grid, quasi-random points, or what an Optuna sampler suggests."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from scipy.stats import qmc
+
+from selectdis.objectives import OBJECTIVES
+from selectdis.objectives._specification import OBJECTIVE_NAMES
+from selectdis.spec._model import Range, SearchSpec, StudySpec
+from selectdis.training._candidate import ARCHITECTURES, Candidate
+
+__all__ = ["candidate_from", "distributions_of", "grid", "make_sampler", "params_of", "quasi_random", "suggest"]
+
+# These know all their configurations beforehand; tpe and gp ask for what comes after the first ones.
+ENQUEUED = ("grid", "qmc", "random")
+SETTINGS = ("architecture", "latents", "learning_rate", "width", "discriminator_width")
+Params = dict[str, Any]
+Values = tuple[Any, ...] | Range
+
+
+def values_of(search: SearchSpec, objective: str) -> dict[str, Values]:
+    """What each parameter of one objective's configurations may be: a tuple of values or a range, in a fixed order.
+
+    A strength is named ``<objective>.<strength>``, so that two objectives never share a parameter of other meaning.
+    """
+    values: dict[str, Values] = {"objective": (objective,), "architecture": search.architecture}
+    values |= {"latents": search.latents, "learning_rate": search.learning_rate}
+    for name in ("width", "discriminator_width"):
+        if (own := getattr(search, name)) is not None and (name == "width" or OBJECTIVES[objective].adversary):
+            values[name] = own
+    return values | {f"{objective}.{name}": own for name, own in search.objective[objective].items()}
+
+
+def distributions_of(search: SearchSpec, objective: str) -> dict[str, BaseDistribution]:
+    """The Optuna distributions of one objective's configurations.
+
+    Optuna refuses other choices in a study that exists. Where all configurations are enqueued, the distributions are
+    therefore wide ones, so that a study can be extended by values and objectives.
+    """
+    enqueued = search.sampler in ENQUEUED
+    known = {"objective": OBJECTIVE_NAMES if enqueued else tuple(search.objective)}
+    known |= {"architecture": tuple(ARCHITECTURES) if enqueued else search.architecture}
+    return {
+        name: CategoricalDistribution(known[name]) if name in known else _distribution(values, enqueued)
+        for name, values in values_of(search, objective).items()
+    }
+
+
+def _distribution(values: Values, enqueued: bool) -> BaseDistribution:
+    if isinstance(values, Range):
+        if values.integer:
+            return IntDistribution(int(values.low), int(values.high), log=values.log)
+        return FloatDistribution(values.low, values.high, log=values.log)
+    if not enqueued:
+        return CategoricalDistribution(values)
+    if all(isinstance(value, int) for value in values):
+        return IntDistribution(min(values), max(values))
+    return FloatDistribution(min(values), max(values))
+
+
+def grid(search: SearchSpec) -> Iterator[Params]:
+    """Every configuration of the space, objective by objective, the last key fastest."""
+    for objective in search.objective:
+        values = values_of(search, objective)
+        for combination in itertools.product(*(own for own in values.values() if not isinstance(own, Range))):
+            yield dict(zip(values, combination, strict=True))
+
+
+def quasi_random(search: SearchSpec, n: int) -> list[Params]:
+    """`n` scrambled Sobol points of the whole conditional space, the same ones for the same ``search.seed``.
+
+    One axis is the objective; the axes behind the shared parameters serve as whichever strengths that objective has.
+    """
+    axes = max(len(values_of(search, objective)) for objective in search.objective)
+    sobol = qmc.Sobol(axes, scramble=True, rng=np.random.default_rng(search.seed))
+    return _distinct(sobol.random(4 * 2 ** max(n - 1, 0).bit_length()), search, n)  # a power of two keeps the balance
+
+
+def at_random(search: SearchSpec, n: int) -> list[Params]:
+    """`n` points drawn independently, the same ones for the same ``search.seed``; more of them go on from there."""
+    axes = max(len(values_of(search, objective)) for objective in search.objective)
+    return _distinct(np.random.default_rng(search.seed).random((4 * n, axes)), search, n)
+
+
+def _distinct(points: np.ndarray, search: SearchSpec, n: int) -> list[Params]:
+    """The first `n` configurations that differ; there are more points, since lists of values make some coincide."""
+    configurations = (_configuration_at(point, search) for point in points)
+    return list({tuple(params.items()): params for params in configurations}.values())[:n]
+
+
+def _configuration_at(point: np.ndarray, search: SearchSpec) -> Params:
+    objective = _value_at(float(point[0]), tuple(search.objective))
+    values = values_of(search, objective) | {"objective": (objective,)}
+    return {name: _value_at(float(u), own) for u, (name, own) in zip(point, values.items(), strict=False)}
+
+
+def _value_at(u: float, values: Values) -> Any:
+    if not isinstance(values, Range):
+        return values[min(int(u * len(values)), len(values) - 1)]
+    low, high = values.low, values.high
+    value = float(np.exp(np.log(low) + u * (np.log(high) - np.log(low)))) if values.log else low + u * (high - low)
+    return round(value) if values.integer else min(max(value, low), high)
+
+
+def suggest(trial: optuna.Trial, search: SearchSpec) -> Params:
+    """Ask `trial` for one configuration: the objective first, then the parameters that it has."""
+    first = distributions_of(search, next(iter(search.objective)))["objective"]
+    objective = trial._suggest("objective", first)
+    values = {"objective": objective}
+    for name, distribution in distributions_of(search, objective).items():
+        if name != "objective":
+            values[name] = trial._suggest(name, distribution)
+    return values
+
+
+def make_sampler(search: SearchSpec, *, number: int = 0) -> optuna.samplers.BaseSampler:
+    """The Optuna sampler of trial `number`, for what is not enqueued beforehand (grids and quasi-random points are).
+
+    Each trial has random numbers of its own: with one stream for all, a study that goes on after a stop would be
+    suggested its first configurations again.
+    """
+    seed = int(np.random.SeedSequence([search.seed, number]).generate_state(1)[0])
+    if search.sampler == "gp":
+        return optuna.samplers.GPSampler(seed=seed, n_startup_trials=search.startup)
+    if search.sampler == "tpe":
+        # Conditional spaces: `group` models each objective's own strengths jointly.
+        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=search.startup, group=True)
+    return optuna.samplers.RandomSampler(seed=seed)
+
+
+def candidate_from(params: Mapping[str, Any], spec: StudySpec, *, seed: int = 0) -> Candidate:
+    """The candidate that one configuration and one seed make."""
+    objective = params["objective"]
+    prefix = f"{objective}."
+    strengths = {name.removeprefix(prefix): value for name, value in params.items() if name.startswith(prefix)}
+    settings = {name: params[name] for name in SETTINGS if name in params}
+    return Candidate(
+        objective=objective, seed=seed, strengths=strengths, batch_size=spec.training.batch_size, **settings
+    )
+
+
+def params_of(record: Mapping[Any, Any], search: SearchSpec) -> Params | None:
+    """The configuration behind a row of records, or None where it lies outside the space of `search`."""
+    objective = record.get("objective")
+    if objective not in search.objective:
+        return None
+    params: Params = {}
+    for name, values in values_of(search, str(objective)).items():
+        value = record.get(name.replace(f"{objective}.", "strength.") if "." in name else name)
+        if value is None or not _allowed(value, values):
+            return None
+        # The space's own 1 rather than a table's 1.0 or NumPy's: the same configuration must get the same id.
+        params[name] = value if isinstance(values, Range) else values[values.index(value)]
+    return params
+
+
+def _allowed(value: Any, values: Values) -> bool:
+    return values.low <= value <= values.high if isinstance(values, Range) else value in values

@@ -1,0 +1,156 @@
+"""What a transfer gives: the target's runs, the pick among them, and how far to trust it."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from selectdis import selection
+from selectdis.errors import SelectdisError
+from selectdis.records._settings import with_settings
+from selectdis.scoring._files import model_path
+from selectdis.training import Run
+
+if TYPE_CHECKING:
+    from selectdis.study._stage import Stage
+    from selectdis.study._study import Study
+
+__all__ = ["Transfer"]
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """The outcome of `Study.transfer`.
+
+    Attributes
+    ----------
+    target : name of the data set
+    records : one row a run on the target
+    rule : the selection rule
+    pick : the picked run's place and why, or None where no run has finished
+    """
+
+    target: str
+    records: pd.DataFrame
+    rule: selection.Rule
+    pick: selection.Pick | None
+    proxies: pd.DataFrame
+    score: str
+    _stage: Stage
+
+    @classmethod
+    def of(cls, study: Study, stage: Stage, rule: selection.Rule, proxies: pd.DataFrame) -> Transfer:
+        """Apply `rule` to the runs of `stage`."""
+        records = stage.records
+        ready = stage.judged and _any_finished(records)
+        pick = rule.pick(proxies, _without_labels(records, rule)) if ready else None
+        return cls(
+            stage.data.name,
+            records,
+            rule,
+            pick,
+            proxies,
+            study.spec.select.score,
+            stage,
+        )
+
+    @cached_property
+    def trust(self) -> selection.Trust:
+        """What the rule did where labels are known; renders as one or two sentences.
+
+        A backtest, and therefore made when it is asked for.
+        """
+        return selection.trust(self.rule, self.proxies, score=self.score)
+
+    @property
+    def why(self) -> str:
+        """Why this run was picked."""
+        if self.pick is None:
+            return self._why_none
+        rule, inside = self.rule, self.allowed
+        best = "the best" if (n := inside["configuration"].nunique()) == 1 else f"the {n} best"
+        pool = "all configurations" if rule.configuration is None else f"{best} by {rule.configuration.label}"
+        picked = self.records[self.records["candidate"] == self.pick.candidate].iloc[0]
+        value = picked.get(f"criterion.{rule.run.label}")
+        score = "" if value is None else f" ({value:.3g})"
+        tied = f"; {self.pick.tied} runs tied, and one of them was drawn" if self.pick.tied > 1 else ""
+        return (
+            f"of the configurations, {pool} on the proxy; of their {len(inside)} runs on the target, the best by "
+            f"{rule.run.label}{score}{tied} (rule: {rule.label})"
+        )
+
+    @property
+    def _why_none(self) -> str:
+        if not _any_finished(self.records):
+            return "no run has finished"
+        return (
+            "the transfer has not come to its end, where the criteria over many runs are computed and one is picked by "
+            f"{self.rule.run.label}; these are the runs so far, and `selectdis transfer` goes on"
+        )
+
+    @cached_property
+    def allowed(self) -> pd.DataFrame:
+        """The runs that the rule picks from: those that finished, of the configurations that are in."""
+        ranked = self.rule.rank(self.proxies, _without_labels(self.records, self.rule))
+        return ranked[ranked["rule_score"].notna()]
+
+    @property
+    def outcome(self) -> str:
+        """How good the pick was, where the target has labels after all; the rule did not see them. Else empty."""
+        if self.pick is None or not selection.metric_names(self.records):
+            return ""
+        finished = self.records[selection.pickable(self.records)]
+        scores = selection.run_scores(finished, self.score)
+        picked = scores[(finished["candidate"] == self.pick.candidate).to_numpy()][0]
+        return (
+            f"by the target's labels, which the rule did not see, the pick has a {self.score.replace('_', ' ')} of "
+            f"{picked:.3g}, against {np.nanmean(scores):.3g} for the average of its {len(scores)} runs and "
+            f"{np.nanmax(scores):.3g} for the best"
+        )
+
+    @property
+    def model(self) -> str:
+        """Where the picked run lies."""
+        return "" if self.pick is None else str(model_path(self._stage.folder, self._stage.data, self.pick.candidate))
+
+    @property
+    def best(self) -> Run:
+        """The picked run, loaded from disk.
+
+        Raises
+        ------
+        SelectdisError
+            If no run has finished on the target.
+        """
+        if self.pick is None:
+            raise SelectdisError(f"no run on the target {self.target!r} has finished, so there is none to pick")
+        return Run.load(model_path(self._stage.folder, self._stage.data, self.pick.candidate))
+
+    def leaderboard(self) -> pd.DataFrame:
+        """The target's runs as the rule sees them, best first: its score, and the probability of picking each.
+
+        Before the end of a transfer, which is said, its runs so far in the order of their training.
+        """
+        everything = pd.concat([self.proxies, self.records])  # the words tell apart what the proxy has
+        if self.pick is None:
+            if _any_finished(self.records):
+                warnings.warn(f"the target {self.target}: {self.why}", stacklevel=2)
+            return with_settings(self.records, everything)
+        ranked = self.rule.rank(self.proxies, _without_labels(self.records, self.rule))
+        ranked.insert(1, "rank", range(1, len(ranked) + 1))
+        return with_settings(ranked, everything).reset_index(drop=True)
+
+
+def _any_finished(records: pd.DataFrame) -> bool:
+    return "status" in records and bool(records["status"].isin(("complete", "stopped")).any())
+
+
+def _without_labels(records: pd.DataFrame, rule: selection.Rule) -> pd.DataFrame:
+    """What `rule` may see of the target: no score that takes labels, but for those from a few that it asks for."""
+    hidden = [c for c in map(str, records) if c.startswith("metric.") and c not in rule.target_columns]
+    return records.drop(columns=hidden)

@@ -1,0 +1,208 @@
+"""A candidate: a configuration plus a seed. Nothing here loads torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from selectdis.errors import SelectdisError, nearest, whole_number
+from selectdis.objectives import OBJECTIVES, Objective
+
+__all__ = ["ARCHITECTURES", "Candidate", "Strengths", "program_key", "sorted_candidates"]
+
+# architecture -> the default width of its hidden dense layers
+ARCHITECTURES: dict[str, int] = {"conv": 256, "fc": 1200}
+
+
+class Strengths(Mapping[str, float]):
+    """A mapping of names to numbers that can be hashed and compared with a dict."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[str, float]) -> None:
+        self._items = tuple(items.items())
+
+    def __getitem__(self, name: str) -> float:
+        return dict(self._items)[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._items))
+
+    def __repr__(self) -> str:
+        return repr(dict(self._items))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What is trained: an objective with its strengths, an architecture, the training settings, and a seed.
+
+    The defaults are the constants of Locatello et al. 2019.
+
+    Parameters
+    ----------
+    objective
+        ``"beta_vae"``, ``"annealed_vae"``, ``"factor_vae"``, ``"dip_vae_i"``, ``"dip_vae_ii"`` or ``"beta_tc_vae"``.
+    seed
+        The only source of chance: initial weights, order of the data, noise.
+    strengths
+        The objective's own numbers by name (``{"beta": 4.0}``); missing ones take their defaults.
+    architecture
+        ``"conv"`` or ``"fc"``.
+    latents, batch_size, learning_rate
+        Size of the code, images a step, Adam's learning rate.
+    width
+        Units of the hidden dense layers; by default 256 in ``"conv"`` and 1200 in ``"fc"``.
+    adam_beta1, adam_beta2, adam_epsilon
+        Adam's constants for the model.
+    discriminator_width, discriminator_learning_rate, discriminator_beta1, discriminator_beta2
+        FactorVAE's discriminator (six layers) and its Adam; other objectives do not use them.
+
+    Raises
+    ------
+    SelectdisError
+        If a name is unknown (the message offers the nearest one) or a number is out of its range.
+    """
+
+    objective: str = "beta_vae"
+    seed: int = 0
+    strengths: Mapping[str, float] = field(default_factory=dict)
+    architecture: str = "conv"
+    latents: int = 10
+    batch_size: int = 64
+    learning_rate: float = 1e-4
+    width: int | None = None
+    adam_beta1: float = 0.9
+    adam_beta2: float = 0.999
+    adam_epsilon: float = 1e-8
+    discriminator_width: int = 1000
+    discriminator_learning_rate: float = 1e-4
+    discriminator_beta1: float = 0.5
+    discriminator_beta2: float = 0.9
+
+    def __post_init__(self) -> None:
+        _check_name("objective", self.objective, tuple(OBJECTIVES))
+        _check_name("architecture", self.architecture, tuple(ARCHITECTURES))
+        if not isinstance(self.strengths, Mapping):
+            raise SelectdisError(f"strengths must map names to numbers, found {self.strengths!r}")
+        settled: dict[str, Any] = {
+            "strengths": Strengths(self.specification.complete(self.strengths)),
+            "width": ARCHITECTURES[self.architecture] if self.width is None else self.width,
+        }
+        for name, value in settled.items():
+            object.__setattr__(self, name, value)
+        for name, (low, high) in _WHOLE.items():
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), low, high))
+        for name, bound in _REAL.items():
+            object.__setattr__(self, name, _real(name, getattr(self, name), bound))
+
+    @property
+    def specification(self) -> Objective:
+        """The objective itself: its loss, the names of its strengths and the grid of the literature."""
+        return OBJECTIVES[self.objective]
+
+    @property
+    def strength(self) -> float:
+        """The strength that the literature sweeps for this objective."""
+        return self.strengths[self.specification.main]
+
+    @property
+    def configuration(self) -> str:
+        """A stable name of everything but the seed, such as ``"beta_vae-3f9c1a2b"``."""
+        content = {name: value for name, value in self.to_dict().items() if name != "seed"}
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return f"{self.objective}-{hashlib.sha256(canonical.encode()).hexdigest()[:8]}"
+
+    @property
+    def id(self) -> str:
+        """A stable name of the candidate, such as ``"beta_vae-3f9c1a2b-s0"``."""
+        return f"{self.configuration}-s{self.seed}"
+
+    def with_seed(self, seed: int) -> Candidate:
+        """The same configuration with another seed."""
+        return replace(self, seed=seed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A dict that JSON can hold; the strengths are nested."""
+        content = {setting.name: getattr(self, setting.name) for setting in fields(self)}
+        return {**content, "strengths": dict(self.strengths)}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Candidate:
+        """The candidate that `to_dict` described.
+
+        Raises
+        ------
+        SelectdisError
+            If a key is not a setting of a candidate, or a value is not allowed.
+        """
+        known = tuple(setting.name for setting in fields(cls))
+        for name in content:
+            _check_name("setting of a candidate", name, known)
+        return cls(**content)
+
+
+def program_key(candidate: Candidate) -> tuple[Any, ...]:
+    """What candidates must share to train as one program."""
+    return (
+        candidate.architecture,
+        candidate.latents,
+        candidate.batch_size,
+        candidate.width,
+        candidate.discriminator_width,
+    )
+
+
+def objective_rank(candidate: Candidate) -> int:
+    """The place of a candidate's objective among all, by which the rows of a cohort are sorted."""
+    return list(OBJECTIVES).index(candidate.objective)
+
+
+def sorted_candidates(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """In the order that the rows of a cohort have: by objective."""
+    return sorted(candidates, key=objective_rank)
+
+
+# setting -> lowest and highest allowed value
+_WHOLE: dict[str, tuple[int, int]] = {
+    "seed": (0, 2**63 - 1),
+    "latents": (1, 10_000),
+    "batch_size": (2, 1_000_000),
+    "width": (1, 100_000),
+    "discriminator_width": (1, 100_000),
+}
+# setting -> the value it must stay below; all are above 0 except Adam's betas, which may be 0
+_REAL: dict[str, float] = {
+    "learning_rate": math.inf,
+    "adam_beta1": 1.0,
+    "adam_beta2": 1.0,
+    "adam_epsilon": math.inf,
+    "discriminator_learning_rate": math.inf,
+    "discriminator_beta1": 1.0,
+    "discriminator_beta2": 1.0,
+}
+
+
+def _check_name(what: str, name: Any, known: tuple[str, ...]) -> None:
+    if name not in known:
+        raise SelectdisError(f"the {what} must be one of {', '.join(known)}, found {name!r}{nearest(str(name), known)}")
+
+
+def _real(name: str, value: Any, high: float) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    allowed = 0 <= number < high if "beta" in name else 0 < number < high
+    if isinstance(value, str | bool) or not allowed:
+        raise SelectdisError(f"{name} must be a number above 0 and below {high:g}, found {value!r}")
+    return number

@@ -1,0 +1,232 @@
+"""A cohort: K candidates of one architecture, their stacked state, and the step that moves them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from selectdis.models import initial_values
+from selectdis.models._parameters import Parameter
+from selectdis.training._adam import Adam
+from selectdis.training._candidate import Candidate
+from selectdis.training._compiled import CompiledProgram, compiled_or_plain, give_up
+from selectdis.training._curves import Curves
+from selectdis.training._images import ImageBank, image_shape
+from selectdis.training._memory import is_out_of_memory
+from selectdis.training._program import Program
+from selectdis.training._random_source import Chance
+from selectdis.training._random_streams import Purpose, stream
+
+__all__ = ["PRECISIONS", "Cohort", "Place"]
+
+T = TypeVar("T")
+
+# precision -> dtype of the weights
+PRECISIONS: dict[str, torch.dtype] = {
+    "float32": torch.float32,
+    "tf32": torch.float32,
+    "bf16": torch.float32,
+    "float64": torch.float64,
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and how exactly a cohort computes."""
+
+    device: torch.device
+    precision: str = "float32"
+    compile: bool = False  # the passes of a step by torch.compile
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of weights, optimiser and losses."""
+        return PRECISIONS[self.precision]
+
+    @property
+    def network_dtype(self) -> torch.dtype:
+        """The dtype in which encoder, decoder and discriminator compute."""
+        return torch.bfloat16 if self.precision == "bf16" else self.dtype
+
+
+class Cohort:
+    """K candidates that train as one program; their results do not depend on each other.
+
+    Attributes
+    ----------
+    candidates
+        Sorted by objective.
+    step_count
+        Steps done.
+    weights, discriminator
+        Stacked parameters by name; the discriminator's rows are those of the candidates that have one.
+    failed_step
+        (K,) the step whose loss was not finite, or -1.
+    """
+
+    def __init__(self, candidates: Sequence[Candidate], data: Any, place: Place) -> None:
+        self.candidates = tuple(candidates)
+        self.place, self.data = place, data
+        self.bank = ImageBank(data, place.device, place.dtype)
+        self.program = Program(candidates, image_shape(data), place.device, place.dtype, place.network_dtype)
+        self.passes: Program | CompiledProgram = self.program
+        if place.compile:
+            self.passes = compiled_or_plain(self.program, place.device)
+        self.weights = self._initial(self.program.parameters, candidates, Purpose.WEIGHTS)
+        self.adversaries = self.candidates[self.program.adversarial]
+        self.discriminator = self._initial(self.program.discriminator, self.adversaries, Purpose.DISCRIMINATOR_WEIGHTS)
+        self.optimisers = {"model": Adam(self.weights, [_model_settings(c) for c in candidates])}
+        if self.adversaries:
+            self.optimisers["discriminator"] = Adam(
+                self.discriminator, [_discriminator_settings(c) for c in self.adversaries]
+            )
+        self.step_count = 0
+        self.failed_step = torch.full((len(candidates),), -1, dtype=torch.int64, device=place.device)
+        self.alive = torch.ones(len(candidates), dtype=torch.bool, device=place.device)
+        self._alive_count = len(candidates)
+        self.curves = Curves(len(candidates), place.device)
+        self.chance = Chance(
+            self.candidates,
+            self.adversaries,
+            images=len(data.images),
+            device=place.device,
+            dtype=place.dtype,
+            ahead=place.device.type == "cuda",
+        )
+
+    def _initial(
+        self, parameters: Sequence[Parameter], candidates: Sequence[Candidate], purpose: Purpose
+    ) -> dict[str, Tensor]:
+        values = [initial_values(parameters, stream(c.seed, purpose)) for c in candidates]
+        return {
+            p.name: torch.from_numpy(np.stack([own[p.name] for own in values]))
+            .to(self.place.device, self.place.dtype)
+            .requires_grad_()
+            for p in parameters
+        }
+
+    def step(self) -> None:
+        """One step of every candidate: a model update and, where there is one, a discriminator update."""
+        draws = self.chance.at(self.step_count)
+        step = torch.full((), float(self.step_count), dtype=self.place.dtype, device=self.place.device)
+        self.passes.begin()
+        stats, sample = self._model_step(draws, step)
+        if self.adversaries:
+            stats["discriminator"] = self._discriminator_step(draws, sample)
+        self.curves.add(stats)
+        self.step_count += 1
+
+    def _model_step(self, draws: Mapping[str, Tensor], step: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        images = self.bank.take(draws["order"], batch_first=self.program.model.batch_first)
+
+        def gradients() -> tuple[Tensor, dict[str, Tensor], Tensor]:
+            total, stats, sample = self.passes.losses(self.weights, self.discriminator, images, draws["noise"], step)
+            torch.where(self.alive, total, 0.0).sum().backward()  # type: ignore[no-untyped-call]
+            return total, stats, sample
+
+        total, stats, sample = self._compiled_or_plain(gradients, self.weights)
+        self.optimisers["model"].step()
+        self._note_failures(total.detach(), step)
+        return stats, sample
+
+    def _discriminator_step(self, draws: Mapping[str, Tensor], sample: Tensor) -> Tensor:
+        """Algorithm 2 of Kim & Mnih 2018: true codes of the model's batch, permuted codes of a second batch."""
+        rows = self.program.adversarial
+        images = self.bank.take(draws["second_order"], batch_first=self.program.model.batch_first)
+
+        def gradients() -> Tensor:
+            permuted = self.passes.permuted_codes(self.weights, images, draws["second_noise"], draws["permutation"])
+            loss = self.passes.discriminator_losses(self.discriminator, sample, permuted)
+            torch.where(self.alive[rows], loss, 0.0).sum().backward()  # type: ignore[no-untyped-call]
+            return loss
+
+        loss = self._compiled_or_plain(gradients, self.discriminator)
+        self.optimisers["discriminator"].step()
+        spread = torch.zeros(len(self.candidates), dtype=loss.dtype, device=loss.device)
+        spread[rows] = loss.detach()
+        return spread
+
+    def _compiled_or_plain(self, gradients: Callable[[], T], weights: Mapping[str, Tensor]) -> T:
+        """What `gradients` gives; where compiled passes fail, the same by the plain ones, from now on."""
+        try:
+            return gradients()
+        except Exception as error:
+            if self.passes is self.program or is_out_of_memory(error):
+                raise
+            give_up(self.place.device, error)
+        self.passes = self.program
+        for weight in weights.values():
+            weight.grad = None
+        return gradients()
+
+    def _note_failures(self, total: Tensor, step: Tensor) -> None:
+        failed_now = ~total.isfinite() & (self.failed_step < 0)
+        self.failed_step = torch.where(failed_now, step.long() + 1, self.failed_step)
+
+    def settle_failures(self) -> None:
+        """Freeze the candidates that diverged since the last call: rows of zeros, which stay zeros.
+
+        On a GPU this waits for the device, so it is called now and then. Until then a diverged candidate computes NaN,
+        which no other candidate sees.
+        """
+        failed = (self.failed_step >= 0) & self.alive
+        if bool(failed.any()):
+            self._freeze(failed)
+
+    def _freeze(self, failed: Tensor) -> None:
+        self.alive &= ~failed
+        self._alive_count = int(self.alive.sum())
+        for name, tensor in self.tensors().items():
+            dead = failed[self.program.adversarial] if name.startswith("discriminator") else failed
+            tensor[dead] = 0
+
+    def settle_broken_weights(self) -> None:
+        """Count candidates as diverged whose last update broke the weights while the loss was still finite."""
+        finite = torch.ones_like(self.alive)
+        for weight in self.weights.values():
+            finite &= weight.detach().isfinite().flatten(1).all(1)
+        broken = ~finite & (self.failed_step < 0)
+        self.failed_step = torch.where(broken, self.step_count, self.failed_step)
+        self.settle_failures()
+
+    @property
+    def alive_count(self) -> int:
+        """Candidates that have not diverged, as of the last look."""
+        return self._alive_count
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Weights and moments by name, each with a leading axis of candidates; changes to them change the cohort."""
+        found: dict[str, Tensor] = {}
+        for part, optimiser in self.optimisers.items():
+            for kind, group in (
+                ("weight", optimiser.weights),
+                ("first", optimiser.first),
+                ("second", optimiser.second),
+            ):
+                found |= {f"{part}/{kind}/{name}": tensor.detach() for name, tensor in group.items()}
+        return found
+
+    def seek(self, step_count: int) -> None:
+        """Continue after `step_count` steps; the tensors and failures must be those of that moment."""
+        self._freeze(self.failed_step >= 0)  # those that the saved state had not frozen yet
+        self.step_count = step_count
+        for optimiser in self.optimisers.values():
+            optimiser.steps.fill_(step_count)
+
+
+def _model_settings(candidate: Candidate) -> tuple[float, float, float, float]:
+    return candidate.learning_rate, candidate.adam_beta1, candidate.adam_beta2, candidate.adam_epsilon
+
+
+def _discriminator_settings(candidate: Candidate) -> tuple[float, float, float, float]:
+    return (
+        candidate.discriminator_learning_rate,
+        candidate.discriminator_beta1,
+        candidate.discriminator_beta2,
+        candidate.adam_epsilon,
+    )

@@ -1,0 +1,106 @@
+"""The images of a training: uint8 in memory, resident on the device where they fit, taken by index in the step."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import math
+import warnings
+import weakref
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from selectdis.errors import SelectdisError
+from selectdis.training._memory import device_memory, fits_in_memory
+
+__all__ = ["ImageBank", "fingerprint", "image_shape", "in_memory"]
+
+_whole: dict[int, np.ndarray] = {}  # lazy arrays that were read, by their identity
+
+RESIDENT_SHARE = 0.5  # of the free memory of a device
+
+
+def image_shape(data: Any) -> tuple[int, int, int]:
+    """The (c, h, w) of a data set, checked."""
+    images = getattr(data, "images", None)
+    if not (hasattr(images, "shape") and hasattr(images, "dtype")):
+        raise SelectdisError(
+            f"training takes a data set with uint8 images (n, channels, height, width), found {type(data).__name__}; "
+            "load one with load_dataset, which takes arrays too"
+        )
+    shape = tuple(int(side) for side in data.images.shape)
+    if len(shape) != 4 or shape[0] < 1 or data.images.dtype != np.uint8:
+        raise SelectdisError(
+            f"a data set's images must be uint8 (n, channels, height, width), n >= 1, found {data.images.dtype} {shape}"
+        )
+    return shape[1:]
+
+
+def fingerprint(data: Any) -> str:
+    """A short name of what the images hold, from their number, shape and 64 of them."""
+    count = len(data.images)
+    digest = hashlib.sha256(repr((count, image_shape(data))).encode())
+    for i in np.unique(np.linspace(0, count - 1, 64).astype(np.int64)):
+        digest.update(np.ascontiguousarray(data.images[int(i)]).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def in_memory(images: Any) -> Any:
+    """A lazy array read whole, where it fits, and kept for the next cohort as long as it lives; others as they are."""
+    if isinstance(images, np.ndarray):
+        return images
+    if id(images) in _whole:
+        return _whole[id(images)]
+    if not fits_in_memory(images):
+        return images
+    whole = np.asarray(images[:])
+    with contextlib.suppress(TypeError):  # of a kind that cannot be watched
+        weakref.finalize(images, _whole.pop, id(images), None)
+        _whole[id(images)] = whole
+    return whole
+
+
+class ImageBank:
+    """Images by index, as floats in [0, 1].
+
+    Where the array is an ndarray (a memory-map included) the CPU reads it in place. A CUDA device gets a copy when half
+    of its free memory is enough. Lazy arrays are read once where a quarter of the free memory is enough. Else each
+    batch is fetched on the host.
+    """
+
+    def __init__(self, data: Any, device: torch.device, dtype: torch.dtype) -> None:
+        image_shape(data)
+        self._source = data.images
+        self._device, self._dtype = device, dtype
+        self._resident = self._load()
+
+    def _load(self) -> Tensor | None:
+        if self._device.type != "cpu":
+            if math.prod(self._source.shape) > RESIDENT_SHARE * device_memory(self._device):
+                return None
+            return _tensor(np.asarray(in_memory(self._source)[:])).to(self._device)
+        images = in_memory(self._source)
+        return _tensor(images) if isinstance(images, np.ndarray) else None
+
+    def take(self, indices: Tensor, *, batch_first: bool) -> Tensor:
+        """Images (K, B, c, h, w) for indices (K, B); in memory (B, K, c, h, w) where `batch_first` says so."""
+        flat = indices.t().reshape(-1) if batch_first else indices.reshape(-1)
+        rows = self._rows(flat).to(self._dtype).div_(255)
+        k, batch = indices.shape
+        shape = rows.shape[1:]
+        return rows.view(batch, k, *shape).transpose(0, 1) if batch_first else rows.view(k, batch, *shape)
+
+    def _rows(self, flat: Tensor) -> Tensor:
+        if self._resident is not None:
+            return self._resident.index_select(0, flat)
+        unique, inverse = np.unique(flat.cpu().numpy(), return_inverse=True)  # lazy arrays want increasing indices
+        return torch.from_numpy(np.asarray(self._source[unique])[inverse]).to(self._device, non_blocking=True)
+
+
+def _tensor(images: np.ndarray) -> Tensor:
+    with warnings.catch_warnings():  # read-only memory-maps are read only here too
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(np.ascontiguousarray(images) if not images.flags.c_contiguous else images)

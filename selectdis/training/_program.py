@@ -1,0 +1,160 @@
+"""The mathematics of one step of a cohort: forward pass and losses of K stacked candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from selectdis.models import Model, Weights, build_model, discriminate, discriminator_parameters
+from selectdis.models._parameters import Parameter
+from selectdis.objectives import OBJECTIVES, Batch
+from selectdis.objectives._factor_vae import discriminator_loss, permute_codes
+from selectdis.training._candidate import Candidate
+
+__all__ = ["Group", "Program", "bernoulli_nats", "gaussian_kl"]
+
+
+def bernoulli_nats(logits: Tensor, images: Tensor) -> Tensor:
+    """-log p(x | z) under independent Bernoulli pixels, from logits: (K, B, c, h, w) twice -> (K,) nats per image.
+
+    Summed over pixels, mean over the batch. log(1 + e^a) - a x never forms a probability, so large logits stay exact.
+    """
+    nats = F.binary_cross_entropy_with_logits(logits, images, reduction="none")
+    return nats.sum((1, 2, 3, 4)) / images.shape[1]
+
+
+def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL(N(mean, variance) || N(0, 1)) of each latent, mean over the batch: (K, B, L) twice -> (K, L) nats.
+
+    Kingma & Welling 2014, appendix B.
+    """
+    return 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).mean(1)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Neighbouring rows of a cohort with one objective."""
+
+    objective: str
+    rows: slice
+    strengths: Mapping[str, Tensor]  # each (K_group,)
+
+
+class Program:
+    """What the candidates of one cohort compute together; they are sorted by objective.
+
+    Attributes
+    ----------
+    model
+        Their encoder and decoder.
+    groups
+        Rows by objective.
+    parameters, discriminator
+        What is trained, and in which order it is drawn at first.
+    """
+
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        shape: tuple[int, int, int],
+        device: torch.device,
+        dtype: torch.dtype,
+        network_dtype: torch.dtype,
+    ) -> None:
+        self.dtype, self.network_dtype = dtype, network_dtype
+        first = candidates[0]
+        self.model: Model = build_model(first.architecture, shape, first.latents, first.width or 0)
+        self.groups = tuple(_groups(candidates, device, dtype))
+        self.adversarial = next((g.rows for g in self.groups if OBJECTIVES[g.objective].adversary), slice(0, 0))
+        self.parameters: tuple[Parameter, ...] = self.model.parameters
+        self.discriminator: tuple[Parameter, ...] = (
+            discriminator_parameters(first.latents, first.discriminator_width) if self.has_adversary else ()
+        )
+
+    @property
+    def has_adversary(self) -> bool:
+        """Whether any candidate has a discriminator."""
+        return self.adversarial.stop > self.adversarial.start
+
+    def cast(self, weights: Weights) -> dict[str, Tensor]:
+        """Weights in the precision of the networks; gradients go back to the weights in full precision."""
+        return {name: weight.to(self.network_dtype) for name, weight in weights.items()}
+
+    def judge(self, discriminator: Weights, codes: Tensor) -> Tensor:
+        """The logits (K, B, 2) of a cast discriminator for codes (K, B, L)."""
+        return discriminate(discriminator, codes.to(self.network_dtype)).to(self.dtype)
+
+    def encode(self, weights: Weights, images: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean, log-variance and sample, each (K, B, L), from cast weights; codes are always in full precision."""
+        mean, log_variance = (p.to(self.dtype) for p in self.model.encode(weights, images.to(self.network_dtype)))
+        return mean, log_variance, mean + (0.5 * log_variance).exp() * noise
+
+    def losses(
+        self, weights: Weights, discriminator: Weights, images: Tensor, noise: Tensor, step: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Total losses (K,), statistics (K,) or (K, L) by name, and the detached sample (K, B, L)."""
+        weights = self.cast(weights)
+        mean, log_variance, sample = self.encode(weights, images, noise)
+        logits = self.model.decode(weights, sample.to(self.network_dtype)).to(self.dtype)
+        reconstruction = bernoulli_nats(logits, images)
+        kl = gaussian_kl(mean, log_variance)
+        frozen = self.cast({name: weight.detach() for name, weight in discriminator.items()})
+        totals: list[Tensor] = []
+        terms: list[dict[str, Tensor]] = []
+        for group in self.groups:
+            rows, objective = group.rows, OBJECTIVES[group.objective]
+            opinion = self.judge(frozen, sample[rows]) if objective.adversary else None
+            batch = Batch(reconstruction[rows], kl[rows], mean[rows], log_variance[rows], sample[rows], step, opinion)
+            loss = objective.loss(batch, group.strengths)
+            totals.append(loss.total)
+            terms.append(loss.terms)
+        total = torch.cat(totals)
+        stats = {"loss": total, "reconstruction": reconstruction, "kl": kl.sum(-1), "kl_per_latent": kl}
+        stats = {name: value.detach() for name, value in (stats | self._spread(terms, total)).items()}
+        return total, stats, sample.detach()
+
+    def permuted_codes(self, weights: Weights, images: Tensor, noise: Tensor, order: Tensor) -> Tensor:
+        """Permuted codes (K', B, L) of a discriminator's own batch; `weights` are those of the whole cohort."""
+        with torch.no_grad():
+            own = {name: weight[self.adversarial] for name, weight in weights.items()}
+            _, _, sample = self.encode(self.cast(own), images, noise)
+            return permute_codes(sample, order)
+
+    def discriminator_losses(self, discriminator: Weights, sample: Tensor, permuted: Tensor) -> Tensor:
+        """The losses (K',) of the discriminators; `sample` holds the true codes (K, B, L) of the whole cohort."""
+        codes = torch.cat([sample[self.adversarial], permuted], 1)  # one pass over the weights, which are large
+        true_logits, permuted_logits = self.judge(self.cast(discriminator), codes).chunk(2, 1)
+        return discriminator_loss(true_logits, permuted_logits)
+
+    def begin(self) -> None:
+        """Say that a step begins, which only compiled passes need to know."""
+
+    def _spread(self, terms: Sequence[Mapping[str, Tensor]], total: Tensor) -> dict[str, Tensor]:
+        """Each objective's own terms as columns over the whole cohort, zero where an objective has no such term."""
+        spread: dict[str, Tensor] = {}
+        for group, own in zip(self.groups, terms, strict=True):
+            for name, value in own.items():
+                column = spread.setdefault(name, torch.zeros_like(total, requires_grad=False))
+                column[group.rows] = value.detach()
+        return spread
+
+
+def _groups(candidates: Sequence[Candidate], device: torch.device, dtype: torch.dtype) -> list[Group]:
+    groups, start = [], 0
+    while start < len(candidates):
+        objective = candidates[start].objective
+        stop = start
+        while stop < len(candidates) and candidates[stop].objective == objective:
+            stop += 1
+        members = candidates[start:stop]
+        strengths = {
+            name: torch.tensor([c.strengths[name] for c in members], dtype=dtype, device=device)
+            for name in members[0].strengths
+        }
+        groups.append(Group(objective, slice(start, stop), strengths))
+        start = stop
+    return groups

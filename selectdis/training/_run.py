@@ -1,0 +1,271 @@
+"""A run: a trained candidate, its curves, and the codes it gives to images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, TransformerMixin
+from torch import Tensor
+from torch.nn import functional as F
+
+from selectdis.errors import SelectdisError
+from selectdis.models import Model, build_model
+from selectdis.training._candidate import Candidate
+from selectdis.training._safetensors_file import WRITE_ERRORS, read_file, write_file
+
+__all__ = ["Run"]
+
+KIND = "run"
+VERSION = 1
+CPU_BATCH, CUDA_BATCH = 64, 1024  # images at once; on CPU twice as fast as 256, which leaves the cache
+STATUSES = ("complete", "diverged", "stopped")
+
+
+@dataclass(eq=False, repr=False)
+class Run(TransformerMixin, BaseEstimator):
+    """A trained candidate; a fitted scikit-learn transformer from images to mean codes.
+
+    Attributes
+    ----------
+    candidate : Candidate
+        What was trained.
+    dataset : str
+        Name of the data set.
+    image_shape : tuple of int
+        (channels, height, width) that it takes.
+    steps : int
+        Steps done; of a diverged run the one at which it failed.
+    status : {"complete", "diverged", "stopped"}
+        "diverged": the loss was not finite at `failed_step`, and there are no codes. "stopped": given up early.
+    curves : dict of str to ndarray
+        "step" (k,) and, as means over the steps up to each, "loss", "reconstruction", "kl" (k,), "kl_per_latent"
+        (k, latents) and the objective's own terms, in nats per image.
+    seconds : float
+        Its share of the time of its cohort.
+    parameters : dict of str to Tensor
+        The weights of encoder and decoder.
+    """
+
+    candidate: Candidate
+    dataset: str
+    image_shape: tuple[int, int, int]
+    steps: int
+    status: Literal["complete", "diverged", "stopped"]
+    parameters: Mapping[str, Tensor]
+    failed_step: int | None = None
+    curves: dict[str, np.ndarray] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def __repr__(self) -> str:
+        return f"Run({self.candidate.id}, dataset={self.dataset!r}, steps={self.steps}, status={self.status!r})"
+
+    def fit(self, images: Any = None, y: Any = None) -> Run:
+        """Nothing to do: a run is trained."""
+        return self
+
+    def transform(self, images: np.ndarray) -> np.ndarray:
+        """Mean codes of images.
+
+        Parameters
+        ----------
+        images
+            uint8 (n, c, h, w), or float (n, c, h, w) in [0, 1].
+
+        Returns
+        -------
+        codes : float32 (n, latents)
+
+        Raises
+        ------
+        SelectdisError
+            If the images have another shape, type or range, or if the run diverged.
+        """
+        return self.encode(images)[0]
+
+    def encode(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and log-variance of q(z|x), float32 (n, latents) each; see `transform`."""
+        model = self._usable()
+        batches = [model.encode(self._stacked(), batch) for batch in self._batches(images)]
+        if not batches:
+            empty = np.empty((0, self.candidate.latents), np.float32)
+            return empty, empty.copy()
+        mean, log_variance = (torch.cat(parts, 1)[0].float().cpu().numpy() for parts in zip(*batches, strict=True))
+        return mean, log_variance
+
+    def sample(self, images: np.ndarray, *, seed: int) -> np.ndarray:
+        """One sampled code an image, float32 (n, latents): mean + sigma * noise; see `transform`."""
+        mean, log_variance = self.encode(images)
+        noise = np.random.default_rng(seed).standard_normal(mean.shape, dtype=np.float32)
+        return mean + np.exp(0.5 * log_variance) * noise
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        """The mean images of codes (n, latents): float32 (n, c, h, w) in [0, 1]."""
+        codes = np.asarray(codes)
+        latents = self.candidate.latents
+        if codes.ndim != 2 or codes.shape[1] != latents:
+            raise SelectdisError(f"codes must be (n, {latents}), found {codes.shape}")
+        model, weights = self._usable(), self._stacked()
+        images = np.empty((len(codes), *self.image_shape), np.float32)
+        for start in range(0, len(codes), self._batch):
+            rows = slice(start, start + self._batch)
+            images[rows] = model.decode(weights, self._tensor(codes[rows])[None])[0].sigmoid().float().cpu().numpy()
+        return images
+
+    def reconstruction_error(self, images: np.ndarray) -> np.ndarray:
+        """-log p(x | z) at the mean code, Bernoulli nats summed over pixels: float32 (n,)."""
+        model, weights = self._usable(), self._stacked()
+        errors = []
+        for batch in self._batches(images):
+            logits = model.decode(weights, model.encode(weights, batch)[0])
+            nats = F.binary_cross_entropy_with_logits(logits, batch, reduction="none")
+            errors.append(nats.sum((2, 3, 4))[0].float().cpu().numpy())
+        return np.concatenate(errors) if errors else np.empty(0, np.float32)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """``["latent_0", "latent_1", ...]``."""
+        return np.array([f"latent_{i}" for i in range(self.candidate.latents)], dtype=object)
+
+    def to(self, device: str) -> Run:
+        """The same run with its weights on a device; results always come back as NumPy arrays."""
+        self.parameters = {name: weight.to(device) for name, weight in self.parameters.items()}
+        return self
+
+    def save(self, path: str | Path) -> None:
+        """Write the run to one safetensors file, whole or not at all.
+
+        Raises
+        ------
+        SelectdisError
+            If the file cannot be written.
+        """
+        arrays = {f"parameters/{name}": weight.cpu().numpy() for name, weight in self.parameters.items()}
+        arrays |= {f"curves/{name}": values for name, values in self.curves.items()}
+        description = {
+            "kind": KIND,
+            "version": VERSION,
+            "candidate": self.candidate.to_dict(),
+            "dataset": self.dataset,
+            "image_shape": list(self.image_shape),
+            "steps": self.steps,
+            "status": self.status,
+            "failed_step": self.failed_step,
+            "seconds": self.seconds,
+        }
+        try:
+            write_file(Path(path), arrays, description)
+        except WRITE_ERRORS as error:
+            raise SelectdisError(f"cannot write the run to {path}: {error}") from None
+
+    @classmethod
+    def load(cls, path: str | Path) -> Run:
+        """The run in a file that `save` wrote; nothing is unpickled.
+
+        Raises
+        ------
+        SelectdisError
+            If the file is missing, damaged, or does not hold a run whose arrays fit its description.
+        """
+        arrays, description = read_file(Path(path), KIND)
+        try:
+            return _run_of(arrays, description)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise SelectdisError(f"{path} does not hold a valid run: {error}") from None
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """No parameters to search over: a run is trained."""
+        return {}
+
+    def __sklearn_clone__(self) -> Run:
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def _usable(self) -> Model:
+        if self.status == "diverged":
+            raise SelectdisError(
+                f"{self.candidate.id} diverged at step {self.failed_step} and has no codes; "
+                "choose another run, or train it with a lower learning rate"
+            )
+        return _model(self.candidate, self.image_shape)
+
+    def _stacked(self) -> dict[str, Tensor]:
+        return {name: weight.unsqueeze(0) for name, weight in self.parameters.items()}
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        weight = next(iter(self.parameters.values()))
+        return torch.from_numpy(np.ascontiguousarray(array)).to(weight.device, weight.dtype)
+
+    @property
+    def _batch(self) -> int:
+        return CUDA_BATCH if next(iter(self.parameters.values())).is_cuda else CPU_BATCH
+
+    def _batches(self, images: np.ndarray) -> Iterator[Tensor]:
+        images = self._checked(images)
+        for start in range(0, len(images), self._batch):
+            part = np.asarray(images[start : start + self._batch])
+            yield (self._tensor(part) / (255 if part.dtype == np.uint8 else 1)).unsqueeze(0)
+
+    def _checked(self, images: np.ndarray) -> np.ndarray:
+        shape, dtype = getattr(images, "shape", None), getattr(images, "dtype", None)
+        if shape is None or dtype is None or len(shape) != 4 or tuple(shape[1:]) != self.image_shape:
+            raise SelectdisError(
+                f"images must be (n, {', '.join(map(str, self.image_shape))}), found {shape or type(images).__name__}; "
+                "resize or stack them (one image: images[None])"
+            )
+        if dtype == np.uint8:
+            return images
+        images = np.asarray(images)
+        if images.dtype.kind != "f" or (images.size and not (images.min() >= 0 and images.max() <= 1)):
+            raise SelectdisError(
+                f"images must be uint8 in 0..255 or float in [0, 1], found {images.dtype}"
+                + (f" in [{images.min():g}, {images.max():g}]" if images.size and images.dtype.kind in "iuf" else "")
+            )
+        return images
+
+
+def _model(candidate: Candidate, image_shape: tuple[int, int, int]) -> Model:
+    return build_model(candidate.architecture, image_shape, candidate.latents, candidate.width or 0)
+
+
+def _run_of(arrays: dict[str, np.ndarray], description: dict[str, Any]) -> Run:
+    if description["version"] != VERSION:
+        raise ValueError(f"version {description['version']!r} of the file format is not known here")
+    candidate = Candidate.from_dict(description["candidate"])
+    channels, height, breadth = (int(side) for side in description["image_shape"])
+    status, failed = description["status"], description["failed_step"]
+    if status not in STATUSES or not isinstance(description["dataset"], str):
+        raise ValueError(f"the status must be one of {', '.join(STATUSES)}, found {status!r}")
+    seconds = float(description["seconds"])
+    if not math.isfinite(seconds):
+        raise ValueError("the seconds must be finite")
+    return Run(
+        candidate=candidate,
+        dataset=description["dataset"],
+        image_shape=(channels, height, breadth),
+        steps=int(description["steps"]),
+        status=status,
+        failed_step=None if failed is None else int(failed),
+        seconds=seconds,
+        parameters=_checked_parameters(arrays, candidate, (channels, height, breadth)),
+        curves={name.removeprefix("curves/"): array for name, array in arrays.items() if name.startswith("curves/")},
+    )
+
+
+def _checked_parameters(
+    arrays: dict[str, np.ndarray], candidate: Candidate, image_shape: tuple[int, int, int]
+) -> dict[str, Tensor]:
+    parameters = {}
+    for parameter in _model(candidate, image_shape).parameters:
+        array = arrays.get(f"parameters/{parameter.name}")
+        if array is None or array.shape != parameter.shape or array.dtype not in (np.float32, np.float64):
+            found = "nothing" if array is None else f"{array.dtype} {array.shape}"
+            raise ValueError(f"{parameter.name} must be a float array {parameter.shape}, found {found}")
+        parameters[parameter.name] = torch.from_numpy(array)
+    return parameters

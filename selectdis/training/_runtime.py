@@ -1,0 +1,180 @@
+"""Settings of the process while a cohort trains, put back afterwards; and Ctrl-C that waits for the step to end."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from selectdis.errors import SelectdisError, nearest
+from selectdis.training._cohort import PRECISIONS, Place
+from selectdis.training._compiled import room_for_programs
+
+__all__ = [
+    "StopFlag",
+    "TrainingInterrupted",
+    "deaf_children",
+    "end_with_parent",
+    "interruptible",
+    "place_of",
+    "torch_settings",
+    "trim_heap",
+]
+
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of malloc.h
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C during training: the message says what was saved and how to go on."""
+
+
+class StopFlag:
+    """Set once somebody asked for the end."""
+
+    def __init__(self) -> None:
+        self.requested = False
+
+
+def place_of(device: str, precision: str, compile: bool = False) -> Place:
+    """The device and precision by name; "auto" takes a CUDA device where there is one."""
+    if precision not in PRECISIONS:
+        raise SelectdisError(
+            f"the precision must be one of {', '.join(PRECISIONS)}, found {precision!r}"
+            f"{nearest(str(precision), PRECISIONS)}"
+        )
+    name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    try:
+        chosen = torch.device(name)
+    except (RuntimeError, TypeError):
+        chosen = torch.device("meta")
+    if chosen.type not in ("cpu", "cuda"):
+        raise SelectdisError(f'the device must be "auto", "cpu", "cuda" or "cuda:N", found {device!r}')
+    if chosen.type == "cuda" and not (torch.cuda.is_available() and (chosen.index or 0) < torch.cuda.device_count()):
+        raise SelectdisError(f'the device {device!r} is not there; use "cpu", or "auto" to take what there is')
+    return Place(chosen, precision, compile)
+
+
+@contextmanager
+def torch_settings(place: Place) -> Iterator[None]:
+    """One thread on CPU, where two were slower than two processes; numbers too small to matter count as zero.
+
+    Adam's moments of dead units decay into denormal numbers, which processors add up many times more slowly.
+    """
+    with room_for_programs(place.compile):
+        if place.device.type == "cuda":
+            with _cuda_settings(tf32=place.precision in ("tf32", "bf16")):
+                yield
+            return
+        with _one_thread():
+            yield
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    try:
+        with keep_memory():
+            yield
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(threads)
+
+
+@contextmanager
+def keep_memory() -> Iterator[None]:
+    """Freed memory stays with the process, for the next step.
+
+    glibc gives blocks of megabytes back to the system at once, and a step that gets them anew pays for their pages:
+    that was 40% of its time at 64 pixels. Other C libraries have no such setting, and are left alone.
+    """
+    try:
+        c_library = ctypes.CDLL(None)
+        set_option = c_library.mallopt
+    except (OSError, AttributeError):
+        yield
+        return
+    set_option(M_MMAP_MAX, 0)
+    set_option(M_TRIM_THRESHOLD, 2**30)
+    try:
+        yield
+    finally:
+        set_option(M_MMAP_MAX, 65_536)  # glibc's default
+        set_option(M_TRIM_THRESHOLD, 2**26)  # where its own adjustment ends
+        trim_heap()
+
+
+def trim_heap() -> None:
+    """Give freed memory back to the system, where the C library can; oneDNN's kernels live outside the heap."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+@contextmanager
+def _cuda_settings(*, tf32: bool) -> Iterator[None]:
+    """Whether products may round to TF32; and cuDNN tries its kernels once a shape, since shapes never change here."""
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    try:
+        before = matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
+    except RuntimeError:  # somebody set them by torch's newer names, which do not mix with these: theirs hold
+        yield
+        return
+    matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = tf32, tf32, True
+    try:
+        yield
+    finally:
+        matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = before
+
+
+@contextmanager
+def deaf_children() -> Iterator[None]:
+    """Processes started in here never hear Ctrl-C, which a terminal sends to all: their parent tells them to stop.
+
+    What comes from the keyboard within these milliseconds is not heard at all.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)
+
+
+def end_with_parent(parent: int) -> None:
+    """End this worker process where its parent was killed: nobody waits for it, and it would wait minutes for work."""
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+@contextmanager
+def interruptible(on_request: Callable[[], None] = lambda: None) -> Iterator[StopFlag]:
+    """The first Ctrl-C sets a flag, so that a step can end and be saved; the second one interrupts at once.
+
+    Signals can only be caught in the main thread; elsewhere the flag is never set.
+    """
+    flag = StopFlag()
+    if threading.current_thread() is not threading.main_thread():
+        yield flag
+        return
+
+    def ask(number: int, frame: Any) -> None:
+        flag.requested = True
+        on_request()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield flag
+    finally:
+        signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)
