@@ -49,7 +49,7 @@ def main(folder: Path, steps: int, study_folder: Path | None = None) -> np.ndarr
     print(transfer.leaderboard()[["candidate", "settings", "rule_score"]].to_string())
     print(f"\npicked: {transfer.pick.candidate}\nwhy:    {transfer.why}\ntrust:  {transfer.trust}\n")
 
-    images = sd.load_dataset(f"folder:{folder}", image_size=16, grey=True)
+    images = sd.load_dataset(f"folder:{folder}", image_size=16, gray=True)
     pipeline = make_pipeline(transfer.best, KMeans(4, n_init=4, random_state=0))  # a run is a fitted transformer
     clusters = pipeline.fit_predict(images.images_at(np.arange(len(images))))
     print(f"pictures a cluster: {np.bincount(clusters).tolist()}")

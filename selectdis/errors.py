@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import Any
+import functools
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any, ParamSpec, TypeVar
 
-__all__ = ["SelectdisError", "nearest", "whole_number"]
+__all__ = ["SelectdisError", "check_choice", "nearest", "renamed", "warn_renamed", "whole_number"]
+
+P, T = ParamSpec("P"), TypeVar("T")
 
 
 class SelectdisError(ValueError):
@@ -20,6 +24,35 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """``"; did you mean 'x'?"`` for the known word closest to `word`, or ``""`` where none is close."""
     match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f"; did you mean {match[0]!r}?" if match else ""
+
+
+def check_choice(option: str, value: Any, choices: Iterable[str]) -> str:
+    """Return `value`; raise SelectdisError, naming the nearest, where it is none of `choices`."""
+    known = tuple(choices)
+    if value not in known:
+        raise SelectdisError(f"{option} must be one of {', '.join(known)}; found {value!r}{nearest(str(value), known)}")
+    return str(value)
+
+
+def warn_renamed(old: str, new: str, *, stacklevel: int = 3) -> None:
+    """Hint that `old` is now called `new`; it still works in this release."""
+    warnings.warn(f"{old} is now {new}; the old name works for one release", FutureWarning, stacklevel=stacklevel)
+
+
+def renamed(**names: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Let a function take keyword arguments by their old names (``old="new"``) too, with a hint."""
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            for old in names.keys() & kwargs.keys():
+                warn_renamed(f"{old}=", f"{names[old]}=")
+                kwargs[names[old]] = kwargs.pop(old)
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorate
 
 
 def whole_number(name: str, value: Any, low: int, high: int | None = None) -> int:

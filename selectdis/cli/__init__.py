@@ -57,6 +57,7 @@ def main() -> None:
 
     warnings.showwarning = show
     warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("default", ".*the old name works for one release", FutureWarning)
     try:
         app()
     except SelectdisError as error:

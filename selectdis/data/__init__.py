@@ -3,11 +3,10 @@
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._load import load_dataset
 from selectdis.data._preview import preview
-from selectdis.data._source import RemoteFile, Source
+from selectdis.data._source import DATASETS, RemoteFile, Source
 from selectdis.data.drawn._glyphs import SOURCE as GLYPHS
 from selectdis.data.drawn._scenes import SOURCE as SCENES
 from selectdis.data.drawn._sprites import SOURCE as SPRITES
-from selectdis.data.public._cache import data_folder
 from selectdis.data.public._cars3d import SOURCE as CARS3D
 from selectdis.data.public._digits import SOURCE as DIGITS
 from selectdis.data.public._dsprites import SOURCE as DSPRITES
@@ -16,10 +15,11 @@ from selectdis.data.public._mpi3d import COMPLEX, REAL, REALISTIC, TOY
 from selectdis.data.public._shapes3d import SOURCE as SHAPES3D
 from selectdis.data.public._smallnorb import SOURCE as SMALLNORB
 from selectdis.data.public._variants import COLOR, NOISY, SCREAM
+from selectdis.data.reading._cache import data_folder
 
 __all__ = ["DATASETS", "ImageDataset", "RemoteFile", "Source", "data_folder", "fetch", "load_dataset", "preview"]
 
-DATASETS: dict[str, Source] = {
+DATASETS |= {
     "sprites": SPRITES,
     "scenes": SCENES,
     "glyphs": GLYPHS,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from selectdis.data import _interventions as draws
-from selectdis.data.reading._lazy import LazyImages, Selection, settle
+from selectdis.data.reading._lazy import LazyImages, Subset, render_small
 from selectdis.errors import SelectdisError
 
 __all__ = ["ImageDataset"]
@@ -148,7 +148,7 @@ class ImageDataset:
         index = np.asarray(indices, dtype=np.int64)
         if index.size and (index.min() < 0 or index.max() >= len(self)):
             raise SelectdisError(f"indices must lie in 0..{len(self) - 1}, found {index.min()}..{index.max()}")
-        images = settle(LazyImages((len(index), *self.image_shape), Selection(self.images, index)))
+        images = render_small(LazyImages((len(index), *self.image_shape), Subset(self.images, index)))
         factors = self.factors_at(index) if self.labelled else None
         return replace(self, images=images, factors=factors)
 
@@ -163,7 +163,7 @@ class ImageDataset:
         return self.subset(np.sort(order[:n_train])), self.subset(np.sort(order[n_train:]))
 
     @cached_property
-    def _groups(self) -> list[draws.Groups | None]:
+    def _groups(self) -> list[draws.FactorGroups | None]:
         assert self.factors is not None
         return draws.group_by_factor(self.factors, self.factor_names)
 

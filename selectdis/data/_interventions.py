@@ -15,7 +15,7 @@ import numpy as np
 from selectdis.errors import SelectdisError
 
 __all__ = [
-    "Groups",
+    "FactorGroups",
     "flat_index",
     "grid_fixed_factor",
     "grid_pairs",
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 
-class Groups(NamedTuple):
+class FactorGroups(NamedTuple):
     """The images of a data set sorted by the value of one factor; values with a single image are left out."""
 
     order: np.ndarray  # int64 (m,) image indices, equal values side by side
@@ -68,8 +68,8 @@ def grid_pairs(
     return flat[0], flat[1], factor
 
 
-def group_by_factor(factors: np.ndarray, names: Sequence[str]) -> list[Groups | None]:
-    """One `Groups` a factor, or None where it cannot be intervened on (it is constant, or no value has two images)."""
+def group_by_factor(factors: np.ndarray, names: Sequence[str]) -> list[FactorGroups | None]:
+    """One `FactorGroups` per factor, or None where it cannot be intervened on (it is constant, or no value has two images)."""
     groups = [_groups(factors[:, k]) for k in range(factors.shape[1])]
     lone = [str(names[k]) for k, g in enumerate(groups) if g is None and len(np.unique(factors[:, k])) > 1]
     if lone and len(lone) < len(groups):
@@ -84,7 +84,7 @@ def group_by_factor(factors: np.ndarray, names: Sequence[str]) -> list[Groups | 
 
 
 def groups_fixed_factor(
-    groups: Sequence[Groups | None], votes: int, batch: int, rng: np.random.Generator
+    groups: Sequence[FactorGroups | None], votes: int, batch: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """FactorVAE batches on a labelled set: a random image's value is held, the batch drawn among its equals."""
     factor = rng.choice([k for k, g in enumerate(groups) if g is not None], size=votes)
@@ -100,7 +100,7 @@ def groups_fixed_factor(
 
 
 def groups_pairs(
-    groups: Sequence[Groups | None], votes: int, batch: int, rng: np.random.Generator
+    groups: Sequence[FactorGroups | None], votes: int, batch: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """BetaVAE pairs on a labelled set: a random image and another one with the same value."""
     factor = rng.choice([k for k, g in enumerate(groups) if g is not None], size=votes)
@@ -127,7 +127,7 @@ def _varying(sizes: Sequence[int]) -> np.ndarray:
     return varying
 
 
-def _groups(values: np.ndarray) -> Groups | None:
+def _groups(values: np.ndarray) -> FactorGroups | None:
     """Sort the images by value and keep the values that at least two images share."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     if len(counts) < 2 or counts.max() < 2:
@@ -136,4 +136,4 @@ def _groups(values: np.ndarray) -> Groups | None:
     order = order[counts[inverse[order]] > 1]
     kept = counts[counts > 1]
     start = np.repeat(np.cumsum(kept) - kept, kept)
-    return Groups(order.astype(np.int64), start, np.repeat(kept, kept))
+    return FactorGroups(order.astype(np.int64), start, np.repeat(kept, kept))

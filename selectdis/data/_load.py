@@ -11,14 +11,18 @@ from typing import Any
 import numpy as np
 
 from selectdis.data._dataset import ImageDataset
-from selectdis.data.own._array_file import ARRAY_SUFFIXES, array_file
+from selectdis.data._source import DATASETS
+from selectdis.data.own._array_file import array_file
 from selectdis.data.own._folder import folder
 from selectdis.data.own._hugging_face import hugging_face
 from selectdis.data.own._objects import from_array, from_items
 from selectdis.data.own._table import TABLE_SUFFIXES, table
-from selectdis.errors import SelectdisError, nearest
+from selectdis.data.reading._array_formats import ARRAY_SUFFIXES
+from selectdis.errors import SelectdisError, nearest, warn_renamed
 
-__all__ = ["load_dataset", "loader_options", "options_of"]
+__all__ = ["current_options", "load_dataset", "loader_options", "options_of"]
+
+RENAMED = {"grey": "gray"}
 
 
 def load_dataset(name: Any, **options: Any) -> ImageDataset:
@@ -29,7 +33,7 @@ def load_dataset(name: Any, **options: Any) -> ImageDataset:
     name : one of `DATASETS` ("sprites", "scenes", "digits", "dsprites", ...); "folder:PATH"; "hf:PATH"; an array file
         "x.npy", "x.npz::key", "x.h5::key"; a table "x.csv" of pictures and factors; an array or tensor; or an object
         with `len` and indexing that gives (image, label).
-    options : those of the data set's own function, e.g. ``image_size=32``, ``grey=True``, ``path="/data/x.npz"``.
+    options : those of the data set's own function, e.g. ``image_size=32``, ``gray=True``, ``path="/data/x.npz"``.
 
     Raises
     ------
@@ -39,13 +43,12 @@ def load_dataset(name: Any, **options: Any) -> ImageDataset:
         _check_options(name.name, lambda: name, options)
         return name
     load, arguments = _loader(name)
+    options = current_options(options)
     _check_options(name if isinstance(name, str) else type(name).__name__, load, options)
     return load(*arguments, **options)
 
 
 def _loader(name: Any) -> tuple[Callable[..., ImageDataset], tuple[Any, ...]]:
-    from selectdis.data import DATASETS  # the table imports the loaders, and the loaders know nothing of it
-
     if isinstance(name, Path):
         name = f"folder:{name}" if name.is_dir() else str(name)
     if not isinstance(name, str):
@@ -92,12 +95,19 @@ def _check_options(name: str, load: Callable[..., ImageDataset], options: Mappin
         if option not in known:
             has = f"it has {', '.join(known)}" if known else "it has none"
             raise SelectdisError(f"the data set {name!r} has no option {option!r}{nearest(option, known)} ({has})")
-        if (option == "grey" or isinstance(known[option], bool)) and not _is_flag(options[option]):
+        if (option == "gray" or isinstance(known[option], bool)) and not _is_flag(options[option]):
             raise SelectdisError(f"the option {option!r} of {name!r} is true or false, found {options[option]!r}")
 
 
 def _is_flag(value: Any) -> bool:
     return value is None or (isinstance(value, bool | int | np.bool_) and value in (0, 1))
+
+
+def current_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return loader options under their names of today, with a hint for each that was given an old one."""
+    for old in RENAMED.keys() & options.keys():
+        warn_renamed(f"the option {old}", RENAMED[old], stacklevel=4)
+    return {RENAMED.get(name, name): value for name, value in options.items()}
 
 
 def options_of(name: Any) -> dict[str, Any]:

@@ -13,11 +13,14 @@ from typing import Any
 import numpy as np
 
 from selectdis._files import whole_file
-from selectdis.data import ImageDataset, load_dataset
-from selectdis.data._load import options_of
+from selectdis.data._dataset import ImageDataset
+from selectdis.data._load import load_dataset, options_of
 from selectdis.errors import SelectdisError
 
 __all__ = ["DataReference", "fitting_options"]
+
+# Folders of models and codes are named by a hash of the options: these keep the spelling that the first ones had.
+RECORDED_AS = {"gray": "grey"}
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class DataReference:
         """The reference to a named data set, or to `data` stored under `folder`."""
         if isinstance(data, ImageDataset):
             return cls(data.name, stored=str(_store(data, folder / "data")))
-        return cls(data, json.dumps(options or {}, sort_keys=True, default=str))
+        recorded = {RECORDED_AS.get(name, name): value for name, value in (options or {}).items()}
+        return cls(data, json.dumps(recorded, sort_keys=True, default=str))
 
     @classmethod
     def parse(cls, text: Any) -> DataReference | None:
@@ -61,7 +65,9 @@ class DataReference:
 @functools.lru_cache(maxsize=4)
 def _load(reference: DataReference) -> ImageDataset:
     if reference.stored is None:
-        return load_dataset(reference.name, **json.loads(reference.options))
+        current = {recorded: name for name, recorded in RECORDED_AS.items()}
+        options = {current.get(name, name): value for name, value in json.loads(reference.options).items()}
+        return load_dataset(reference.name, **options)
     path = Path(reference.stored)
     try:
         about = json.loads((path / "about.json").read_text(encoding="utf-8"))
@@ -96,5 +102,5 @@ def _store(data: ImageDataset, folder: Path) -> Path:
 def fitting_options(name: str, image_shape: tuple[int, int, int]) -> dict[str, Any]:
     """Loader options that give a named data set the size and channels of `image_shape`, as far as it has them."""
     channels, size, _ = image_shape
-    wanted: dict[str, Any] = {"image_size": size, "grey": channels == 1}
+    wanted: dict[str, Any] = {"image_size": size, "gray": channels == 1}
     return {key: value for key, value in wanted.items() if key in options_of(name)}

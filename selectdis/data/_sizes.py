@@ -8,7 +8,7 @@ import numpy as np
 
 from selectdis.errors import SelectdisError, nearest
 
-__all__ = ["FITS", "IMAGE_SIZES", "Sizes", "check_choice", "check_image_size", "check_sizes", "spaced"]
+__all__ = ["FITS", "IMAGE_SIZES", "Sizes", "check_image_size", "check_sizes", "spaced"]
 
 IMAGE_SIZES = (64, 32, 16)
 FITS = ("crop", "stretch", "pad")  # how a picture becomes a square
@@ -45,15 +45,6 @@ def check_sizes(sizes: Sizes, defaults: Mapping[str, int], most: Mapping[str, in
             limit = "a whole number of at least 1" if top is None else f"a whole number from 1 to {top}"
             raise SelectdisError(f"the size of factor {name!r} must be {limit}, found {size!r}")
     return tuple(chosen.values())
-
-
-def check_choice(option: str, value: object, choices: Sequence[str]) -> str:
-    """`value` if it is one of `choices`."""
-    if value not in choices:
-        raise SelectdisError(
-            f"{option} must be one of {', '.join(choices)}; found {value!r}{nearest(str(value), choices)}"
-        )
-    return str(value)
 
 
 def spaced(low: float, high: float, n: int) -> np.ndarray:

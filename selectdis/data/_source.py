@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from selectdis.data._dataset import ImageDataset
 
-__all__ = ["RemoteFile", "Source"]
+__all__ = ["DATASETS", "RemoteFile", "Source"]
 
 
 @dataclass(frozen=True)
@@ -27,3 +27,6 @@ class Source:
     summary: str
     licence: str
     files: tuple[RemoteFile, ...] = ()
+
+
+DATASETS: dict[str, Source] = {}  # filled in `selectdis/data/__init__.py`, which imports every data set

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from selectdis.data._load import current_options
 from selectdis.errors import SelectdisError
 from selectdis.objectives._specification import OBJECTIVE_NAMES, STRENGTHS
 from selectdis.spec._score_names import wrong_names
@@ -34,6 +35,11 @@ class DataSpec(BaseModel):
     @property
     def options(self) -> dict[str, Any]:
         return dict(self.__pydantic_extra__ or {})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _current_names(cls, value: Any) -> Any:
+        return current_options(value) if isinstance(value, dict) else value
 
 
 def _data_from_name(value: Any) -> Any:

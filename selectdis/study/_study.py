@@ -19,6 +19,7 @@ from optuna.study import StudyDirection
 
 from selectdis import selection
 from selectdis.data import ImageDataset
+from selectdis.data._load import current_options
 from selectdis.data._reference import DataReference, fitting_options
 from selectdis.errors import SelectdisError
 from selectdis.execution._executor import default_jobs, run_jobs
@@ -371,7 +372,7 @@ class Study:
         return DataReference.of(name, options, folder=self.folder)
 
     def _target(self, target: str | ImageDataset | None, options: dict[str, Any]) -> DataReference:
-        spec = self.spec.target
+        spec, options = self.spec.target, current_options(options)
         if target is None:
             if spec is None:
                 raise SelectdisError("the study file names no target: give one (--target NAME, or target= in Python)")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from selectdis.data import load_dataset
-from selectdis.data.reading import _array_rows as rows
 from selectdis.data.reading import _convert as convert
+from selectdis.data.reading import _file_array as rows
 from selectdis.data.reading._lazy import LazyImages
 from selectdis.errors import SelectdisError
 
@@ -109,9 +109,9 @@ def test_other_sizes_become_64(tmp_path: Path, h: int, w: int) -> None:
 def test_grey_and_transparency(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", RNG.integers(0, 256, (3, 32, 32, 4), dtype=np.uint8))
     assert load_dataset(f"{tmp_path}/x.npy").image_shape == (3, 32, 32)
-    assert load_dataset(f"{tmp_path}/x.npy", grey=True).image_shape == (1, 32, 32)
+    assert load_dataset(f"{tmp_path}/x.npy", gray=True).image_shape == (1, 32, 32)
     np.save(tmp_path / "x.npy", COLOUR[..., 0])
-    assert load_dataset(f"{tmp_path}/x.npy", grey=False).image_shape == (3, 32, 32)
+    assert load_dataset(f"{tmp_path}/x.npy", gray=False).image_shape == (3, 32, 32)
 
 
 def test_factors_from_the_same_file(tmp_path: Path) -> None:

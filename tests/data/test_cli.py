@@ -24,7 +24,7 @@ def test_list_names_every_data_set() -> None:
 
 
 def test_info(pictures: Path) -> None:
-    text = run("info", "scenes", "-o", "image_size=16", "--option", "grey=true", "-o", "sizes={scale: 2}")
+    text = run("info", "scenes", "-o", "image_size=16", "--option", "gray=true", "-o", "sizes={scale: 2}")
     assert "5,000 of 16 x 16, grey" in text
     assert "known, a full grid" in text
     assert "floor_tone" in text

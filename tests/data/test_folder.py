@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from selectdis.data import load_dataset
-from selectdis.data.own import _pictures as pictures_module
+from selectdis.data.reading import _pictures as pictures_module
 from selectdis.errors import SelectdisError
 
 
@@ -32,8 +32,8 @@ def test_grey_rgb_and_a_mixture(pictures: Path) -> None:
     Image.fromarray(np.zeros((9, 9), np.uint8)).save(pictures / "grey.png")
     with pytest.raises(SelectdisError, match=r"same number of channels: .*grey.png is grey"):
         load_dataset(f"folder:{pictures}")
-    assert load_dataset(f"folder:{pictures}", grey=True).image_shape[0] == 1
-    assert load_dataset(f"folder:{pictures}", grey=False).image_shape[0] == 3
+    assert load_dataset(f"folder:{pictures}", gray=True).image_shape[0] == 1
+    assert load_dataset(f"folder:{pictures}", gray=False).image_shape[0] == 3
 
 
 def test_unreadable_pictures_are_named_and_counted(pictures: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_decompression_bomb_is_refused(pictures: Path) -> None:
     Image.new("1", (11_000, 11_000)).save(pictures / "huge.png")
     assert (pictures / "huge.png").stat().st_size < 100_000
     with pytest.warns(UserWarning, match="claims 11000 x 11000 pixels"):
-        assert len(load_dataset(f"folder:{pictures}", grey=True)) == 3
+        assert len(load_dataset(f"folder:{pictures}", gray=True)) == 3
 
 
 def test_odd_modes(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_photograph_lies_upright(tmp_path: Path) -> None:
     [
         ({"fit": "corp"}, "did you mean 'crop'"),
         ({"image_size": 65}, "64, 32 or 16"),
-        ({"gray": True}, "did you mean 'grey'"),
+        ({"gary": True}, "did you mean 'gray'"),
     ],
 )
 def test_wrong_options(pictures: Path, options: dict, message: str) -> None:

@@ -49,7 +49,7 @@ def test_a_saved_data_set(saved: Path) -> None:
 
 
 def test_splits(saved: Path) -> None:
-    assert len(load_dataset(f"hf:{saved}/splits", split="test", grey=True)) == 2
+    assert len(load_dataset(f"hf:{saved}/splits", split="test", gray=True)) == 2
     with pytest.raises(SelectdisError, match="has the splits train, test"):
         load_dataset(f"hf:{saved}/splits")
     with pytest.raises(SelectdisError, match="did you mean 'train'"):

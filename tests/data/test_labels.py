@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selectdis.data.own._labels import classes_of, from_classes
+from selectdis.data._labels import classes_of, dataset_of_classes
 from selectdis.errors import SelectdisError
 
 values = st.one_of(
@@ -37,9 +37,9 @@ def test_columns_that_give_no_classes(column: object, message: str) -> None:
 def test_a_complete_grid_is_recognised_by_its_order() -> None:
     images = np.zeros((6, 1, 16, 16), np.uint8)
     classes = np.stack(np.unravel_index(np.arange(6), (2, 3)), axis=1)
-    assert from_classes("x", images, "ab", (2, 3), classes, source="").is_grid
-    turned = from_classes("x", images, "ab", (2, 3), classes[::-1], source="")
+    assert dataset_of_classes("x", images, "ab", (2, 3), classes, source="").is_grid
+    turned = dataset_of_classes("x", images, "ab", (2, 3), classes[::-1], source="")
     assert not turned.is_grid
     assert turned.factors_at([0]).tolist() == [[1, 2]]
     with pytest.raises(SelectdisError, match="without labels a full grid"):
-        from_classes("x", images, "ab", (2, 4), None, source="f")
+        dataset_of_classes("x", images, "ab", (2, 4), None, source="f")

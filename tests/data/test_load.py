@@ -26,11 +26,11 @@ def test_unknown_names(name: str, message: str) -> None:
 def test_unknown_options() -> None:
     with pytest.raises(SelectdisError, match="did you mean 'image_size'"):
         load_dataset("sprites", imagesize=32)
-    with pytest.raises(SelectdisError, match="it has path, image_size, grey"):
+    with pytest.raises(SelectdisError, match="it has path, image_size, gray"):
         load_dataset("mpi3d_toy", kind="real")
 
 
-@pytest.mark.parametrize(("name", "option"), [("scenes", "grey"), ("sprites", "endpoint"), ("digits", "labels")])
+@pytest.mark.parametrize(("name", "option"), [("scenes", "gray"), ("sprites", "endpoint"), ("digits", "labels")])
 def test_options_that_are_true_or_false(name: str, option: str) -> None:
     for value in ("maybe", 2, [1]):
         with pytest.raises(SelectdisError, match=f"option '{option}' of '{name}' is true or false, found"):

@@ -56,7 +56,7 @@ def test_several_labels_and_none() -> None:
     data = load_dataset(Items(pictures, [torch.tensor(k % 2) for k in range(6)]))
     assert data.factor_sizes == (2,)
     assert not load_dataset(Items(pictures)).labelled
-    assert load_dataset(Items(pictures), grey=True).image_shape == (1, 64, 64)
+    assert load_dataset(Items(pictures), gray=True).image_shape == (1, 64, 64)
 
 
 def test_arrays_and_tensors() -> None:
@@ -69,8 +69,8 @@ def test_arrays_and_tensors() -> None:
 def test_a_data_set_is_itself() -> None:
     data = ImageDataset("mine", WANTED)
     assert load_dataset(data) is data
-    with pytest.raises(SelectdisError, match="has no option 'grey'"):
-        load_dataset(data, grey=True)
+    with pytest.raises(SelectdisError, match="has no option 'gray'"):
+        load_dataset(data, gray=True)
 
 
 @pytest.mark.parametrize(

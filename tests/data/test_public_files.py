@@ -96,7 +96,7 @@ def test_shapes3d_layout_of_five_rows(files: Path, tmp_path: Path) -> None:
     assert (classes[:, 0] == np.rint(labels[:, 0] * 10)).all()
     assert (classes[:, 4] == labels[:, 4]).all()
     np.savez_compressed(tmp_path / "3dshapes.npz", images=images, labels=labels)
-    again = load_dataset("shapes3d", path=tmp_path, image_size=32, grey=True)
+    again = load_dataset("shapes3d", path=tmp_path, image_size=32, gray=True)
     assert again.image_shape == (1, 32, 32)
     assert (again.factors == data.factors).all()
     np.savez(tmp_path / "3dshapes.npz", images=images, labels=labels + 0.03)

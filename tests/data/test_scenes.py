@@ -24,11 +24,11 @@ def test_colours_are_where_they_belong() -> None:
     assert image[:, 3, 30].tolist() == [153, 226, 249]
 
 
-@pytest.mark.parametrize("grey", [False, True])
+@pytest.mark.parametrize("gray", [False, True])
 @pytest.mark.parametrize("image_size", [64, 32, 16])
-def test_every_factor_changes_the_picture(image_size: int, grey: bool) -> None:
-    data = load_dataset("scenes", image_size=image_size, grey=grey)
-    assert data.image_shape == (1 if grey else 3, image_size, image_size)
+def test_every_factor_changes_the_picture(image_size: int, gray: bool) -> None:
+    data = load_dataset("scenes", image_size=image_size, gray=gray)
+    assert data.image_shape == (1 if gray else 3, image_size, image_size)
     base = np.array([0, 1, 2, 1, 0, 1])
     for k, size in enumerate(data.factor_sizes):
         rows = np.repeat(base[None], size, axis=0)
@@ -38,7 +38,7 @@ def test_every_factor_changes_the_picture(image_size: int, grey: bool) -> None:
 
 
 def test_the_shadow_falls_to_the_right() -> None:
-    data = load_dataset("scenes", sizes=(1, 1, 1, 2, 4, 1), grey=True)
+    data = load_dataset("scenes", sizes=(1, 1, 1, 2, 4, 1), gray=True)
     floor = data.images[:][:, 0, 45:60]
     assert (floor[..., 34:].min(axis=(1, 2)) < floor[..., :20].min(axis=(1, 2))).all()
 

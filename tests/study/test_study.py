@@ -275,7 +275,7 @@ def test_scores_of_the_fake_are_what_the_records_hold(tmp_path):
 
 
 def test_several_proxies_get_the_same_configurations(tmp_path):
-    second = {"name": "scenes", "image_size": 16, "grey": True}
+    second = {"name": "scenes", "image_size": 16, "gray": True}
     study = make(tmp_path, proxy=[spec()["proxy"], second]).run()
     records = study.records
     assert records["dataset"].value_counts().to_dict() == {"sprites": 15, "scenes": 15}

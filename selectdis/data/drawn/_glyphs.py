@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._sizes import Sizes, check_image_size, check_sizes, spaced
 from selectdis.data._source import Source
-from selectdis.data.reading._lazy import LazyImages, settle
+from selectdis.data.reading._lazy import LazyImages, render_small
 from selectdis.data.reading._pixels import area_average
 from selectdis.errors import SelectdisError
 
@@ -58,7 +58,11 @@ def glyphs(
     chosen = check_sizes(sizes, defaults, {"letter": len(letters), "style": len(paths)})
     render = GlyphRenderer(chosen, size, letters, tuple(paths))
     return ImageDataset(
-        "glyphs", settle(LazyImages((int(np.prod(chosen)), 1, size, size), render)), NAMES, chosen, source="rendered"
+        "glyphs",
+        render_small(LazyImages((int(np.prod(chosen)), 1, size, size), render)),
+        NAMES,
+        chosen,
+        source="rendered",
     )
 
 

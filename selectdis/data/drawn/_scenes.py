@@ -11,7 +11,7 @@ from selectdis.data._dataset import ImageDataset
 from selectdis.data._sizes import Sizes, check_image_size, check_sizes, spaced
 from selectdis.data._source import Source
 from selectdis.data.drawn._geometry import draw_layers
-from selectdis.data.reading._lazy import LazyImages, settle
+from selectdis.data.reading._lazy import LazyImages, render_small
 
 __all__ = ["SHAPES3D_SIZES", "SOURCE", "SceneRenderer", "scenes"]
 
@@ -23,7 +23,7 @@ SKY = (153, 226, 249)
 SKY_TONE = 245.0
 
 
-def scenes(*, image_size: int = 64, sizes: Sizes = None, grey: bool = False) -> ImageDataset:
+def scenes(*, image_size: int = 64, sizes: Sizes = None, gray: bool = False) -> ImageDataset:
     """A cube, cylinder, sphere or capsule in a room, in ten hues each for floor, wall and object.
 
     Parameters
@@ -31,20 +31,20 @@ def scenes(*, image_size: int = 64, sizes: Sizes = None, grey: bool = False) -> 
     image_size : 64, 32 or 16.
     sizes : values of floor, wall and object hue (up to 10 each), scale, shape (up to 4), orientation: a mapping (others
         keep their default) or six numbers. (10, 10, 10, 8, 4, 15) are those of Shapes3D.
-    grey : one channel. The hues become evenly spaced tones (the factors are then called floor_tone, ...), since
+    gray : one channel. The hues become evenly spaced tones (the factors are then called floor_tone, ...), since
         the luminance of several hues is nearly the same.
 
     Returns
     -------
     A full grid of uint8 (n, 3 or 1, image_size, image_size), not a copy of Shapes3D pixel by pixel.
     """
-    size, names = check_image_size(image_size), TONES if grey else NAMES
+    size, names = check_image_size(image_size), TONES if gray else NAMES
     most = dict(zip(names, (10, 10, 10, None, 4, None), strict=True))
     defaults = dict(zip(names, DEFAULT_SIZES[size], strict=True))
     chosen = check_sizes(sizes, defaults, {name: top for name, top in most.items() if top})
-    shape = (int(np.prod(chosen)), 1 if grey else 3, size, size)
+    shape = (int(np.prod(chosen)), 1 if gray else 3, size, size)
     return ImageDataset(
-        "scenes", settle(LazyImages(shape, SceneRenderer(chosen, size, grey))), names, chosen, source="rendered"
+        "scenes", render_small(LazyImages(shape, SceneRenderer(chosen, size, gray))), names, chosen, source="rendered"
     )
 
 
@@ -54,7 +54,7 @@ class SceneRenderer:
 
     sizes: tuple[int, ...]
     image_size: int
-    grey: bool
+    gray: bool
 
     def __call__(self, indices: np.ndarray) -> np.ndarray:
         floor, wall, thing, *geometry = np.unravel_index(indices, self.sizes)
@@ -69,7 +69,7 @@ class SceneRenderer:
 
     @property
     def channels(self) -> int:
-        return 1 if self.grey else 3
+        return 1 if self.gray else 3
 
     def _layers(self, geometry: int) -> np.ndarray:
         scale, shape, orientation = np.unravel_index(geometry, self.sizes[3:])
@@ -79,8 +79,8 @@ class SceneRenderer:
     def _palette(self, n: int, sky: bool = False) -> np.ndarray:
         """float32 (n, channel): hues HSV(i / 10, 1, 1) in colour, or tones from dark to white."""
         if sky:
-            return np.array([[SKY_TONE]] if self.grey else [SKY], dtype=np.float32)
-        return tones(n) if self.grey else hues(n)
+            return np.array([[SKY_TONE]] if self.gray else [SKY], dtype=np.float32)
+        return tones(n) if self.gray else hues(n)
 
 
 def hues(n: int) -> np.ndarray:

@@ -5,20 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from selectdis.data._dataset import ImageDataset
-from selectdis.data.own._labels import labelled
-from selectdis.data.reading._array_rows import Rows, map_npy
+from selectdis.data._labels import dataset_of_columns
+from selectdis.data.reading._array_formats import array_names, open_array, read_array
 from selectdis.data.reading._convert import file_images
-from selectdis.data.reading._hdf5 import hdf5_names, hdf5_rows, read_hdf5
-from selectdis.data.reading._npz import member_names, npz_rows, read_member
 from selectdis.errors import SelectdisError
 
-__all__ = ["ARRAY_SUFFIXES", "array_file", "file_array", "file_rows"]
+__all__ = ["array_file"]
 
-HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf")
-ARRAY_SUFFIXES = (".npy", ".npz", *HDF5_SUFFIXES)
 IMAGE_KEYS = ("images", "imgs", "image", "x", "x_train", "arr_0", "data")
 
 
@@ -27,7 +21,7 @@ def array_file(
     key: str | None = None,
     *,
     image_size: int | None = None,
-    grey: bool | None = None,
+    gray: bool | None = None,
     layout: str | None = None,
     fit: str = "crop",
     factors: str | None = None,
@@ -39,7 +33,7 @@ def array_file(
     ----------
     path, key : ``file.npy``, or ``file.npz::key`` and ``file.h5::key`` (the key may be left out where it is plain).
     image_size : 64, 32 or 16; by default the images' own where it is one of these, else 64.
-    grey : True for one channel, False for RGB, None for what they are.
+    gray : True for one channel, False for RGB, None for what they are.
     layout : "nhw", "nhwc" or "nchw" where the shape leaves it open.
     fit : how a picture becomes a square: "crop" its middle, "stretch" it, or "pad" it with black.
     factors : key of an array (n,) or (n, n_factors) in the same file; any numbers, turned into classes.
@@ -50,32 +44,15 @@ def array_file(
     SelectdisError : a file that is missing, damaged or pickled, or an array that does not hold images.
     """
     where = _existing(path)
-    rows = file_rows(where, key if key else _image_key(where))
-    images = file_images(rows, image_size=image_size, grey=grey, layout=layout, fit=fit)
+    rows = open_array(where, key if key else _image_key(where))
+    images = file_images(rows, image_size=image_size, gray=gray, layout=layout, fit=fit)
     name = f"{path}::{key}" if key else str(path)
     if factors is None:
         return ImageDataset(name, images, source=str(where.resolve()))
-    values = file_array(where, factors)
+    values = read_array(where, factors)
     columns = values.reshape(len(values), -1).T
     names = [f"factor_{k}" for k in range(len(columns))] if factor_names is None else list(factor_names)
-    return labelled(name, images, names, list(columns), source=str(where.resolve()))
-
-
-def file_rows(path: Path, key: str | None) -> Rows:
-    """One array of a .npy, .npz or HDF5 file, to be read row by row."""
-    suffix = path.suffix.lower()
-    if suffix == ".npy":
-        if key:
-            raise SelectdisError(f"a .npy file holds one array and has no keys; found {path}::{key}")
-        return map_npy(path)
-    return npz_rows(path, str(key)) if suffix == ".npz" else hdf5_rows(path, str(key))
-
-
-def file_array(path: Path, key: str) -> np.ndarray:
-    """One array of a .npz or HDF5 file, in memory."""
-    if path.suffix.lower() == ".npy":
-        raise SelectdisError(f"{path} holds one array, so it cannot hold factors as well: use .npz")
-    return read_member(path, key) if path.suffix.lower() == ".npz" else read_hdf5(path, key)
+    return dataset_of_columns(name, images, names, list(columns), source=str(where.resolve()))
 
 
 def _existing(path: str | Path) -> Path:
@@ -89,7 +66,7 @@ def _image_key(path: Path) -> str | None:
     """The one array that looks like the images, by its name or because there is no other."""
     if path.suffix.lower() == ".npy":
         return None
-    names = member_names(path) if path.suffix.lower() == ".npz" else hdf5_names(path)
+    names = array_names(path)
     usual = [name for name in IMAGE_KEYS if name in names]
     if usual or len(names) == 1:
         return usual[0] if usual else names[0]

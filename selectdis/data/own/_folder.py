@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from selectdis.data._dataset import ImageDataset
-from selectdis.data.own._pictures import read_pictures
+from selectdis.data.reading._pictures import read_pictures
 from selectdis.errors import SelectdisError
 
 __all__ = ["find_pictures", "folder"]
@@ -17,7 +17,7 @@ NOT_PICTURES = {".pdf", ".h5", ".hdf", ".hdf5"}  # Pillow lists them, with plugi
 
 
 def folder(
-    path: str | Path, *, image_size: int = 64, grey: bool | None = None, fit: str = "crop", strict: bool = False
+    path: str | Path, *, image_size: int = 64, gray: bool | None = None, fit: str = "crop", strict: bool = False
 ) -> ImageDataset:
     """Every picture below a folder, in the order of their paths, as an unlabelled data set.
 
@@ -25,7 +25,7 @@ def folder(
     ----------
     path : searched recursively; links to folders are followed once, hidden files and folders are left out.
     image_size : 64, 32 or 16.
-    grey : True for one channel, False for RGB. None keeps grey pictures grey, and refuses a mixture.
+    gray : True for one channel, False for RGB. None keeps grey pictures grey, and refuses a mixture.
     fit : how a picture becomes a square: "crop" its middle, "stretch" it, or "pad" it with black.
     strict : raise on a file that cannot be read, instead of naming it in a warning and leaving it out.
 
@@ -40,7 +40,7 @@ def folder(
     paths = find_pictures(root)
     if not paths:
         raise SelectdisError(f"{root} holds no picture, in it or below (looked for .png, .jpg, .bmp, .tif, .webp, ...)")
-    images, _ = read_pictures(paths, image_size=image_size, grey=grey, fit=fit, strict=strict)
+    images, _ = read_pictures(paths, image_size=image_size, gray=gray, fit=fit, strict=strict)
     return ImageDataset(f"folder:{path}", images, source=str(root.resolve()))
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from selectdis.data._dataset import ImageDataset
-from selectdis.data._sizes import FITS, check_choice, check_image_size
-from selectdis.data.own._labels import labelled
+from selectdis.data._labels import dataset_of_columns
+from selectdis.data._sizes import FITS, check_image_size
 from selectdis.data.own._objects import item_pixels, same_channels
-from selectdis.errors import SelectdisError, nearest
+from selectdis.errors import SelectdisError, check_choice, nearest
 
 __all__ = ["hugging_face"]
 
@@ -24,7 +24,7 @@ def hugging_face(
     column: str | None = None,
     factors: Sequence[str] | str | None = None,
     image_size: int = 64,
-    grey: bool | None = None,
+    gray: bool | None = None,
     fit: str = "crop",
 ) -> ImageDataset:
     """A data set that `datasets` saved with `save_to_disk`; nothing is downloaded.
@@ -34,7 +34,7 @@ def hugging_face(
     path : the folder. split : which part, where there are several.
     column : of the images; by default the one with the Image feature.
     factors : columns to use as factors; by default every ClassLabel, integer, boolean and string column.
-    image_size, grey, fit : as for `folder`.
+    image_size, gray, fit : as for `folder`.
 
     Raises
     ------
@@ -45,14 +45,16 @@ def hugging_face(
     rows = _split(_load(path), split, path)
     picture = _image_column(rows, column, path)
     names = _factor_columns(rows, picture, factors, path)
-    pictures = [item_pixels(image, f"image {k} of {path}", size, grey, fit) for k, image in enumerate(rows[picture])]
+    pictures = [item_pixels(image, f"image {k} of {path}", size, gray, fit) for k, image in enumerate(rows[picture])]
     if not pictures:
         raise SelectdisError(f"hf:{path} holds no images")
     same_channels(pictures, str(path))
     name, source = f"hf:{path}", str(Path(path).expanduser().resolve())
     if not names:
         return ImageDataset(name, np.stack(pictures), source=source)
-    return labelled(name, np.stack(pictures), names, [_values(rows, factor) for factor in names], source=source)
+    return dataset_of_columns(
+        name, np.stack(pictures), names, [_values(rows, factor) for factor in names], source=source
+    )
 
 
 def _load(path: str | Path) -> Any:

@@ -9,29 +9,29 @@ import numpy as np
 from PIL import Image
 
 from selectdis.data._dataset import ImageDataset
-from selectdis.data._sizes import FITS, check_choice, check_image_size
-from selectdis.data.own._labels import labelled
-from selectdis.data.own._pictures import picture_pixels
+from selectdis.data._labels import dataset_of_columns
+from selectdis.data._sizes import FITS, check_image_size
 from selectdis.data.reading._convert import array_images
-from selectdis.errors import SelectdisError
+from selectdis.data.reading._pictures import picture_pixels
+from selectdis.errors import SelectdisError, check_choice
 
 __all__ = ["from_array", "from_items", "item_pixels", "same_channels"]
 
 
 def from_array(
-    array: Any, *, image_size: int | None = None, grey: bool | None = None, layout: str | None = None, fit: str = "crop"
+    array: Any, *, image_size: int | None = None, gray: bool | None = None, layout: str | None = None, fit: str = "crop"
 ) -> ImageDataset:
     """Images from an array or tensor: uint8, bool or floats in [0, 1], of (n, h, w), (n, h, w, c) or (n, c, h, w).
 
     Options are those of `array_file`.
     """
     pixels = _numpy(array)
-    images = array_images(pixels, "the array", image_size=image_size, grey=grey, layout=layout, fit=fit)
+    images = array_images(pixels, "the array", image_size=image_size, gray=gray, layout=layout, fit=fit)
     return ImageDataset("array", images, source="memory")
 
 
 def from_items(
-    items: Any, *, image_size: int = 64, grey: bool | None = None, fit: str = "crop", labels: bool = True
+    items: Any, *, image_size: int = 64, gray: bool | None = None, fit: str = "crop", labels: bool = True
 ) -> ImageDataset:
     """Images from anything with `len` and indexing that gives an image or (image, label): torchvision's data sets.
 
@@ -51,14 +51,14 @@ def from_items(
     if len(items) == 0:
         raise SelectdisError(f"{name} holds no images")
     pairs = [_pair(items[k]) for k in range(len(items))]
-    pictures = [item_pixels(image, f"image {k} of {name}", size, grey, fit) for k, (image, _) in enumerate(pairs)]
+    pictures = [item_pixels(image, f"image {k} of {name}", size, gray, fit) for k, (image, _) in enumerate(pairs)]
     same_channels(pictures, name)
     images = np.stack(pictures)
     rows = [label for _, label in pairs]
     if not labels or any(label is None for label in rows):
         return ImageDataset(name, images, source="memory")
     names, columns = _columns(rows, name, getattr(items, "classes", None))
-    return labelled(name, images, names, columns, source="memory")
+    return dataset_of_columns(name, images, names, columns, source="memory")
 
 
 def _pair(item: Any) -> tuple[Any, Any]:
@@ -67,10 +67,10 @@ def _pair(item: Any) -> tuple[Any, Any]:
     return (item[0], None) if isinstance(item, (tuple, list)) and len(item) == 1 else (item, None)
 
 
-def item_pixels(image: Any, label: str, size: int, grey: bool | None, fit: str) -> np.ndarray:
+def item_pixels(image: Any, label: str, size: int, gray: bool | None, fit: str) -> np.ndarray:
     """uint8 (c, size, size)."""
     if isinstance(image, Image.Image):
-        return picture_pixels(image, size, grey, fit)
+        return picture_pixels(image, size, gray, fit)
     array = _numpy(image)
     if array.ndim not in (2, 3):
         raise SelectdisError(
@@ -80,14 +80,14 @@ def item_pixels(image: Any, label: str, size: int, grey: bool | None, fit: str) 
     if array.ndim == 3:  # a tensor has its channels first; an array, where both would do, last
         first, last = array.shape[0] in (1, 3, 4), array.shape[-1] in (1, 3, 4)
         layout = "nchw" if first and (not last or hasattr(image, "detach")) else "nhwc"
-    return array_images(array[None], label, image_size=size, grey=grey, layout=layout, fit=fit)[0]
+    return array_images(array[None], label, image_size=size, gray=gray, layout=layout, fit=fit)[0]
 
 
 def same_channels(pictures: Sequence[np.ndarray], name: str) -> None:
     channels = sorted({len(picture) for picture in pictures})
     if len(channels) > 1:
         raise SelectdisError(
-            f"all images of {name} need the same number of channels, found {channels}: choose grey=True or grey=False"
+            f"all images of {name} need the same number of channels, found {channels}: choose gray=True or gray=False"
         )
 
 

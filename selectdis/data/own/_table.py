@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from selectdis.data._dataset import ImageDataset
-from selectdis.data.own._labels import labelled
-from selectdis.data.own._pictures import read_pictures
+from selectdis.data._labels import dataset_of_columns
+from selectdis.data.reading._pictures import read_pictures
 from selectdis.errors import SelectdisError, nearest
 
 __all__ = ["TABLE_SUFFIXES", "table"]
@@ -23,7 +23,7 @@ def table(
     column: str | None = None,
     factors: Sequence[str] | str | None = None,
     image_size: int = 64,
-    grey: bool | None = None,
+    gray: bool | None = None,
     fit: str = "crop",
     strict: bool = False,
 ) -> ImageDataset:
@@ -34,7 +34,7 @@ def table(
     path : of the .csv (or .tsv) file; the pictures' paths are relative to its folder.
     column : which column holds the paths; by default "image", "path", "file", ... or else the first.
     factors : columns to use as factors; by default all others. Any values become classes, numbers in order.
-    image_size, grey, fit, strict : as for `folder`. Rows whose picture cannot be read are left out, with a warning.
+    image_size, gray, fit, strict : as for `folder`. FileArray whose picture cannot be read are left out, with a warning.
 
     Returns
     -------
@@ -45,12 +45,12 @@ def table(
     picture = _path_column(header, column, where)
     names = _factor_columns(header, picture, factors, where)
     paths = [where.parent / row[header.index(picture)] for row in rows]
-    images, kept = read_pictures(paths, image_size=image_size, grey=grey, fit=fit, strict=strict)
+    images, kept = read_pictures(paths, image_size=image_size, gray=gray, fit=fit, strict=strict)
     source = str(where.resolve())
     if not names:
         return ImageDataset(str(path), images, source=source)
     columns = [[rows[k][header.index(name)] for k in kept] for name in names]
-    return labelled(str(path), images, names, columns, source=source)
+    return dataset_of_columns(str(path), images, names, columns, source=source)
 
 
 def _read(path: Path) -> tuple[list[str], list[list[str]]]:

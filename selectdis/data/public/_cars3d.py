@@ -12,12 +12,12 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from selectdis.data._dataset import ImageDataset
+from selectdis.data._labels import dataset_of_classes
 from selectdis.data._sizes import check_image_size
 from selectdis.data._source import RemoteFile, Source
-from selectdis.data.own._labels import from_classes
-from selectdis.data.public._cache import file_key
 from selectdis.data.public._locate import locate
-from selectdis.data.reading._convert import stored_images
+from selectdis.data.reading._cache import file_key
+from selectdis.data.reading._convert import cached_images
 from selectdis.data.reading._pixels import area_average, to_channels
 from selectdis.errors import SelectdisError
 
@@ -29,14 +29,14 @@ MAT_SHAPE = (128, 128, 3, AZIMUTHS, ELEVATIONS)
 MEMBER_LIMIT = 64 * 2**20  # a car's .mat is about 4.7 MB unpacked
 
 
-def cars3d(*, path: str | Path | None = None, image_size: int = 64, grey: bool = False) -> ImageDataset:
+def cars3d(*, path: str | Path | None = None, image_size: int = 64, gray: bool = False) -> ImageDataset:
     """Cars3D (Reed et al. 2015): 17,568 pictures of cars.
 
     Parameters
     ----------
     path : nips2015-analogy-data.tar.gz, or a folder with it; by default what was fetched. Nothing is extracted: the
         cars are read from the archive once and kept in the cache folder as uint8.
-    image_size : 64, 32 or 16, block averages of the 128-pixel originals. grey : one channel, by luminance.
+    image_size : 64, 32 or 16, block averages of the 128-pixel originals. gray : one channel, by luminance.
 
     Returns
     -------
@@ -44,14 +44,14 @@ def cars3d(*, path: str | Path | None = None, image_size: int = 64, grey: bool =
     """
     size = check_image_size(image_size)
     found = locate("cars3d", ("nips2015-analogy-data.tar.gz", "*.tar.gz", "*.tgz"), path)
-    images = stored_images(file_key(found, "cars3d", size, grey), lambda: _grid(found, size, grey or None))
+    images = cached_images(file_key(found, "cars3d", size, gray), lambda: _grid(found, size, gray or None))
     sizes = (ELEVATIONS, AZIMUTHS, len(images) // (ELEVATIONS * AZIMUTHS))
-    return from_classes("cars3d", images, NAMES, sizes, None, source=str(found.resolve()))
+    return dataset_of_classes("cars3d", images, NAMES, sizes, None, source=str(found.resolve()))
 
 
-def _grid(path: Path, size: int, grey: bool | None) -> np.ndarray:
+def _grid(path: Path, size: int, gray: bool | None) -> np.ndarray:
     """uint8 (elevation * azimuth * car, c, size, size), cars in the order of their file names."""
-    cars = {name: to_channels(area_average(views, size), grey) for name, views in _cars(path)}
+    cars = {name: to_channels(area_average(views, size), gray) for name, views in _cars(path)}
     if not cars:
         raise SelectdisError(f"{path} holds no data/cars/*.mat: is it nips2015-analogy-data.tar.gz?")
     by_car = np.stack([cars[name] for name in sorted(cars)])  # (car, azimuth * elevation, c, h, w)

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from selectdis.data._dataset import ImageDataset
+from selectdis.data._labels import dataset_of_classes
 from selectdis.data._sizes import Sizes, check_image_size, check_sizes
 from selectdis.data._source import RemoteFile, Source
 from selectdis.data.drawn._sprites import DSPRITES_SIZES, NAMES, SpriteRenderer
-from selectdis.data.own._array_file import file_array, file_rows
-from selectdis.data.own._labels import from_classes
 from selectdis.data.public._locate import locate_optional
+from selectdis.data.reading._array_formats import open_array, read_array
 from selectdis.data.reading._convert import file_images
 from selectdis.data.reading._lazy import LazyImages
 from selectdis.errors import SelectdisError
@@ -45,14 +45,14 @@ def dsprites(*, path: str | Path | None = None, image_size: int = 64, sizes: Siz
     if sizes is not None:
         raise SelectdisError(f"sizes only applies to rendered dsprites, and {found} was found: leave it out")
     hdf5 = found.suffix.lower() != ".npz"
-    rows = file_rows(found, "imgs")
+    rows = open_array(found, "imgs")
     if len(rows.shape) != 3 or rows.shape[1:] != (64, 64) or rows.dtype != np.uint8:
         raise SelectdisError(f"{rows.label} should be uint8 (n, 64, 64), found {rows.dtype} {rows.shape}")
-    classes = file_array(found, "latents/classes" if hdf5 else "latents_classes")
+    classes = read_array(found, "latents/classes" if hdf5 else "latents_classes")
     if classes.shape != (rows.shape[0], 6):
         raise SelectdisError(f"{found} should have 6 latent classes an image, found {classes.shape}")
     images = file_images(rows, image_size=size, layout="nhw")
-    return from_classes("dsprites", images, NAMES, DSPRITES_SIZES, classes[:, 1:], source=str(found.resolve()))
+    return dataset_of_classes("dsprites", images, NAMES, DSPRITES_SIZES, classes[:, 1:], source=str(found.resolve()))
 
 
 def _rendered(size: int, sizes: Sizes) -> ImageDataset:

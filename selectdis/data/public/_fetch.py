@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from selectdis.data._source import RemoteFile
-from selectdis.data.public._cache import data_folder
+from selectdis.data._source import DATASETS, RemoteFile
+from selectdis.data.reading._cache import data_folder
 from selectdis.errors import SelectdisError, nearest
 
 __all__ = ["Progress", "fetch", "fetch_file"]
@@ -31,8 +31,6 @@ def fetch(name: str, *, folder: str | Path | None = None, progress: Progress | N
     ------
     SelectdisError : no such data set, nothing to fetch for it, no connection, or a file with a wrong hash.
     """
-    from selectdis.data import DATASETS
-
     if name not in DATASETS:
         raise SelectdisError(f"no data set is called {name!r}{nearest(name, DATASETS)}")
     files = DATASETS[name].files

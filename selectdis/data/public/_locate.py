@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from selectdis.data.public._cache import data_folder
+from selectdis.data.reading._cache import data_folder
 from selectdis.errors import SelectdisError
 
 __all__ = ["locate", "locate_optional"]

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from selectdis.data._dataset import ImageDataset
+from selectdis.data._labels import dataset_of_classes
 from selectdis.data._source import RemoteFile, Source
-from selectdis.data.own._array_file import file_rows
-from selectdis.data.own._labels import from_classes
 from selectdis.data.public._locate import locate
+from selectdis.data.reading._array_formats import open_array
 from selectdis.data.reading._convert import file_images
 from selectdis.errors import SelectdisError
 
@@ -23,14 +23,14 @@ COMPLEX_SIZES = (4, 4, 2, 3, 3, 40, 40)
 URL = "https://storage.googleapis.com/disentanglement_dataset/Final_Dataset"
 
 
-def mpi3d(*, kind: str, path: str | Path | None = None, image_size: int = 64, grey: bool = False) -> ImageDataset:
+def mpi3d(*, kind: str, path: str | Path | None = None, image_size: int = 64, gray: bool = False) -> ImageDataset:
     """MPI3D (Gondal et al. 2019): 1,036,800 pictures of a robot arm ("complex": 460,800, of everyday objects).
 
     Parameters
     ----------
     path : the .npz file (its one array is `images`), or a folder with it; by default what was fetched. Compressed
         files are unpacked once into the cache folder: 12.7 GB at 64 pixels in colour, 3.2 GB at 32.
-    image_size : 64, 32 or 16. grey : one channel, by luminance.
+    image_size : 64, 32 or 16. gray : one channel, by luminance.
 
     Returns
     -------
@@ -38,12 +38,12 @@ def mpi3d(*, kind: str, path: str | Path | None = None, image_size: int = 64, gr
     """
     name, sizes = f"mpi3d_{kind}", COMPLEX_SIZES if kind == "complex" else SIZES
     found = locate(name, (f"{name}.npz", f"*{kind}*.npz"), path)
-    rows = file_rows(found, "images")
+    rows = open_array(found, "images")
     full = int(np.prod(sizes))
     if rows.shape != (full, 64, 64, 3) or rows.dtype != np.uint8:
         raise SelectdisError(f"{rows.label} should be uint8 ({full}, 64, 64, 3), found {rows.dtype} {rows.shape}")
-    images = file_images(rows, image_size=image_size, grey=grey or None, layout="nhwc")
-    return from_classes(name, images, NAMES, sizes, None, source=str(found.resolve()))
+    images = file_images(rows, image_size=image_size, gray=gray or None, layout="nhwc")
+    return dataset_of_classes(name, images, NAMES, sizes, None, source=str(found.resolve()))
 
 
 def _source(kind: str, summary: str, known_hash: str = "") -> Source:

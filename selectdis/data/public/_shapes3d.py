@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from selectdis.data._dataset import ImageDataset
+from selectdis.data._labels import dataset_of_classes
 from selectdis.data._source import RemoteFile, Source
 from selectdis.data.drawn._scenes import NAMES, SHAPES3D_SIZES
-from selectdis.data.own._array_file import file_array, file_rows
-from selectdis.data.own._labels import from_classes
 from selectdis.data.public._locate import locate
+from selectdis.data.reading._array_formats import open_array, read_array
 from selectdis.data.reading._convert import file_images
 from selectdis.errors import SelectdisError
 
@@ -20,25 +20,25 @@ __all__ = ["SOURCE", "shapes3d"]
 LOWEST, HIGHEST = np.array([0, 0, 0, 0.75, 0, -30.0]), np.array([0.9, 0.9, 0.9, 1.25, 3, 30.0])
 
 
-def shapes3d(*, path: str | Path | None = None, image_size: int = 64, grey: bool = False) -> ImageDataset:
+def shapes3d(*, path: str | Path | None = None, image_size: int = 64, gray: bool = False) -> ImageDataset:
     """Shapes3D (Burgess & Kim 2018): 480,000 rooms with an object.
 
     Parameters
     ----------
     path : the .h5 or .npz file (images, labels), or a folder with it; by default what was fetched.
-    image_size : 64, 32 or 16. grey : one channel, by luminance (in which several hues look alike).
+    image_size : 64, 32 or 16. gray : one channel, by luminance (in which several hues look alike).
 
     Returns
     -------
     A full grid of uint8 (480000, 3 or 1, image_size, image_size). A file that holds other rows keeps its labels.
     """
     found = locate("shapes3d", ("3dshapes.h5", "3dshapes*.h5", "3dshapes*.npz", "shapes3d*"), path)
-    rows = file_rows(found, "images")
+    rows = open_array(found, "images")
     if len(rows.shape) != 4 or rows.shape[1:] != (64, 64, 3) or rows.dtype != np.uint8:
         raise SelectdisError(f"{rows.label} should be uint8 (n, 64, 64, 3), found {rows.dtype} {rows.shape}")
-    classes = _classes(file_array(found, "labels"), rows.shape[0], found)
-    images = file_images(rows, image_size=image_size, grey=grey or None, layout="nhwc")
-    return from_classes("shapes3d", images, NAMES, SHAPES3D_SIZES, classes, source=str(found.resolve()))
+    classes = _classes(read_array(found, "labels"), rows.shape[0], found)
+    images = file_images(rows, image_size=image_size, gray=gray or None, layout="nhwc")
+    return dataset_of_classes("shapes3d", images, NAMES, SHAPES3D_SIZES, classes, source=str(found.resolve()))
 
 
 def _classes(values: np.ndarray, n: int, path: Path) -> np.ndarray:

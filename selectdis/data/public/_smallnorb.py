@@ -14,8 +14,8 @@ import numpy as np
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._sizes import check_image_size
 from selectdis.data._source import RemoteFile, Source
-from selectdis.data.public._cache import data_folder, file_key
-from selectdis.data.reading._convert import stored_images
+from selectdis.data.reading._cache import data_folder, file_key
+from selectdis.data.reading._convert import cached_images
 from selectdis.data.reading._pixels import resize
 from selectdis.errors import SelectdisError
 
@@ -52,7 +52,7 @@ def smallnorb(*, path: str | Path | None = None, image_size: int = 64) -> ImageD
         )
     factors = np.concatenate([_factors(folder, part) for part in parts])
     keys = [file_key(_file(folder, part, "dat"), size) for part in parts]
-    images = stored_images("-".join(keys)[:60], lambda: np.concatenate([_images(folder, part, size) for part in parts]))
+    images = cached_images("-".join(keys)[:60], lambda: np.concatenate([_images(folder, part, size) for part in parts]))
     if len(images) != len(factors):
         raise SelectdisError(f"{folder}: {len(images)} images and {len(factors)} labels")
     return ImageDataset("smallnorb", images, NAMES, SIZES, factors, str(folder.resolve()))

@@ -16,9 +16,9 @@ from PIL import Image
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._sizes import Sizes
 from selectdis.data._source import Source
-from selectdis.data.own._pictures import read_picture
 from selectdis.data.public._dsprites import dsprites
 from selectdis.data.reading._lazy import LazyImages
+from selectdis.data.reading._pictures import read_picture
 from selectdis.errors import SelectdisError
 
 __all__ = ["COLOR", "NOISY", "SCREAM", "color_dsprites", "noisy_dsprites", "scream_dsprites"]
@@ -28,7 +28,7 @@ def color_dsprites(
     *, path: str | Path | None = None, image_size: int = 64, sizes: Sizes = None, seed: int = 0
 ) -> ImageDataset:
     """dSprites where each image's shape has a random colour, each channel uniform in [0.5, 1]."""
-    return _variant("color_dsprites", dsprites(path=path, image_size=image_size, sizes=sizes), seed, _colour)
+    return _variant("color_dsprites", dsprites(path=path, image_size=image_size, sizes=sizes), seed, _color)
 
 
 def noisy_dsprites(
@@ -85,7 +85,7 @@ def _variant(name: str, data: ImageDataset, seed: int, make: Make) -> ImageDatas
     return ImageDataset(name, images, data.factor_names, data.factor_sizes, data.factors, data.source)
 
 
-def _colour(shape: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _color(shape: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     colour = rng.uniform(0.5, 1, size=3).astype(np.float32)
     return shape * colour[:, None, None]
 
@@ -110,7 +110,7 @@ def _picture(path: Path) -> np.ndarray:
     """uint8 (350, 274, 3): any picture, squeezed into the reference's shape."""
     if not path.is_file():
         raise SelectdisError(f"scream_dsprites: there is no background picture {path}")
-    return np.moveaxis(read_picture(path, 350, grey=False, fit="stretch"), 0, -1)
+    return np.moveaxis(read_picture(path, 350, gray=False, fit="stretch"), 0, -1)
 
 
 def _texture() -> np.ndarray:

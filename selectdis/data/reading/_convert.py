@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from selectdis.data._sizes import FITS, IMAGE_SIZES, check_choice, check_image_size
-from selectdis.data.public._cache import file_key, kept, stored
-from selectdis.data.reading._array_rows import PackedRows, RandomRows, Rows, map_npy
-from selectdis.data.reading._lazy import LazyImages, settle
+from selectdis.data._sizes import FITS, IMAGE_SIZES, check_image_size
+from selectdis.data.reading._cache import cache_path, file_key, write_cached
+from selectdis.data.reading._file_array import FileArray, IndexedArray, PackedBits, open_npy
+from selectdis.data.reading._lazy import LazyImages, render_small
 from selectdis.data.reading._pixels import fit_square, to_channels
-from selectdis.errors import SelectdisError
+from selectdis.errors import SelectdisError, check_choice
 
-__all__ = ["LAYOUTS", "Convert", "array_images", "file_images", "plan", "stored_images"]
+__all__ = ["LAYOUTS", "Convert", "array_images", "cached_images", "choose_conversion", "file_images"]
 
 LAYOUTS = ("nhw", "nhwc", "nchw")
 IN_MEMORY = 64 * 2**20  # a packed array of at most this many bytes is read at once, and leaves nothing on the disk
@@ -29,9 +29,14 @@ class Convert:
     label: str
     layout: str
     size: int
-    grey: bool | None
+    gray: bool | None
     fit: str
     bits: bool = False  # uint8 that holds only 0 and 1
+
+    def __repr__(self) -> str:
+        # Names unpacked files of gigabytes: those that earlier versions made are found under the spelling of then.
+        text = f"Convert(label={self.label!r}, layout={self.layout!r}, size={self.size!r}, grey={self.gray!r}, "
+        return f"{text}fit={self.fit!r}, bits={self.bits!r})"
 
     def __call__(self, block: np.ndarray) -> np.ndarray:
         pixels = _to_uint8(_to_nchw(block, self.layout), self.label, self.bits)
@@ -39,27 +44,27 @@ class Convert:
             pixels = pixels[:, :3]
         elif pixels.shape[1] == 2:
             pixels = pixels[:, :1]
-        return to_channels(fit_square(pixels, self.size, self.fit), self.grey)
+        return to_channels(fit_square(pixels, self.size, self.fit), self.gray)
 
 
 @dataclass(frozen=True)
-class Converted:
+class ConvertedImages:
     """Renders the rows of a file that can be read one by one."""
 
-    rows: RandomRows
+    rows: IndexedArray
     convert: Convert
 
     def __call__(self, indices: np.ndarray) -> np.ndarray:
         return self.convert(self.rows.at(indices))
 
 
-def plan(
+def choose_conversion(
     shape: tuple[int, ...],
     dtype: np.dtype,
     label: str,
     *,
     image_size: int | None = None,
-    grey: bool | None = None,
+    gray: bool | None = None,
     layout: str | None = None,
     fit: str = "crop",
 ) -> Convert:
@@ -74,50 +79,50 @@ def plan(
     chosen = _layout(shape, label, layout)
     n, channels, h, w = _nchw_shape(shape, chosen)
     if channels not in (1, 2, 3, 4):
-        raise SelectdisError(f"images have 1 (grey) to 4 (RGB and transparency) channels; {label} has {channels}")
+        raise SelectdisError(f"images have 1 (gray) to 4 (RGB and transparency) channels; {label} has {channels}")
     if 0 in (n, h, w):
         raise SelectdisError(f"{label} holds no images (shape {shape})")
     if image_size is None:
         image_size = h if h == w and h in IMAGE_SIZES else 64
-    return Convert(label, chosen, check_image_size(image_size), grey, check_choice("fit", fit, FITS))
+    return Convert(label, chosen, check_image_size(image_size), gray, check_choice("fit", fit, FITS))
 
 
 def array_images(array: np.ndarray, label: str, **options: Any) -> np.ndarray:
     """An array in memory -> uint8 (n, channels, size, size)."""
-    convert = plan(array.shape, array.dtype, label, **options)
+    convert = choose_conversion(array.shape, array.dtype, label, **options)
     return replace(convert, bits=_only_bits([array]))(array)
 
 
-def file_images(rows: Rows, **options: Any) -> np.ndarray | LazyImages:
+def file_images(rows: FileArray, **options: Any) -> np.ndarray | LazyImages:
     """An array in a file -> images that are converted when looked at.
 
     What cannot be read row by row (compressed files) is unpacked once into the cache folder, as uint8, or one bit a
     pixel where the images are black and white.
     """
-    convert = plan(rows.shape, rows.dtype, rows.label, **options)
-    if isinstance(rows, RandomRows):
+    convert = choose_conversion(rows.shape, rows.dtype, rows.label, **options)
+    if isinstance(rows, IndexedArray):
         convert = replace(convert, bits=_only_bits(rows.blocks()))
         if rows.dtype.kind == "f":  # find what is wrong now, not in the middle of a study
             for block in rows.blocks():
                 _check_floats(block, rows.label)
-        return settle(LazyImages(_out_shape(rows, convert), Converted(rows, convert)))
+        return render_small(LazyImages(_out_shape(rows, convert), ConvertedImages(rows, convert)))
     if math.prod(rows.shape) * rows.dtype.itemsize <= IN_MEMORY:
         return _read_whole(rows, convert)
     return _unpacked(rows, convert)
 
 
-def stored_images(key: str, make: Callable[[], np.ndarray]) -> LazyImages:
+def cached_images(key: str, make: Callable[[], np.ndarray]) -> LazyImages:
     """The uint8 (n, c, h, w) images that `make` builds, kept in the cache folder under `key` from the first time on."""
-    path = kept(key)
+    path = cache_path(key)
     if not path.exists():
         images = make()
-        path = stored(key, images.shape, [images])
-    mapped = map_npy(path)
+        path = write_cached(key, images.shape, [images])
+    mapped = open_npy(path)
     n, c, h, w = mapped.shape
     return LazyImages((n, c, h, w), mapped.at)
 
 
-def _read_whole(rows: Rows, convert: Convert) -> np.ndarray:
+def _read_whole(rows: FileArray, convert: Convert) -> np.ndarray:
     array = np.concatenate(list(rows.blocks()))
     return replace(convert, bits=_only_bits([array]))(array)
 
@@ -126,7 +131,7 @@ class _NotBits(Exception):
     """A value above 1 turned up in what looked like black-and-white images."""
 
 
-def _unpacked(rows: Rows, convert: Convert) -> LazyImages:
+def _unpacked(rows: FileArray, convert: Convert) -> LazyImages:
     """Through the cache folder. Black and white is assumed while the blocks say so, and the work begun anew if not."""
     first = next(iter(rows.blocks()))
     if _only_bits([first]):
@@ -137,30 +142,30 @@ def _unpacked(rows: Rows, convert: Convert) -> LazyImages:
     return _unpacked_as(rows, convert)
 
 
-def _unpacked_as(rows: Rows, convert: Convert) -> LazyImages:
+def _unpacked_as(rows: FileArray, convert: Convert) -> LazyImages:
     shape = _out_shape(rows, convert)
     packed = convert.bits and rows.shape[0] == shape[0] and shape[1] == 1 and _same_size(rows, convert)
     key = file_key(rows.path, rows.label, convert, packed)
     if packed:
         bits_shape = (shape[0], shape[2] * shape[3] // 8)
-        path = stored(key, bits_shape, _packed_blocks(rows, convert))
-        return LazyImages(shape, PackedRows(map_npy(path), (shape[1], shape[2], shape[3])))
-    path = stored(key, shape, _converted_blocks(rows, convert))
-    return LazyImages(shape, map_npy(path).at)
+        path = write_cached(key, bits_shape, _packed_blocks(rows, convert))
+        return LazyImages(shape, PackedBits(open_npy(path), (shape[1], shape[2], shape[3])))
+    path = write_cached(key, shape, _converted_blocks(rows, convert))
+    return LazyImages(shape, open_npy(path).at)
 
 
-def _same_size(rows: Rows, convert: Convert) -> bool:
+def _same_size(rows: FileArray, convert: Convert) -> bool:
     return _nchw_shape(rows.shape, convert.layout)[1:] == (1, convert.size, convert.size)
 
 
-def _packed_blocks(rows: Rows, convert: Convert) -> Iterator[np.ndarray]:
+def _packed_blocks(rows: FileArray, convert: Convert) -> Iterator[np.ndarray]:
     for block in rows.blocks():
         if not _only_bits([block]):
             raise _NotBits
         yield np.packbits(block.reshape(len(block), -1), axis=1)
 
 
-def _converted_blocks(rows: Rows, convert: Convert) -> Iterator[np.ndarray]:
+def _converted_blocks(rows: FileArray, convert: Convert) -> Iterator[np.ndarray]:
     for block in rows.blocks():
         if convert.bits and not _only_bits([block]):
             raise _NotBits
@@ -172,10 +177,10 @@ def _only_bits(blocks: Iterable[np.ndarray]) -> bool:
     return all(block.dtype == np.uint8 and block.size > 0 and block.max() <= 1 for block in blocks)
 
 
-def _out_shape(rows: Rows, convert: Convert) -> tuple[int, int, int, int]:
+def _out_shape(rows: FileArray, convert: Convert) -> tuple[int, int, int, int]:
     n, channels, _, _ = _nchw_shape(rows.shape, convert.layout)
     plain = 1 if channels <= 2 else 3
-    return n, plain if convert.grey is None else (1 if convert.grey else 3), convert.size, convert.size
+    return n, plain if convert.gray is None else (1 if convert.gray else 3), convert.size, convert.size
 
 
 def _layout(shape: tuple[int, ...], label: str, layout: str | None) -> str:

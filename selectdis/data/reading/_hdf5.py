@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from selectdis.data.reading._array_rows import MappedRows, Rows, file_stamp, rows_per_block
+from selectdis.data.reading._file_array import FileArray, MappedArray, file_stamp, rows_per_block
 from selectdis.errors import SelectdisError, nearest
 
-__all__ = ["ChunkedRows", "hdf5_names", "hdf5_rows", "read_hdf5"]
+__all__ = ["ChunkedArray", "hdf5_names", "open_hdf5", "read_hdf5"]
 
 
 def hdf5_names(path: Path) -> list[str]:
@@ -26,7 +26,7 @@ def hdf5_names(path: Path) -> list[str]:
     return names
 
 
-def hdf5_rows(path: Path, key: str) -> Rows:
+def open_hdf5(path: Path, key: str) -> FileArray:
     """The array `key`: memory-mapped where it is contiguous, else read in order through its chunks."""
     with _opened(path) as file:
         dataset = _dataset(file, path, key)
@@ -34,8 +34,8 @@ def hdf5_rows(path: Path, key: str) -> Rows:
         plain = not (dataset.chunks or dataset.compression or file.userblock_size)
         offset = dataset.id.get_offset() if plain else None
     if offset is not None:
-        return MappedRows(path, int(offset), shape, dtype, label=f"{path}::{key}", stamp=file_stamp(path))
-    return ChunkedRows(path, key, shape, dtype)
+        return MappedArray(path, int(offset), shape, dtype, label=f"{path}::{key}", stamp=file_stamp(path))
+    return ChunkedArray(path, key, shape, dtype)
 
 
 def read_hdf5(path: Path, key: str) -> np.ndarray:
@@ -45,7 +45,7 @@ def read_hdf5(path: Path, key: str) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class ChunkedRows:
+class ChunkedArray:
     """A chunked (usually compressed) array in an HDF5 file, read from front to back."""
 
     path: Path

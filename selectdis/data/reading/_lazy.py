@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["LazyImages", "Selection", "settle"]
+__all__ = ["LazyImages", "Subset", "render_small"]
 
 _BLOCK_BYTES = 16 * 2**20  # rendered at a time: bounds the memory of the renderers' intermediate values
 
@@ -68,7 +68,7 @@ class LazyImages:
 
 
 @dataclass(frozen=True)
-class Selection:
+class Subset:
     """Renders some images of another array-like: what `ImageDataset.subset` looks through."""
 
     images: Any
@@ -78,7 +78,7 @@ class Selection:
         return np.asarray(self.images[self.indices[indices]])
 
 
-def settle(images: LazyImages, limit: int = 32 * 2**20) -> np.ndarray | LazyImages:
+def render_small(images: LazyImages, limit: int = 32 * 2**20) -> np.ndarray | LazyImages:
     """Render at once what is at most `limit` bytes (reading it later is then free); leave the rest lazy."""
     return np.asarray(images) if images.nbytes <= limit else images
 

@@ -14,23 +14,23 @@ from typing import IO
 
 import numpy as np
 
-from selectdis.data.reading._array_rows import MappedRows, Rows, file_stamp, read_npy_header, rows_per_block
+from selectdis.data.reading._file_array import FileArray, MappedArray, file_stamp, read_npy_header, rows_per_block
 from selectdis.errors import SelectdisError, nearest
 
-__all__ = ["DeflatedRows", "member_names", "npz_rows", "read_member"]
+__all__ = ["DeflatedArray", "npz_names", "open_npz", "read_npz"]
 
 # dSprites, the most compressible of the field's files, unpacks to 100 to 200 times its size, and nothing but zeros to
 # 1,030 times.
 BOMB_RATIO, BOMB_FLOOR = 800, 2**30
 
 
-def member_names(path: Path) -> list[str]:
+def npz_names(path: Path) -> list[str]:
     """Names of the arrays in the file, without ``.npy``."""
     with _opened(path) as archive:
         return [info.filename.removesuffix(".npy") for info in archive.infolist()]
 
 
-def npz_rows(path: Path, key: str) -> Rows:
+def open_npz(path: Path, key: str) -> FileArray:
     """The array `key`: memory-mapped where it was stored as it is, else as a stream. Nothing else is read."""
     with _opened(path) as archive:
         info = _member(archive, path, key)
@@ -42,21 +42,21 @@ def npz_rows(path: Path, key: str) -> Rows:
         raise SelectdisError(f"{path}::{key} promises {size:,} bytes of array and holds {info.file_size - header:,}")
     if info.compress_type == zipfile.ZIP_STORED and not fortran:
         offset, label = _data_offset(path, info) + header, f"{path}::{key}"
-        return MappedRows(path, offset, shape, dtype, label=label, stamp=file_stamp(path))
+        return MappedArray(path, offset, shape, dtype, label=label, stamp=file_stamp(path))
     if fortran:
         raise SelectdisError(f"{path}::{key} is in Fortran order: save it again with np.ascontiguousarray")
-    return DeflatedRows(path, key, shape, dtype)
+    return DeflatedArray(path, key, shape, dtype)
 
 
-def read_member(path: Path, key: str) -> np.ndarray:
+def read_npz(path: Path, key: str) -> np.ndarray:
     """The whole array `key`, in memory."""
-    rows = npz_rows(path, key)
+    rows = open_npz(path, key)
     blocks = list(rows.blocks())
     return np.concatenate(blocks) if blocks else np.empty(rows.shape, rows.dtype)
 
 
 @dataclass(frozen=True)
-class DeflatedRows:
+class DeflatedArray:
     """A compressed array in a .npz file, read from front to back."""
 
     path: Path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-__all__ = ["LUMA", "area_average", "fit_square", "resize", "to_channels", "to_grey"]
+__all__ = ["LUMA", "area_average", "fit_square", "resize", "to_channels", "to_gray"]
 
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as Pillow's mode "L"
 
@@ -45,18 +45,18 @@ def fit_square(images: np.ndarray, size: int, fit: str) -> np.ndarray:
     return resize(images, size)
 
 
-def to_grey(images: np.ndarray) -> np.ndarray:
+def to_gray(images: np.ndarray) -> np.ndarray:
     """(n, 3, h, w) -> (n, 1, h, w) by luminance; one channel stays as it is."""
     if images.shape[1] == 1:
         return images
-    grey = np.einsum("nchw,c->nhw", images.astype(np.float32), LUMA)
-    return np.rint(grey).astype(np.uint8)[:, None]
+    gray = np.einsum("nchw,c->nhw", images.astype(np.float32), LUMA)
+    return np.rint(gray).astype(np.uint8)[:, None]
 
 
-def to_channels(images: np.ndarray, grey: bool | None) -> np.ndarray:
+def to_channels(images: np.ndarray, gray: bool | None) -> np.ndarray:
     """Grey, RGB, or (None) as they are."""
-    if grey is None:
+    if gray is None:
         return images
-    if grey:
-        return to_grey(images)
+    if gray:
+        return to_gray(images)
     return images if images.shape[1] == 3 else np.repeat(images, 3, axis=1)

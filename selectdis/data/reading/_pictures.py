@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from selectdis.data._sizes import FITS, check_choice, check_image_size
-from selectdis.data.public._cache import kept, stored
-from selectdis.data.reading._array_rows import map_npy
-from selectdis.data.reading._lazy import LazyImages, Selection
-from selectdis.errors import SelectdisError
+from selectdis.data._sizes import FITS, check_image_size
+from selectdis.data.reading._cache import cache_path, write_cached
+from selectdis.data.reading._file_array import open_npy
+from selectdis.data.reading._lazy import LazyImages, Subset
+from selectdis.errors import SelectdisError, check_choice
 
 __all__ = ["MAX_PIXELS", "picture_pixels", "read_picture", "read_pictures"]
 
@@ -30,7 +30,7 @@ class _Reader:
 
     paths: Sequence[Path]
     size: int
-    grey: bool | None
+    gray: bool | None
     fit: str
     strict: bool
     bad: list[str]
@@ -39,7 +39,7 @@ class _Reader:
         channels: dict[int, Path] = {}
         for path in self.paths:
             try:
-                picture = read_picture(path, self.size, self.grey, self.fit)
+                picture = read_picture(path, self.size, self.gray, self.fit)
             except SelectdisError as error:
                 if self.strict:
                     raise
@@ -50,19 +50,19 @@ class _Reader:
             if len(channels) > 1:
                 raise SelectdisError(
                     f"all pictures need the same number of channels: {channels[1]} is grey and {channels[3]} in "
-                    "colour; choose grey=True or grey=False"
+                    "colour; choose gray=True or gray=False"
                 )
             yield picture
 
 
 def read_pictures(
-    paths: Sequence[Path], *, image_size: int, grey: bool | None, fit: str, strict: bool
+    paths: Sequence[Path], *, image_size: int, gray: bool | None, fit: str, strict: bool
 ) -> tuple[np.ndarray | LazyImages, list[int]]:
     """Pictures as uint8 (n, c, size, size), and the positions in `paths` of those that could be read.
 
     Many of them are decoded once into the cache folder, under a name that changes when any of the files does.
     """
-    reader = _Reader(paths, check_image_size(image_size), grey, check_choice("fit", fit, FITS), strict, [])
+    reader = _Reader(paths, check_image_size(image_size), gray, check_choice("fit", fit, FITS), strict, [])
     images, readable = _read_now(reader) if len(paths) < KEEP_FROM else _read_kept(reader)
     if not reader.bad and not all(readable):  # kept from an earlier time, without what was said then
         reader.bad.extend(str(path) for path, fine in zip(paths, readable, strict=True) if not fine)
@@ -82,15 +82,15 @@ def _read_now(reader: _Reader) -> tuple[np.ndarray, list[bool]]:
 
 def _read_kept(reader: _Reader) -> tuple[LazyImages, list[bool]]:
     key = _pictures_key(reader)
-    if not (kept(key).exists() and kept(f"{key}-readable").exists()):
+    if not (cache_path(key).exists() and cache_path(f"{key}-readable").exists()):
         _keep(reader, key)
-    images, readable = map_npy(kept(key)), map_npy(kept(f"{key}-readable")).array().astype(bool)
+    images, readable = open_npy(cache_path(key)), open_npy(cache_path(f"{key}-readable")).array().astype(bool)
     n, c, h, w = images.shape
     whole = LazyImages((n, c, h, w), images.at)
     if readable.all():
         return whole, readable.tolist()
     chosen = np.flatnonzero(readable)
-    return LazyImages((len(chosen), c, h, w), Selection(whole, chosen)), readable.tolist()
+    return LazyImages((len(chosen), c, h, w), Subset(whole, chosen)), readable.tolist()
 
 
 def _keep(reader: _Reader, key: str) -> None:
@@ -114,12 +114,12 @@ def _keep(reader: _Reader, key: str) -> None:
             readable.append(picture is not None)
             yield black if picture is None else picture
 
-    stored(key, (len(reader.paths), *first.shape), blocks())
-    stored(f"{key}-readable", (len(readable),), [np.array(readable, np.uint8)])
+    write_cached(key, (len(reader.paths), *first.shape), blocks())
+    write_cached(f"{key}-readable", (len(readable),), [np.array(readable, np.uint8)])
 
 
 def _pictures_key(reader: _Reader) -> str:
-    digest = hashlib.sha256(repr((reader.size, reader.grey, reader.fit)).encode())
+    digest = hashlib.sha256(repr((reader.size, reader.gray, reader.fit)).encode())
     for path in reader.paths:
         try:
             stat = path.stat()
@@ -129,7 +129,7 @@ def _pictures_key(reader: _Reader) -> str:
     return digest.hexdigest()[:24]
 
 
-def read_picture(path: Path, size: int, grey: bool | None, fit: str) -> np.ndarray:
+def read_picture(path: Path, size: int, gray: bool | None, fit: str) -> np.ndarray:
     """One picture as uint8 (c, size, size), upright, transparent parts on black; SelectdisError if unreadable."""
     try:
         with warnings.catch_warnings():
@@ -137,7 +137,7 @@ def read_picture(path: Path, size: int, grey: bool | None, fit: str) -> np.ndarr
             with Image.open(path) as opened:
                 _refuse_bomb(path, opened.size)
                 opened.draft(None, (2 * size, 2 * size))  # JPEG decodes large photographs at a fraction of their size
-                return picture_pixels(ImageOps.exif_transpose(opened), size, grey, fit)
+                return picture_pixels(ImageOps.exif_transpose(opened), size, gray, fit)
     except SelectdisError as error:
         raise SelectdisError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
     except Exception as error:  # Pillow's plugins fail in many ways on damaged files
@@ -145,9 +145,9 @@ def read_picture(path: Path, size: int, grey: bool | None, fit: str) -> np.ndarr
         raise SelectdisError(f"{path} is not a picture that Pillow can read ({reason})") from None
 
 
-def picture_pixels(picture: Image.Image, size: int, grey: bool | None, fit: str) -> np.ndarray:
+def picture_pixels(picture: Image.Image, size: int, gray: bool | None, fit: str) -> np.ndarray:
     """A Pillow picture as uint8 (c, size, size), c = 1 or 3."""
-    pixels = np.asarray(_square(_flat(picture, grey), size, fit))
+    pixels = np.asarray(_square(_flat(picture, gray), size, fit))
     return pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
 
 
@@ -156,15 +156,15 @@ def _refuse_bomb(path: Path, size: tuple[int, int]) -> None:
         raise SelectdisError(f"{path} claims {size[0]} x {size[1]} pixels; at most {MAX_PIXELS:,} are read")
 
 
-def _flat(picture: Image.Image, grey: bool | None) -> Image.Image:
+def _flat(picture: Image.Image, gray: bool | None) -> Image.Image:
     """Mode "L" or "RGB"; 16-bit pictures are scaled down rather than clipped."""
     if picture.mode.startswith("I") or picture.mode == "F":
         picture = _eight_bits(picture)
-    is_grey = picture.mode in ("1", "L", "LA", "La")
+    is_gray = picture.mode in ("1", "L", "LA", "La")
     if "A" in picture.getbands() or "transparency" in picture.info:
         rgba = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", rgba.size, "black"), rgba)
-    return picture.convert("L" if (is_grey if grey is None else grey) else "RGB")
+    return picture.convert("L" if (is_gray if gray is None else gray) else "RGB")
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:

@@ -16,12 +16,12 @@ from selectdis.errors import SelectdisError
 
 __all__ = [
     "BLOCK_BYTES",
-    "MappedRows",
-    "PackedRows",
-    "RandomRows",
-    "Rows",
+    "FileArray",
+    "IndexedArray",
+    "MappedArray",
+    "PackedBits",
     "file_stamp",
-    "map_npy",
+    "open_npy",
     "read_npy_header",
     "rows_per_block",
 ]
@@ -41,7 +41,7 @@ HEADER_ERRORS: tuple[type[Exception], ...] = (
 HEADER_ERRORS += (tokenize.TokenError,)
 
 
-class Rows(Protocol):
+class FileArray(Protocol):
     """An array in a file: `shape`, `dtype`, and its rows one block after the other."""
 
     @property
@@ -61,8 +61,8 @@ class Rows(Protocol):
 
 
 @runtime_checkable
-class RandomRows(Rows, Protocol):
-    """Rows that are as cheap to read one by one."""
+class IndexedArray(FileArray, Protocol):
+    """FileArray that are as cheap to read one by one."""
 
     def at(self, indices: np.ndarray) -> np.ndarray:
         """The rows at int64 (k,) `indices`."""
@@ -70,7 +70,7 @@ class RandomRows(Rows, Protocol):
 
 
 @dataclass(frozen=True)
-class MappedRows:
+class MappedArray:
     """An uncompressed array somewhere in a file. Pickles as its address, so workers share the pages."""
 
     path: Path
@@ -103,10 +103,10 @@ class MappedRows:
 
 
 @dataclass(frozen=True)
-class PackedRows:
+class PackedBits:
     """Black-and-white images at one bit a pixel in a .npy file: 3 GB of dSprites are 377 MB."""
 
-    bits: MappedRows  # uint8 (n, height * width / 8)
+    bits: MappedArray  # uint8 (n, height * width / 8)
     image_shape: tuple[int, int, int]
 
     def __call__(self, indices: np.ndarray) -> np.ndarray:
@@ -115,7 +115,7 @@ class PackedRows:
         return pixels.reshape(len(indices), *self.image_shape)
 
 
-def map_npy(path: Path) -> MappedRows:
+def open_npy(path: Path) -> MappedArray:
     """A .npy file, memory-mapped; pickled arrays are refused."""
     try:
         with path.open("rb") as file:
@@ -126,7 +126,7 @@ def map_npy(path: Path) -> MappedRows:
     expected = offset + math.prod(shape) * dtype.itemsize
     if (found := path.stat().st_size) < expected:
         raise SelectdisError(f"{path} is cut short: its header promises {expected:,} bytes, it has {found:,}")
-    return MappedRows(path, offset, shape, dtype, "F" if fortran else "C", str(path), file_stamp(path))
+    return MappedArray(path, offset, shape, dtype, "F" if fortran else "C", str(path), file_stamp(path))
 
 
 def read_npy_header(file: IO[bytes], label: str) -> tuple[tuple[int, ...], bool, np.dtype]:

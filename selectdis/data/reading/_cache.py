@@ -14,7 +14,7 @@ import numpy as np
 from selectdis._files import whole_file
 from selectdis.errors import SelectdisError
 
-__all__ = ["data_folder", "file_key", "kept", "stored"]
+__all__ = ["cache_path", "data_folder", "file_key", "write_cached"]
 
 
 def data_folder() -> Path:
@@ -32,12 +32,12 @@ def file_key(path: Path, *more: object) -> str:
     return hashlib.sha256(repr((str(path.resolve()), stat.st_size, stat.st_mtime_ns, *more)).encode()).hexdigest()[:24]
 
 
-def stored(key: str, shape: tuple[int, ...], blocks: Iterable[np.ndarray]) -> Path:
+def write_cached(key: str, shape: tuple[int, ...], blocks: Iterable[np.ndarray]) -> Path:
     """Path of a .npy file with the uint8 `blocks` one after the other, written once for each `key`.
 
     `blocks` is only consumed where the file is not there yet. The file appears whole or not at all.
     """
-    path = kept(key)
+    path = cache_path(key)
     if not path.exists():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +50,7 @@ def stored(key: str, shape: tuple[int, ...], blocks: Iterable[np.ndarray]) -> Pa
     return path
 
 
-def kept(key: str) -> Path:
+def cache_path(key: str) -> Path:
     """Where `stored` keeps what belongs to `key`, whether it is there or not."""
     return data_folder() / "arrays" / f"{key}.npy"
 

@@ -11,10 +11,10 @@ import numpy as np
 from selectdis.data._dataset import ImageDataset
 from selectdis.errors import SelectdisError
 
-__all__ = ["classes_of", "from_classes", "labelled"]
+__all__ = ["classes_of", "dataset_of_classes", "dataset_of_columns"]
 
 
-def labelled(
+def dataset_of_columns(
     name: str, images: Any, names: Sequence[str], columns: Sequence[np.ndarray | Sequence[Any]], *, source: str
 ) -> ImageDataset:
     """A labelled set from one column of values a factor; equal values are one class, in ascending order."""
@@ -64,7 +64,7 @@ def _number(word: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def from_classes(
+def dataset_of_classes(
     name: str, images: Any, names: Sequence[str], sizes: Sequence[int], classes: np.ndarray | None, *, source: str
 ) -> ImageDataset:
     """A data set of known factor sizes: a grid where it is complete and in order, else with its labels kept.
