@@ -68,3 +68,11 @@ def test_what_needs_no_file(name: str, image_size: int) -> None:
     assert data.image_shape[1:] == (image_size, image_size)
     assert data.name == name
     assert data.images_at([0, len(data) - 1]).max() > 100
+
+
+def test_the_old_spelling_works_with_one_hint() -> None:
+    with pytest.warns(FutureWarning, match="the option grey is now gray; the old name works for one release") as told:
+        old = load_dataset("scenes", image_size=16, grey=True)
+    assert len(told) == 1
+    assert told[0].filename == __file__
+    assert old.fingerprint == load_dataset("scenes", image_size=16, gray=True).fingerprint
