@@ -185,11 +185,11 @@ def dci(quick: bool) -> None:
 def suite(jobs: int) -> None:
     """All metrics together, where they share trees, and what each adds."""
     data = read.grid(CASE)
-    evaluation = Evaluation(data, "all", seed=0, jobs=jobs)
+    evaluation = Evaluation(data, "all", seed=0, n_jobs=jobs)
     codes = read.codes_of(CASE, data.factors_at(evaluation.indices))
     print(f"\n{machine()}\n\n| metric | seconds, alone, {jobs} threads |\n|---|---|")
     for name in metrics.METRICS:
-        one = Evaluation(data, [name], seed=0, jobs=jobs)
+        one = Evaluation(data, [name], seed=0, n_jobs=jobs)
         print(f"| {name} | {seconds_of(one, read.codes_of(CASE, data.factors_at(one.indices))):.2f} |", flush=True)
     print(f"| all, trees shared | {seconds_of(evaluation, codes):.2f} |")
 

@@ -15,6 +15,7 @@ __all__ = [
     "check_batches",
     "check_codes",
     "check_factors",
+    "check_parts",
     "check_stack",
     "check_votes",
     "entropy",
@@ -80,6 +81,15 @@ def check_factors(factors: np.ndarray, n_samples: int, name: str = "factors") ->
     if factors.dtype.kind == "f" and not np.isfinite(factors).all():
         raise SelectdisError(f"{name} must be finite class labels; found NaN or infinity")
     return factors
+
+
+def check_parts(
+    codes_train: np.ndarray, factors_train: np.ndarray, codes_test: np.ndarray, factors_test: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the arrays of a training and of a test part as `check_codes` and `check_factors` give them."""
+    codes_train, codes_test = check_codes(codes_train, "codes_train"), check_codes(codes_test, "codes_test")
+    factors_train = check_factors(factors_train, len(codes_train), "factors_train")
+    return codes_train, factors_train, codes_test, check_factors(factors_test, len(codes_test), "factors_test")
 
 
 def check_batches(codes: np.ndarray, name: str) -> np.ndarray:

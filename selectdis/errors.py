@@ -10,7 +10,8 @@ from typing import Any, ParamSpec, TypeVar
 
 __all__ = ["SelectdisError", "check_choice", "nearest", "renamed", "warn_renamed", "whole_number"]
 
-P, T = ParamSpec("P"), TypeVar("T")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class SelectdisError(ValueError):

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.linalg
 
 from selectdis._arrays import check_codes, live_columns, warn_degenerate
-from selectdis.criteria._registry import Criterion
+from selectdis.criteria._registry import criterion_of_codes
 
 __all__ = ["GAUSSIAN_TC", "GAUSSIAN_WASSERSTEIN", "gaussian_total_correlation", "gaussian_wasserstein"]
 
@@ -93,25 +93,5 @@ def _root(matrix: np.ndarray) -> np.ndarray:
     return root
 
 
-GAUSSIAN_TC = Criterion(
-    name="gaussian_tc",
-    produces=("gaussian_tc",),
-    function=gaussian_total_correlation,
-    compute=lambda run: {"gaussian_tc": gaussian_total_correlation(run.codes)},
-    needs="run",
-    of_codes=True,
-    paper="Locatello et al. 2019",
-    range=(0.0, float("inf")),
-    higher_is_better=False,
-)
-GAUSSIAN_WASSERSTEIN = Criterion(
-    name="gaussian_wasserstein",
-    produces=("gaussian_wasserstein",),
-    function=gaussian_wasserstein,
-    compute=lambda run: {"gaussian_wasserstein": gaussian_wasserstein(run.codes)},
-    needs="run",
-    of_codes=True,
-    paper="Locatello et al. 2019",
-    range=(0.0, float("inf")),
-    higher_is_better=False,
-)
+GAUSSIAN_TC = criterion_of_codes("gaussian_tc", gaussian_total_correlation, "Locatello et al. 2019")
+GAUSSIAN_WASSERSTEIN = criterion_of_codes("gaussian_wasserstein", gaussian_wasserstein, "Locatello et al. 2019")

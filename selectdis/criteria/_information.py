@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from selectdis._arrays import bin_codes, check_codes, mutual_information_matrix
-from selectdis.criteria._registry import Criterion
+from selectdis.criteria._registry import criterion_of_codes
 
 __all__ = ["MUTUAL_INFORMATION", "mutual_information"]
 
@@ -38,14 +38,4 @@ def mutual_information(codes: np.ndarray, *, n_bins: int = 20) -> float:
     return float(information.sum() / (n_latents**2 - n_latents))
 
 
-MUTUAL_INFORMATION = Criterion(
-    name="mutual_information",
-    produces=("mutual_information",),
-    function=mutual_information,
-    compute=lambda run: {"mutual_information": mutual_information(run.codes)},
-    needs="run",
-    of_codes=True,
-    paper="Locatello et al. 2019",
-    range=(0.0, float("inf")),
-    higher_is_better=False,
-)
+MUTUAL_INFORMATION = criterion_of_codes("mutual_information", mutual_information, "Locatello et al. 2019")

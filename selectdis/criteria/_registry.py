@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 
-__all__ = ["Criterion", "Decoded", "HeldOut", "Input", "Pool"]
+__all__ = ["Criterion", "Decoded", "HeldOut", "Input", "Pool", "criterion_of_codes"]
 
 # "run": one run on held-out images; "pool": stacked codes of many runs on the same images; "decoder": decoded images.
 Input = Literal["run", "pool", "decoder"]
@@ -67,3 +68,13 @@ class Criterion:
     higher_is_better: bool | None
     cost: Literal["cheap", "slow"] = "cheap"
     of_codes: bool = False  # also given on sampled codes
+
+
+def criterion_of_codes(name: str, function: Callable[[np.ndarray], float], paper: str) -> Criterion:
+    """Describe a `function` of one run's codes, mean or sampled: at least 0, and lower is better."""
+    compute = partial(_score_of_codes, name, function)
+    return Criterion(name, (name,), function, compute, "run", paper, (0.0, float("inf")), False, of_codes=True)
+
+
+def _score_of_codes(name: str, function: Callable[[np.ndarray], float], run: HeldOut) -> dict[str, float]:
+    return {name: function(run.codes)}

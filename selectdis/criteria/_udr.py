@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 from selectdis.criteria._lasso import lasso_coefficients
 from selectdis.criteria._pool import active_latents, check_pool, groups_of, standardise
 from selectdis.criteria._registry import Criterion, Pool
-from selectdis.errors import SelectdisError, nearest
+from selectdis.errors import check_choice
 
 __all__ = ["UDR_LASSO", "UDR_SPEARMAN", "udr"]
 
@@ -55,10 +55,7 @@ def udr(
     SelectdisError
         On codes that are not finite, shapes that do not fit, or an unknown similarity.
     """
-    if similarity not in SIMILARITIES:
-        raise SelectdisError(
-            f"similarity must be one of {tuple(SIMILARITIES)}; found {similarity!r}{nearest(similarity, SIMILARITIES)}"
-        )
+    check_choice("similarity", similarity, SIMILARITIES)
     codes, kl = check_pool(codes, kl)
     active = active_latents(kl, threshold, f"udr_{similarity}")
     scores = np.zeros(len(codes))

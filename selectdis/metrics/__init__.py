@@ -27,7 +27,7 @@ from selectdis.metrics._infomec import INFOMEC, InfoMEC, infomec
 from selectdis.metrics._irs import IRS, irs
 from selectdis.metrics._mig import MIG, mig
 from selectdis.metrics._modularity import MODULARITY, modularity
-from selectdis.metrics._registry import Draws, Metric, Need, Samples
+from selectdis.metrics._registry import Metric, Need, Samples, Votes
 from selectdis.metrics._sap import SAP, sap
 
 __all__ = [
@@ -37,7 +37,6 @@ __all__ = [
     "SCORES",
     "BetaVAEScore",
     "Downstream",
-    "Draws",
     "Explicitness",
     "FactorVAEScore",
     "FewLabels",
@@ -45,6 +44,7 @@ __all__ = [
     "Metric",
     "Need",
     "Samples",
+    "Votes",
     "beta_vae_score",
     "dci",
     "downstream",

@@ -6,14 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from selectdis._arrays import check_codes, check_factors, varying_factors, warn_degenerate
-from selectdis.errors import SelectdisError, nearest
+from selectdis._arrays import check_parts, varying_factors, warn_degenerate
+from selectdis.errors import check_choice, renamed
 from selectdis.metrics._registry import Metric, Samples
-from selectdis.metrics._trees import Estimator, FittedTrees, fit_all_trees
+from selectdis.metrics._trees import ESTIMATORS, Estimator, FittedTrees, fit_all_trees
 
 __all__ = ["DCI", "DCI_METRIC", "dci"]
 
-ESTIMATORS = ("binned", "sklearn")
 FLOOR = 1e-11  # inside the logarithms, as in the reference
 
 
@@ -26,6 +25,7 @@ class DCI(NamedTuple):
     informativeness_test: float
 
 
+@renamed(jobs="n_jobs")
 def dci(
     codes_train: np.ndarray,
     factors_train: np.ndarray,
@@ -34,7 +34,7 @@ def dci(
     *,
     estimator: Estimator = "binned",
     seed: int = 0,
-    jobs: int = 1,
+    n_jobs: int = 1,
 ) -> DCI:
     """DCI of Eastwood and Williams 2018, "A Framework for the Quantitative Evaluation of Disentangled Representations".
 
@@ -50,7 +50,7 @@ def dci(
     estimator : "sklearn" is the reference's GradientBoostingClassifier (seeded); "binned" grows the same trees on
         binned codes, tens of times faster, with values within about 0.02: do not mix the two in one comparison
     seed : of the trees
-    jobs : threads; the result does not depend on their number
+    n_jobs : threads; the result does not depend on their number
 
     Returns
     -------
@@ -63,18 +63,10 @@ def dci(
     SelectdisError
         On codes that are not finite, shapes that do not fit, or an unknown estimator.
     """
-    if estimator not in ESTIMATORS:
-        raise SelectdisError(
-            f"estimator must be one of {ESTIMATORS}; found {estimator!r}{nearest(estimator, ESTIMATORS)}"
-        )
-    codes_train, codes_test = check_codes(codes_train, "codes_train"), check_codes(codes_test, "codes_test")
-    factors_train = check_factors(factors_train, len(codes_train), "factors_train")
-    factors_test = check_factors(factors_test, len(codes_test), "factors_test")
-    varying_factors(factors_train, "dci")
-    trees = fit_all_trees(
-        codes_train, factors_train, codes_test, factors_test, estimator=estimator, seed=seed, jobs=jobs
-    )
-    return dci_of_trees(trees)
+    check_choice("estimator", estimator, ESTIMATORS)
+    parts = check_parts(codes_train, factors_train, codes_test, factors_test)
+    varying_factors(parts[1], "dci")
+    return dci_of_trees(fit_all_trees(*parts, estimator=estimator, seed=seed, n_jobs=n_jobs))
 
 
 def dci_of_trees(trees: dict[int, FittedTrees]) -> DCI:

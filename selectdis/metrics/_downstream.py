@@ -10,16 +10,15 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from selectdis._arrays import check_codes, check_factors, standardise_by, varying_factors, warn_degenerate
-from selectdis.errors import SelectdisError, nearest
+from selectdis._arrays import check_parts, standardise_by, varying_factors, warn_degenerate
+from selectdis.errors import check_choice, renamed
 from selectdis.metrics._registry import Metric, Samples
 from selectdis.metrics._trees import fit_all_trees
 
 __all__ = ["DOWNSTREAM_GBT", "DOWNSTREAM_LR", "Downstream", "downstream"]
 
 SIZES = (10, 100, 1_000, 10_000)
-PREDICTORS = ("lr", "gbt")
-STRENGTHS = 10.0 ** np.arange(-2, 3)  # candidates for C of the logistic regression
+INVERSE_PENALTIES = 10.0 ** np.arange(-2, 3)  # candidates for C of the logistic regression
 FOLDS = 3
 MAX_CROSS_VALIDATED = 1_000  # with more labels the choice of C hardly matters, and is made on this many
 
@@ -31,6 +30,7 @@ class Downstream(NamedTuple):
     efficiency: float
 
 
+@renamed(jobs="n_jobs")
 def downstream(
     codes_train: np.ndarray,
     factors_train: np.ndarray,
@@ -40,7 +40,7 @@ def downstream(
     predictor: Literal["lr", "gbt"] = "lr",
     sizes: Sequence[int] = SIZES,
     seed: int = 0,
-    jobs: int = 1,
+    n_jobs: int = 1,
 ) -> Downstream:
     """Downstream accuracy of Locatello et al. 2019, "Challenging Common Assumptions", section 5.7 (and appendix).
 
@@ -54,7 +54,7 @@ def downstream(
     predictor : "lr", logistic regression on standardised codes, its strength cross-validated; "gbt", boosted trees
     sizes : numbers of labels; those above n_samples are left out
     seed : of the folds and of the trees
-    jobs : threads of the trees; the result does not depend on their number
+    n_jobs : threads of the trees; the result does not depend on their number
 
     Returns
     -------
@@ -68,20 +68,17 @@ def downstream(
     SelectdisError
         On codes that are not finite, shapes that do not fit, or an unknown predictor.
     """
-    if predictor not in PREDICTORS:
-        raise SelectdisError(
-            f"predictor must be one of {PREDICTORS}; found {predictor!r}{nearest(predictor, PREDICTORS)}"
-        )
-    codes_train, codes_test = check_codes(codes_train, "codes_train"), check_codes(codes_test, "codes_test")
-    factors_train = check_factors(factors_train, len(codes_train), "factors_train")
-    factors_test = check_factors(factors_test, len(codes_test), "factors_test")
+    check_choice("predictor", predictor, ("lr", "gbt"))
+    codes_train, factors_train, codes_test, factors_test = check_parts(
+        codes_train, factors_train, codes_test, factors_test
+    )
     kept = varying_factors(factors_train, f"downstream_{predictor}")
     if not kept:
         warn_degenerate(f"downstream_{predictor}", "no factor varies, so the accuracies are 1 by convention")
     accuracy = {}
     for size in sorted(s for s in sizes if s <= len(codes_train)):
         split = codes_train[:size], factors_train[:size, kept], codes_test, factors_test[:, kept]
-        hits = _hits_lr(*split, seed) if predictor == "lr" else _hits_gbt(*split, seed, jobs)
+        hits = _hits_lr(*split, seed) if predictor == "lr" else _hits_gbt(*split, seed, n_jobs)
         accuracy[size] = float(np.mean(hits)) if kept else 1.0
     return Downstream(accuracy, sample_efficiency(accuracy))
 
@@ -108,10 +105,10 @@ def _hits_lr(
 
 
 def _hits_gbt(
-    x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, y_test: np.ndarray, seed: int, jobs: int
+    x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, y_test: np.ndarray, seed: int, n_jobs: int
 ) -> list[float]:
     """Accuracy for each factor."""
-    trees = fit_all_trees(x_train, y_train, x_test, y_test, seed=seed, jobs=jobs)
+    trees = fit_all_trees(x_train, y_train, x_test, y_test, seed=seed, n_jobs=n_jobs)
     constant = np.mean(y_test == y_train[0], axis=0)
     return [trees[k].accuracy_test if k in trees else float(constant[k]) for k in range(y_train.shape[1])]
 
@@ -119,12 +116,12 @@ def _hits_gbt(
 def _cross_validated(x: np.ndarray, y: np.ndarray, seed: int) -> float:
     """The C whose held-out accuracy, summed over the folds, is best; ties go to the strongest penalty."""
     fold = np.random.default_rng(seed).permutation(len(x)) % FOLDS
-    hits = np.zeros(len(STRENGTHS))
+    hits = np.zeros(len(INVERSE_PENALTIES))
     for held_out in range(FOLDS):
         train, test = fold != held_out, fold == held_out
         if (y[train] != y[train][0]).any():
-            hits += [(_logistic(c, x[train], y[train]).predict(x[test]) == y[test]).sum() for c in STRENGTHS]
-    return float(STRENGTHS[hits.argmax()])
+            hits += [(_logistic(c, x[train], y[train]).predict(x[test]) == y[test]).sum() for c in INVERSE_PENALTIES]
+    return float(INVERSE_PENALTIES[hits.argmax()])
 
 
 def _logistic(strength: float, x: np.ndarray, y: np.ndarray) -> LogisticRegression:
@@ -149,7 +146,9 @@ def _compute_gbt(samples: Samples) -> dict[str, float]:
     """Where a size is all training samples, its trees are those of DCI."""
     n = len(samples.codes_train)
     sizes = [size for size in SIZES if size < n]
-    accuracy = downstream(*samples.split, predictor="gbt", sizes=sizes, seed=samples.seed, jobs=samples.jobs).accuracy
+    accuracy = downstream(
+        *samples.split, predictor="gbt", sizes=sizes, seed=samples.seed, n_jobs=samples.n_jobs
+    ).accuracy
     if n in SIZES and samples.trees:
         accuracy[n] = float(np.mean([fitted.accuracy_test for fitted in samples.trees.values()]))
     return _named(accuracy, "gbt")

@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from selectdis._arrays import check_codes, check_factors, standardise_by, varying_factors, warn_degenerate
+from selectdis._arrays import check_parts, standardise_by, varying_factors, warn_degenerate
 from selectdis.metrics._registry import Metric, Samples
 
 __all__ = ["EXPLICITNESS", "Explicitness", "explicitness"]
@@ -47,9 +47,9 @@ def explicitness(
     SelectdisError
         On codes that are not finite or shapes that do not fit.
     """
-    codes_train, codes_test = check_codes(codes_train, "codes_train"), check_codes(codes_test, "codes_test")
-    factors_train = check_factors(factors_train, len(codes_train), "factors_train")
-    factors_test = check_factors(factors_test, len(codes_test), "factors_test")
+    codes_train, factors_train, codes_test, factors_test = check_parts(
+        codes_train, factors_train, codes_test, factors_test
+    )
     x_train, x_test = standardise_by(codes_train, codes_test)
     areas = []
     for k in varying_factors(factors_train, "explicitness"):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from selectdis._arrays import as_classes, check_codes, check_factors, varying_factors, warn_degenerate
+from selectdis._arrays import as_classes, check_parts, varying_factors, warn_degenerate
+from selectdis.errors import renamed
 from selectdis.metrics._registry import Metric, Samples
 from selectdis.metrics._trees import FittedTrees, fit_all_trees
 
 __all__ = ["FAIRNESS", "fairness"]
 
 
+@renamed(jobs="n_jobs")
 def fairness(
     codes_train: np.ndarray,
     factors_train: np.ndarray,
@@ -18,7 +20,7 @@ def fairness(
     factors_test: np.ndarray,
     *,
     seed: int = 0,
-    jobs: int = 1,
+    n_jobs: int = 1,
 ) -> float:
     """1 minus the unfairness of Locatello et al. 2019, "On the Fairness of Disentangled Representations", section 2.
 
@@ -31,7 +33,7 @@ def fairness(
     codes_train, codes_test : (n_samples, n_latents) float
     factors_train, factors_test : (n_samples, n_factors) int
     seed : of the trees
-    jobs : threads; the result does not depend on their number
+    n_jobs : threads; the result does not depend on their number
 
     Returns
     -------
@@ -44,12 +46,9 @@ def fairness(
     SelectdisError
         On codes that are not finite or shapes that do not fit.
     """
-    codes_train, codes_test = check_codes(codes_train, "codes_train"), check_codes(codes_test, "codes_test")
-    factors_train = check_factors(factors_train, len(codes_train), "factors_train")
-    factors_test = check_factors(factors_test, len(codes_test), "factors_test")
-    varying_factors(factors_train, "fairness")
-    trees = fit_all_trees(codes_train, factors_train, codes_test, factors_test, seed=seed, jobs=jobs)
-    return fairness_of_trees(trees, factors_test)
+    parts = check_parts(codes_train, factors_train, codes_test, factors_test)
+    varying_factors(parts[1], "fairness")
+    return fairness_of_trees(fit_all_trees(*parts, seed=seed, n_jobs=n_jobs), parts[3])
 
 
 def fairness_of_trees(trees: dict[int, FittedTrees], factors_test: np.ndarray) -> float:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
 from selectdis._arrays import as_classes, check_codes, check_factors
-from selectdis.errors import SelectdisError, nearest
+from selectdis.errors import SelectdisError, check_choice, renamed
 from selectdis.metrics._dci import dci
 from selectdis.metrics._mig import mig
 from selectdis.metrics._registry import Metric, Samples
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 LabelKind = Literal["perfect", "binned", "noisy", "partial"]
-KINDS: tuple[LabelKind, ...] = ("perfect", "binned", "noisy", "partial")
+KINDS: tuple[LabelKind, ...] = get_args(LabelKind)
 NUMBERS = (100, 1_000)
 NAMES = ("mig", "sap", "dci_disentanglement")
 
@@ -64,8 +64,7 @@ def draw_few_labels(
     SelectdisError
         On an unknown kind, or no label.
     """
-    if kind not in KINDS:
-        raise SelectdisError(f"kind must be one of {KINDS}; found {kind!r}{nearest(kind, KINDS)}")
+    check_choice("kind", kind, KINDS)
     if n_labels < 1:
         raise SelectdisError(f"n_labels must be at least 1; found {n_labels}")
     factors = check_factors(factors, len(factors))
@@ -90,8 +89,9 @@ def _disturb(factor: np.ndarray, noise: float, rng: np.random.Generator) -> np.n
     return np.where(rng.random(len(factor)) < noise, rng.choice(values, len(factor)), factor)
 
 
+@renamed(jobs="n_jobs")
 def few_label_scores(
-    codes: np.ndarray, factors: np.ndarray, *, seed: int = 0, jobs: int = 1, train_share: float = 0.8
+    codes: np.ndarray, factors: np.ndarray, *, seed: int = 0, n_jobs: int = 1, train_share: float = 0.8
 ) -> dict[str, float]:
     """MIG, SAP and DCI disentanglement from few labelled samples.
 
@@ -102,7 +102,7 @@ def few_label_scores(
     ----------
     codes : (n_labels, n_latents) float, in random order
     factors : (n_labels, n_factors) int, from `draw_few_labels`
-    seed, jobs : of the trees of DCI
+    seed, n_jobs : of the trees of DCI
 
     Returns
     -------
@@ -117,7 +117,7 @@ def few_label_scores(
     return {
         "mig": mig(codes, factors),
         "sap": sap(*split),
-        "dci_disentanglement": dci(*split, seed=seed, jobs=jobs).disentanglement,
+        "dci_disentanglement": dci(*split, seed=seed, n_jobs=n_jobs).disentanglement,
     }
 
 
@@ -129,7 +129,7 @@ def _compute(samples: Samples, kind: LabelKind) -> dict[str, float]:
             rng = np.random.default_rng([samples.seed, number])
             labels = draw_few_labels(samples.factors_train, number, rng=rng, kind=kind)
             few = few_label_scores(
-                samples.codes_train[labels.indices], labels.factors, seed=samples.seed, jobs=samples.jobs
+                samples.codes_train[labels.indices], labels.factors, seed=samples.seed, n_jobs=samples.n_jobs
             )
             scores |= {f"{name}{_suffix(number, kind)}": value for name, value in few.items()}
     return scores

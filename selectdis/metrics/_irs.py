@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from selectdis._arrays import as_classes, bin_codes, check_codes, check_factors, live_columns, warn_degenerate
-from selectdis.metrics._registry import Metric, Samples
+from selectdis.metrics._registry import plain_metric
 
 __all__ = ["IRS", "irs"]
 
@@ -54,8 +54,4 @@ def _deviation(codes: np.ndarray, values: np.ndarray, quantile: float) -> np.nda
     return sum(np.quantile(np.abs(z - z.mean(axis=0)), quantile, axis=0) for z in groups) / n_classes
 
 
-def _compute(samples: Samples) -> dict[str, float]:
-    return {"irs": irs(samples.codes_train, samples.factors_train)}
-
-
-IRS = Metric(name="irs", produces=("irs",), function=irs, compute=_compute, paper="Suter et al. 2019")
+IRS = plain_metric("irs", irs, "Suter et al. 2019")

@@ -13,7 +13,7 @@ from selectdis._arrays import (
     varying_factors,
     warn_degenerate,
 )
-from selectdis.metrics._registry import Metric, Samples
+from selectdis.metrics._registry import plain_metric
 
 __all__ = ["MIG", "mig"]
 
@@ -53,14 +53,4 @@ def mig(codes: np.ndarray, factors: np.ndarray, *, n_bins: int = 20) -> float:
     return float(np.mean((ranked[-1] - ranked[-2]) / entropies))
 
 
-def _compute(samples: Samples) -> dict[str, float]:
-    return {"mig": mig(samples.codes_train, samples.factors_train)}
-
-
-MIG = Metric(
-    name="mig",
-    produces=("mig",),
-    function=mig,
-    compute=_compute,
-    paper="Chen et al. 2018",
-)
+MIG = plain_metric("mig", mig, "Chen et al. 2018")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from selectdis._arrays import bin_codes, check_codes, check_factors, mutual_information_matrix, warn_degenerate
-from selectdis.metrics._registry import Metric, Samples
+from selectdis.metrics._registry import plain_metric
 
 __all__ = ["MODULARITY", "modularity"]
 
@@ -44,14 +44,4 @@ def modularity(codes: np.ndarray, factors: np.ndarray, *, n_bins: int = 20) -> f
     return float(np.mean(np.where(top > 0, 1.0 - others / scale, 0.0)))
 
 
-def _compute(samples: Samples) -> dict[str, float]:
-    return {"modularity": modularity(samples.codes_train, samples.factors_train)}
-
-
-MODULARITY = Metric(
-    name="modularity",
-    produces=("modularity",),
-    function=modularity,
-    compute=_compute,
-    paper="Ridgeway and Mozer 2018",
-)
+MODULARITY = plain_metric("modularity", modularity, "Ridgeway and Mozer 2018")

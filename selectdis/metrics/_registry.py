@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
 
-from selectdis.errors import SelectdisError
+from selectdis.errors import SelectdisError, renamed
 from selectdis.metrics._trees import FittedTrees, fit_all_trees
 
-__all__ = ["Draws", "Metric", "Need", "Samples"]
+__all__ = ["Metric", "Need", "Samples", "Votes", "plain_metric"]
 
 Need = Literal["train", "test", "pairs", "fixed_factor"]
 
 
 @dataclass(frozen=True)
-class Draws:
+class Votes:
     """Votes as positions in a table of codes: `batches` hold (votes, batch) each, `factor` (votes,) what was fixed."""
 
     batches: tuple[np.ndarray, ...]
@@ -33,7 +33,7 @@ class Samples:
     ----------
     codes_train, codes_test : (n_samples, n_latents)
     factors_train, factors_test : (n_samples, n_factors) int
-    seed : of every fitted model; jobs : threads
+    seed : of every fitted model; n_jobs : threads
     table : (n_images, n_latents), the codes that `draws` point into
     draws : the (train, test) votes of the BetaVAE score ("pairs") and of the FactorVAE score ("fixed_factor")
     """
@@ -43,9 +43,9 @@ class Samples:
     codes_test: np.ndarray
     factors_test: np.ndarray
     seed: int = 0
-    jobs: int = 1
+    n_jobs: int = 1
     table: np.ndarray | None = None
-    draws: Mapping[Need, tuple[Draws, Draws]] = field(default_factory=dict)
+    draws: Mapping[Need, tuple[Votes, Votes]] = field(default_factory=dict)
 
     @property
     def split(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -61,7 +61,10 @@ class Samples:
     @cached_property
     def trees(self) -> dict[int, FittedTrees]:
         """Boosted trees from codes to each varying factor; DCI, downstream and fairness share them."""
-        return fit_all_trees(*self.split, seed=self.seed, jobs=self.jobs)
+        return fit_all_trees(*self.split, seed=self.seed, n_jobs=self.n_jobs)
+
+
+Samples.__init__ = renamed(jobs="n_jobs")(Samples.__init__)  # type: ignore[method-assign]
 
 
 @dataclass(frozen=True)
@@ -80,3 +83,14 @@ class Metric:
     range: tuple[float, float] = (0.0, 1.0)
     higher_is_better: bool | None = True
     cost: Literal["cheap", "slow"] = "cheap"
+
+
+def plain_metric(name: str, function: Callable[..., float], paper: str, needs: tuple[Need, ...] = ("train",)) -> Metric:
+    """Describe a metric whose `function` gives one number of the training part, or of both parts."""
+    return Metric(
+        name, (name,), function, partial(_plain_score, name, function, 4 if "test" in needs else 2), paper, needs
+    )
+
+
+def _plain_score(name: str, function: Callable[..., float], n_arrays: int, samples: Samples) -> dict[str, float]:
+    return {name: function(*samples.split[:n_arrays])}

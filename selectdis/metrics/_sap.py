@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from sklearn.svm import LinearSVC
 
-from selectdis._arrays import check_codes, check_factors, varying_factors, warn_degenerate
-from selectdis.metrics._registry import Metric, Samples
+from selectdis._arrays import check_parts, varying_factors, warn_degenerate
+from selectdis.metrics._registry import plain_metric
 
 __all__ = ["SAP", "sap"]
 
@@ -41,9 +41,9 @@ def sap(
     SelectdisError
         On codes that are not finite or shapes that do not fit.
     """
-    codes_train, codes_test = check_codes(codes_train, "codes_train"), check_codes(codes_test, "codes_test")
-    factors_train = check_factors(factors_train, len(codes_train), "factors_train")
-    factors_test = check_factors(factors_test, len(codes_test), "factors_test")
+    codes_train, factors_train, codes_test, factors_test = check_parts(
+        codes_train, factors_train, codes_test, factors_test
+    )
     kept = varying_factors(factors_train, "sap")
     if not kept:
         warn_degenerate("sap", "no factor varies, so the score is 0 by convention")
@@ -57,15 +57,4 @@ def sap(
     return float(np.mean(ranked[-1] - ranked[-2]))
 
 
-def _compute(samples: Samples) -> dict[str, float]:
-    return {"sap": sap(*samples.split)}
-
-
-SAP = Metric(
-    name="sap",
-    produces=("sap",),
-    function=sap,
-    compute=_compute,
-    paper="Kumar et al. 2018",
-    needs=("train", "test"),
-)
+SAP = plain_metric("sap", sap, "Kumar et al. 2018", needs=("train", "test"))

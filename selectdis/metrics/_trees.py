@@ -10,7 +10,7 @@ from sklearn.ensemble import GradientBoostingClassifier
 
 from selectdis.metrics._boosting import DEPTH, boost
 
-__all__ = ["Estimator", "FittedTrees", "fit_all_trees", "fit_trees"]
+__all__ = ["ESTIMATORS", "Estimator", "FittedTrees", "fit_all_trees", "fit_trees"]
 
 Estimator = Literal["binned", "sklearn"]
 STAGES, LEARNING_RATE = 100, 0.1  # GradientBoostingClassifier's defaults, which the reference used
@@ -33,11 +33,11 @@ def fit_all_trees(
     *,
     estimator: Estimator = "binned",
     seed: int,
-    jobs: int = 1,
+    n_jobs: int = 1,
 ) -> dict[int, FittedTrees]:
     """One classifier for each factor that varies in the training part; the keys are the factors' indices.
 
-    jobs : threads; the result does not depend on their number
+    n_jobs : threads; the result does not depend on their number
     """
 
     def fit(k: int) -> FittedTrees:
@@ -46,7 +46,7 @@ def fit_all_trees(
 
     varying = [k for k in range(factors_train.shape[1]) if (factors_train[:, k] != factors_train[0, k]).any()]
     largest_first = sorted(varying, key=lambda k: -len(np.unique(factors_train[:, k])))
-    with ThreadPoolExecutor(jobs) as pool:
+    with ThreadPoolExecutor(n_jobs) as pool:
         fitted = dict(zip(largest_first, pool.map(fit, largest_first), strict=True))
     return {k: fitted[k] for k in varying}
 
@@ -61,8 +61,7 @@ def fit_trees(
     seed: int,
 ) -> FittedTrees:
     """Boosted trees from codes (n, n_latents) to classes (n,) with at least two values."""
-    fit = {"binned": _fit_binned, "sklearn": _fit_sklearn}[estimator]
-    importances, predicted_train, predicted_test = fit(x_train, y_train, x_test, seed)
+    importances, predicted_train, predicted_test = ESTIMATORS[estimator](x_train, y_train, x_test, seed)
     return FittedTrees(
         importances,
         float(np.mean(predicted_train == y_train)),
@@ -89,3 +88,6 @@ def _fit_binned(
         x_train, classes, x_test, rng=np.random.default_rng(seed), stages=STAGES, learning_rate=LEARNING_RATE
     )
     return boosted.importances, values[boosted.predicted_train], values[boosted.predicted_test]
+
+
+ESTIMATORS = {"binned": _fit_binned, "sklearn": _fit_sklearn}

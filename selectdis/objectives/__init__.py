@@ -5,8 +5,7 @@ from __future__ import annotations
 from selectdis.objectives._annealed_vae import ANNEALED_VAE
 from selectdis.objectives._beta_tc_vae import BETA_TC_VAE
 from selectdis.objectives._beta_vae import BETA_VAE
-from selectdis.objectives._dip_vae_i import DIP_VAE_I
-from selectdis.objectives._dip_vae_ii import DIP_VAE_II
+from selectdis.objectives._dip_vae import DIP_VAE_I, DIP_VAE_II
 from selectdis.objectives._factor_vae import FACTOR_VAE
 from selectdis.objectives._objective import Adversary, Batch, Loss, Objective
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from selectdis.objectives._specification import MAIN_STRENGTH
+from selectdis.objectives import OBJECTIVES
 
 __all__ = ["configuration_labels", "number", "objective_label", "run_label", "score_label", "strength_label"]
 
@@ -69,7 +69,7 @@ def objective_label(name: str) -> str:
 
 def strength_label(objective: str) -> str:
     """The symbol of what the literature sweeps: ``beta_vae`` -> ``β``."""
-    return _STRENGTHS.get(MAIN_STRENGTH.get(objective, ""), "strength")
+    return _STRENGTHS.get(OBJECTIVES[objective].main, "strength") if objective in OBJECTIVES else "strength"
 
 
 def configuration_labels(records: pd.DataFrame) -> dict[str, str]:

@@ -13,14 +13,15 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from selectdis._arrays import check_codes, warn_degenerate
 from selectdis.data._dataset import ImageDataset
-from selectdis.errors import SelectdisError, whole_number
-from selectdis.metrics import Draws, Metric, Need, Samples, resolve_metrics
+from selectdis.errors import SelectdisError, renamed, whole_number
+from selectdis.metrics import Metric, Need, Samples, Votes, resolve_metrics
 
 __all__ = ["Encode", "Evaluation", "encode_in_batches", "evaluate"]
 
 Encode = Callable[[np.ndarray], Any]  # uint8 images (n, c, h, w) -> codes (n, latents)
 
 
+@renamed(jobs="n_jobs")
 def evaluate(
     encode: Encode,
     data: ImageDataset,
@@ -34,7 +35,7 @@ def evaluate(
     batch: int = 64,
     encode_batch: int = 256,
     suffix: str = "",
-    jobs: int | None = None,
+    n_jobs: int | None = None,
 ) -> dict[str, float]:
     """Scores of `encode` against the known factors of `data`.
 
@@ -51,7 +52,7 @@ def evaluate(
     votes_train, votes_test, batch : of the BetaVAE and FactorVAE scores
     encode_batch : images a call of `encode`
     suffix : appended to each name, such as ".sampled"
-    jobs : threads of the boosted trees, None for one a core; the scores do not depend on their number
+    n_jobs : threads of the boosted trees, None for one a core; the scores do not depend on their number
 
     Returns
     -------
@@ -73,7 +74,7 @@ def evaluate(
         votes_train=votes_train,
         votes_test=votes_test,
         batch=batch,
-        jobs=jobs if jobs is not None else joblib.cpu_count(),
+        n_jobs=n_jobs if n_jobs is not None else joblib.cpu_count(),
     )
     return evaluation.score(encode_in_batches(encode, data, evaluation.indices, encode_batch), suffix=suffix)
 
@@ -86,7 +87,7 @@ class Evaluation:
     >>> mean, log_variance = run.encode(data.images_at(evaluation.indices)) # doctest: +SKIP
     >>> scores = evaluation.score(mean)                                     # doctest: +SKIP
 
-    The arguments are those of `evaluate`, but `jobs` is 1: many runs are better spread over processes.
+    The arguments are those of `evaluate`, but `n_jobs` is 1: many runs are better spread over processes.
     """
 
     data: ImageDataset
@@ -97,9 +98,9 @@ class Evaluation:
     votes_train: int = 10_000
     votes_test: int = 5_000
     batch: int = 64
-    jobs: int = 1
+    n_jobs: int = 1
     _chosen: dict[str, Metric] = field(init=False, repr=False)
-    _draws: dict[Need, tuple[Draws, Draws]] = field(init=False, repr=False)
+    _draws: dict[Need, tuple[Votes, Votes]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.data.labelled:
@@ -143,9 +144,9 @@ class Evaluation:
         n_train = self.n_train if n >= total else min(max(round(n * self.n_train / total), 1), max(n - 1, 1))
         return drawn[:n_train], drawn[n_train:] if n > 1 else drawn
 
-    def _draw(self) -> dict[Need, tuple[Draws, Draws]]:
+    def _draw(self) -> dict[Need, tuple[Votes, Votes]]:
         """The votes of the interventional metrics; drops (with a warning) those of a group that cannot be drawn."""
-        drawn: dict[Need, tuple[Draws, Draws]] = {}
+        drawn: dict[Need, tuple[Votes, Votes]] = {}
         named = {self.metrics} if isinstance(self.metrics, str) else set(self.metrics)
         streams: dict[Need, int] = {"pairs": 1, "fixed_factor": 2}
         for need, stream in streams.items():
@@ -162,11 +163,11 @@ class Evaluation:
                     warn_degenerate(m.name, f"left out: {error}")
         return drawn
 
-    def _votes(self, need: str, stream: int) -> tuple[Draws, Draws]:
+    def _votes(self, need: str, stream: int) -> tuple[Votes, Votes]:
         draw = self.data.draw_pairs if need == "pairs" else self.data.draw_fixed_factor
         rng = np.random.default_rng([self.seed, stream])
         train, test = (draw(votes, self.batch, rng) for votes in (self.votes_train, self.votes_test))
-        return Draws(tuple(train[:-1]), train[-1]), Draws(tuple(test[:-1]), test[-1])
+        return Votes(tuple(train[:-1]), train[-1]), Votes(tuple(test[:-1]), test[-1])
 
     @cached_property
     def _row(self) -> np.ndarray:
@@ -176,12 +177,12 @@ class Evaluation:
         return row
 
     @cached_property
-    def _positions(self) -> dict[Need, tuple[Draws, Draws]]:
+    def _positions(self) -> dict[Need, tuple[Votes, Votes]]:
         """The draws as rows of `indices`."""
         return {need: (self._locate(pair[0]), self._locate(pair[1])) for need, pair in self._draws.items()}
 
-    def _locate(self, draws: Draws) -> Draws:
-        return Draws(tuple(self._row[batch] for batch in draws.batches), draws.factor)
+    def _locate(self, draws: Votes) -> Votes:
+        return Votes(tuple(self._row[batch] for batch in draws.batches), draws.factor)
 
     def _samples(self, table: np.ndarray) -> Samples:
         train, test = self._parts
@@ -191,10 +192,13 @@ class Evaluation:
             codes_test=table[self._row[test]],
             factors_test=self.data.factors_at(test),
             seed=self.seed,
-            jobs=self.jobs,
+            n_jobs=self.n_jobs,
             table=table,
             draws=self._positions,
         )
+
+
+Evaluation.__init__ = renamed(jobs="n_jobs")(Evaluation.__init__)  # type: ignore[method-assign]
 
 
 def encode_in_batches(encode: Encode, data: ImageDataset, indices: np.ndarray, batch: int = 256) -> np.ndarray:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from selectdis.data._load import current_options
 from selectdis.errors import SelectdisError
-from selectdis.objectives._specification import OBJECTIVE_NAMES, STRENGTHS
+from selectdis.objectives import OBJECTIVES
 from selectdis.spec._score_names import wrong_names
 from selectdis.spec._spec_error import Mistake, check_name, check_values
 from selectdis.spec._yaml_guard import refuse_bombs, refuse_doubles
@@ -112,10 +112,10 @@ class SearchSpec(Model):
     @model_validator(mode="after")
     def _names(self) -> SearchSpec:
         for objective, strengths in self.objective.items():
-            check_name("objective", objective, OBJECTIVE_NAMES, ("objective", objective))
+            check_name("objective", objective, OBJECTIVES, ("objective", objective))
             for strength in strengths:
                 path = ("objective", objective, strength)
-                check_name(f"strength of {objective}", strength, STRENGTHS[objective], path)
+                check_name(f"strength of {objective}", strength, OBJECTIVES[objective].strength_names, path)
         if self.sampler == "grid" and self.ranges:
             message = f"a grid needs lists of values, found a range in {', '.join(self.ranges)}"
             raise Mistake(f"{message}; list values, or take another sampler", ("sampler",))

@@ -12,7 +12,6 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from scipy.stats import qmc
 
 from selectdis.objectives import OBJECTIVES
-from selectdis.objectives._specification import OBJECTIVE_NAMES
 from selectdis.spec._model import Range, SearchSpec, StudySpec
 from selectdis.training._candidate import ARCHITECTURES, Candidate
 
@@ -45,7 +44,7 @@ def distributions_of(search: SearchSpec, objective: str) -> dict[str, BaseDistri
     therefore wide ones, so that a study can be extended by values and objectives.
     """
     enqueued = search.sampler in ENQUEUED
-    known = {"objective": OBJECTIVE_NAMES if enqueued else tuple(search.objective)}
+    known = {"objective": tuple(OBJECTIVES) if enqueued else tuple(search.objective)}
     known |= {"architecture": tuple(ARCHITECTURES) if enqueued else search.architecture}
     return {
         name: CategoricalDistribution(known[name]) if name in known else _distribution(values, enqueued)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selectdis.errors import SelectdisError
-from selectdis.objectives._specification import STRENGTHS
+from selectdis.objectives import OBJECTIVES
 from selectdis.study._listener import Listener
 from selectdis.study._replay import load_run, model_file
 from selectdis.tracking import _entries as entries
@@ -232,7 +232,7 @@ def _now() -> int:
 
 def _strengths(spec: Any) -> tuple[str, ...]:
     """The strengths of all objectives that the study searches, so that every run gets the same parameters."""
-    names = [name for objective in spec.search.objective for name in STRENGTHS[objective]]
+    names = [name for objective in spec.search.objective for name in OBJECTIVES[objective].strength_names]
     return tuple(dict.fromkeys(names))
 
 

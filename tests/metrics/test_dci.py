@@ -44,7 +44,7 @@ def test_constant_codes_know_nothing():
 
 def test_the_number_of_threads_does_not_matter():
     codes = cases.rotated(FACTORS)
-    assert of(codes, jobs=3) == of(codes, jobs=1)
+    assert of(codes, n_jobs=3) == of(codes, n_jobs=1)
 
 
 def test_a_single_factor_and_a_single_code():

@@ -3,26 +3,26 @@
 import numpy as np
 import pandas as pd
 
-from selectdis.objectives._specification import GRIDS, MAIN_STRENGTH
+from selectdis.objectives import OBJECTIVES
 from selectdis.visualization import Material, StageRuns
 from selectdis.visualization._pictures import Anatomy
 
 HOSTILE = "<script>alert('x')</script> $\\frac{1}{0} & \"q\""
 
 
-def make_records(dataset, stage, *, objectives=tuple(GRIDS), strengths=6, seeds=5, labels=True, seed=0):
+def make_records(dataset, stage, *, objectives=tuple(OBJECTIVES), strengths=6, seeds=5, labels=True, seed=0):
     """Records with a pattern: middle strengths are best, seeds add as much noise as they do, UDR sees some of it."""
     rng = np.random.default_rng(seed)
     rows = []
     for place, objective in enumerate(objectives):
-        for level, strength in enumerate(GRIDS[objective][:strengths]):
+        for level, strength in enumerate(OBJECTIVES[objective].grid[:strengths]):
             for number in range(seeds):
                 quality = 0.4 - 0.05 * abs(level - 2) - 0.02 * place + 0.08 * rng.standard_normal()
                 configuration = f"{objective}-{place}{level}abcdef"
                 row = {"dataset": dataset, "stage": stage, "candidate": f"{configuration}-s{number}"}
                 row |= {"configuration": configuration, "seed": number, "objective": objective}
                 row |= {"architecture": "conv", "latents": 6, "batch_size": 64, "learning_rate": 1e-4, "steps": 5000}
-                row |= {"strength": strength, f"strength.{MAIN_STRENGTH[objective]}": strength}
+                row |= {"strength": strength, f"strength.{OBJECTIVES[objective].main}": strength}
                 row |= {"status": "complete", "failed_step": np.nan, "seconds": 12.5, "error": None}
                 if labels:
                     for metric in ("mig", "sap", "dci_disentanglement", "factor_vae", "beta_vae", "modularity"):

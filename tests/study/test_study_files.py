@@ -6,7 +6,7 @@ import pytest
 
 from selectdis.data import DATASETS
 from selectdis.data._load import options_of
-from selectdis.objectives._specification import GRIDS, MAIN_STRENGTH
+from selectdis.objectives import OBJECTIVES
 from selectdis.spec import read_spec
 from selectdis.spec._score_names import check_names
 from selectdis.study._search import candidate_from, grid
@@ -32,9 +32,9 @@ def test_protocol_of_the_paper(path):
     configurations = [candidate_from(params, spec) for params in grid(spec.search)]
     assert len(configurations) * spec.seeds.count == 1_800
     assert (spec.training.steps, spec.training.batch_size, spec.search.latents) == (300_000, 64, (10,))
-    for objective, values in GRIDS.items():
-        found = [c.strengths[MAIN_STRENGTH[objective]] for c in configurations if c.objective == objective]
-        assert tuple(found) == values
+    for name, objective in OBJECTIVES.items():
+        found = [c.strengths[objective.main] for c in configurations if c.objective == name]
+        assert tuple(found) == objective.grid
 
 
 def test_there_is_one_for_each_data_set_of_the_paper():

@@ -5,11 +5,10 @@ import pytest
 
 from selectdis.errors import SelectdisError
 from selectdis.objectives import OBJECTIVES
-from selectdis.objectives._specification import GRIDS, MAIN_STRENGTH, OBJECTIVE_NAMES, STRENGTHS
 
 
 def test_grids_of_locatello_2019():
-    assert GRIDS == {
+    assert {name: objective.grid for name, objective in OBJECTIVES.items()} == {
         "beta_vae": (1, 2, 4, 6, 8, 16),
         "annealed_vae": (5, 10, 25, 50, 75, 100),
         "factor_vae": (10, 20, 30, 40, 50, 100),
@@ -17,13 +16,13 @@ def test_grids_of_locatello_2019():
         "dip_vae_ii": (1, 2, 5, 10, 20, 50),
         "beta_tc_vae": (1, 2, 4, 6, 8, 10),
     }
-    assert STRENGTHS["annealed_vae"] == {"gamma": 1000.0, "c_max": 25.0, "iterations": 100_000.0}
+    assert OBJECTIVES["annealed_vae"].complete({}) == {"gamma": 1000.0, "c_max": 25.0, "iterations": 100_000.0}
 
 
-@pytest.mark.parametrize("name", OBJECTIVE_NAMES)
+@pytest.mark.parametrize("name", OBJECTIVES)
 def test_each_objective_knows_its_name_and_main_strength(name):
     assert OBJECTIVES[name].name == name
-    assert MAIN_STRENGTH[name] in STRENGTHS[name]
+    assert OBJECTIVES[name].main in OBJECTIVES[name].defaults
     assert OBJECTIVES[name].paper
 
 
