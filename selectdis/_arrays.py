@@ -41,7 +41,7 @@ def warn_degenerate(score: str, what: str) -> None:
 
 
 def check_codes(codes: np.ndarray, name: str = "codes") -> np.ndarray:
-    """`codes` as a finite float array (n_samples, n_latents); float32 and float64 keep their dtype.
+    """Return `codes` as a finite float array (n_samples, n_latents); float32 and float64 keep their dtype.
 
     float32 codes so large that a variance might overflow come back as float64.
 
@@ -70,7 +70,7 @@ def check_codes(codes: np.ndarray, name: str = "codes") -> np.ndarray:
 
 
 def check_factors(factors: np.ndarray, n_samples: int, name: str = "factors") -> np.ndarray:
-    """`factors` as an array (n_samples, n_factors) of discrete values; one axis is read as a single factor."""
+    """Return `factors` as an array (n_samples, n_factors) of discrete values; one axis is read as a single factor."""
     factors = np.asarray(factors)
     if factors.ndim == 1:
         factors = factors[:, np.newaxis]
@@ -93,7 +93,7 @@ def check_parts(
 
 
 def check_batches(codes: np.ndarray, name: str) -> np.ndarray:
-    """Codes of drawn batches as a finite float array (n_votes, batch, n_latents)."""
+    """Return the codes of drawn batches as a finite float array (n_votes, batch, n_latents)."""
     codes = np.asarray(codes)
     if codes.ndim != 3 or 0 in codes.shape:
         raise SelectdisError(f"{name} must be (n_votes, batch, n_latents) and not empty; found shape {codes.shape}")
@@ -101,7 +101,7 @@ def check_batches(codes: np.ndarray, name: str) -> np.ndarray:
 
 
 def check_votes(factor: np.ndarray, n_votes: int, name: str) -> np.ndarray:
-    """The factor behind each vote as an int array (n_votes,)."""
+    """Return the factor behind each vote as an int array (n_votes,)."""
     factor = np.asarray(factor)
     if factor.shape != (n_votes,) or factor.dtype.kind not in "iu":
         raise SelectdisError(
@@ -111,7 +111,7 @@ def check_votes(factor: np.ndarray, n_votes: int, name: str) -> np.ndarray:
 
 
 def check_stack(codes: np.ndarray, name: str = "codes") -> np.ndarray:
-    """`codes` as a finite float array (n_runs, n_samples, n_latents), every run on the same images."""
+    """Return `codes` as a finite float array (n_runs, n_samples, n_latents), every run on the same images."""
     codes = np.asarray(codes)
     if codes.ndim != 3 or 0 in codes.shape:
         raise SelectdisError(f"{name} must be (n_runs, n_samples, n_latents) and not empty; found shape {codes.shape}")
@@ -121,7 +121,7 @@ def check_stack(codes: np.ndarray, name: str = "codes") -> np.ndarray:
 
 
 def live_columns(codes: np.ndarray) -> np.ndarray:
-    """Mask (n_latents,) of the codes that take more than one value.
+    """Return the mask (n_latents,) of the codes that take more than one value.
 
     By range, not by variance: in float32 the variance of a constant column may come out above 0.
     """
@@ -130,7 +130,7 @@ def live_columns(codes: np.ndarray) -> np.ndarray:
 
 
 def standardise_by(codes_train: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
-    """All with the columns of `codes_train` at mean 0 and deviation 1; where it is constant, columns become 0."""
+    """Bring the columns of `codes_train` to mean 0 and deviation 1, the others with it; constant ones become 0."""
     deviation = codes_train.std(axis=0)
     live = live_columns(codes_train) & (deviation > 0)
     mean, deviation = codes_train.mean(axis=0), np.where(live, deviation, 1.0)
@@ -138,7 +138,7 @@ def standardise_by(codes_train: np.ndarray, *others: np.ndarray) -> list[np.ndar
 
 
 def varying_factors(factors: np.ndarray, score: str) -> list[int]:
-    """Indices of the factors with more than one value; the others are named in a warning."""
+    """Return the indices of the factors with more than one value; a warning names the others."""
     varying = [k for k in range(factors.shape[1]) if (factors[:, k] != factors[0, k]).any()]
     constant = sorted(set(range(factors.shape[1])) - set(varying))
     if constant:
@@ -147,13 +147,13 @@ def varying_factors(factors: np.ndarray, score: str) -> list[int]:
 
 
 def as_classes(labels: np.ndarray) -> tuple[np.ndarray, int]:
-    """`labels` (n,) renumbered 0 .. n_classes - 1, and n_classes."""
+    """Renumber `labels` (n,) to 0 .. n_classes - 1; return them and n_classes."""
     values, inverse = np.unique(labels, return_inverse=True)
     return inverse.astype(np.int64), len(values)
 
 
 def bin_codes(codes: np.ndarray, n_bins: int = 20) -> np.ndarray:
-    """Bin numbers 0 .. n_bins - 1 of each column, in equal-width bins between its minimum and maximum.
+    """Return the bins 0 .. n_bins - 1 of each column, of equal width between its minimum and maximum.
 
     Edges are in the dtype of the codes; bins are open on the right, and the maximum falls in the last one. A constant
     column falls in bin 0.
@@ -167,13 +167,13 @@ def bin_codes(codes: np.ndarray, n_bins: int = 20) -> np.ndarray:
 
 
 def entropy(labels: np.ndarray) -> float:
-    """Empirical entropy of labels (n,), in nats."""
+    """Return the empirical entropy of labels (n,), in nats."""
     p = np.unique(labels, return_counts=True)[1] / len(labels)
     return float(-np.sum(p * np.log(p)))
 
 
 def mutual_information_matrix(binned: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """Mutual information in nats, (n_columns of `binned`, n_columns of `factors`), between discrete columns.
+    """Return the mutual information in nats, (n_columns of `binned`, n_columns of `factors`), of discrete columns.
 
     The plug-in estimate from counts: biased upwards on few samples. Exactly 0 for independent counts.
     """

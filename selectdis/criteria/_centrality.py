@@ -18,7 +18,7 @@ def model_centrality(
     n_groups: int = 20,
     threshold: float = 0.01,
 ) -> np.ndarray:
-    """ModelCentrality of Lin et al. 2020, "InfoGAN-CR and ModelCentrality", section 5.
+    """Return ModelCentrality of Lin et al. 2020, "InfoGAN-CR and ModelCentrality", section 5.
 
     Well disentangled runs agree, so that they lie in the centre of the pool. The similarity of run i to run j is the
     FactorVAE score of i with the latents of j as factors; it is made symmetric, and a run's score is its mean over
@@ -26,17 +26,23 @@ def model_centrality(
 
     Parameters
     ----------
-    codes : (n_runs, n_samples, n_latents) float, mean codes of the same images
-    kl : (n_runs, n_latents) nats, mean KL of each latent
-    configurations : (n_runs,) labels; where given, runs are compared within their configuration only
-    n_groups : the authors fix a latent of j and generate images; here a batch is the images of one of `n_groups`
-        quantile groups of that latent
-    threshold : latents with a KL not above it are neither factors nor candidates
+    codes : (n_runs, n_samples, n_latents) float
+        Mean codes of the same images.
+    kl : (n_runs, n_latents) float
+        Mean KL of each latent, in nats.
+    configurations : (n_runs,), optional
+        Labels; where given, runs are compared within their configuration only.
+    n_groups : int
+        The authors fix a latent of j and generate images; here a batch is the images of one of that many quantile
+        groups of the latent.
+    threshold : float
+        Latents with a KL (nats) not above it are neither factors nor candidates.
 
     Returns
     -------
-    (n_runs,) float in [0, 1], higher is better. A run without active latents, or with no other to compare with, scores
-    0, with a warning.
+    (n_runs,) float
+        In [0, 1], higher is better. A run without active latents, or with no other to compare with, scores 0, with a
+        warning.
 
     Raises
     ------
@@ -54,7 +60,7 @@ def model_centrality(
 
 
 def _similarities(codes: np.ndarray, active: np.ndarray, n_groups: int) -> np.ndarray:
-    """FactorVAE scores of run i with the latents of run j as factors, (i, j); 0 on the diagonal."""
+    """Return FactorVAE scores of run i with the latents of run j as factors, (i, j); 0 on the diagonal."""
     runs, n, latents = codes.shape
     spread = codes.var(axis=1, keepdims=True)
     scaled = (codes - codes.mean(axis=1, keepdims=True)) / np.sqrt(np.where(spread > 0, spread, 1.0))

@@ -14,19 +14,21 @@ __all__ = ["GAUSSIAN_TC", "GAUSSIAN_WASSERSTEIN", "gaussian_total_correlation", 
 
 
 def gaussian_total_correlation(codes: np.ndarray) -> float:
-    """Total correlation of a Gaussian with the covariance of the codes, in nats.
+    """Return the total correlation of a Gaussian with the covariance of the codes, in nats.
 
     KL(N(0, S) || N(0, diag S)) = (sum_i log S_ii - log det S) / 2; Locatello et al. 2019, section 5.1.
 
     Parameters
     ----------
     codes : (n_samples, n_latents) float
+        Representations.
 
     Returns
     -------
-    float in [0, inf), lower is better: 0 for uncorrelated codes. Constant codes are left out, with a warning. Codes
-    that determine one another have an infinite total correlation: what comes out is then a large number set by
-    rounding, with a warning. With fewer than two codes left, or one sample, it is 0.
+    float
+        In [0, inf), lower is better: 0 for uncorrelated codes. Constant codes are left out, with a warning. Codes that
+        determine one another have an infinite total correlation: what comes out is then a large number set by rounding,
+        with a warning. With fewer than two codes left, or one sample, it is 0.
 
     Raises
     ------
@@ -55,19 +57,22 @@ def gaussian_total_correlation(codes: np.ndarray) -> float:
 
 
 def gaussian_wasserstein(codes: np.ndarray, *, normalised: bool = False) -> float:
-    """Squared Wasserstein-2 distance of a Gaussian with the covariance S of the codes to its product of marginals.
+    """Return the squared Wasserstein-2 distance of a Gaussian with the codes' covariance S to its product of marginals.
 
     2 tr S - 2 tr (D S)^(1/2) with D = diag S; Locatello et al. 2019, section 5.1 (after Watters et al. 2019).
 
     Parameters
     ----------
     codes : (n_samples, n_latents) float
-    normalised : divide by tr S, the total variance, so that the scale of the codes does not matter
+        Representations.
+    normalised : bool
+        Divide by tr S, the total variance, so that the scale of the codes does not matter.
 
     Returns
     -------
-    float in [0, inf), in squared units of the codes (no unit when normalised), lower is better. Constant codes add
-    nothing; where all are constant, or there is one sample, it is 0.
+    float
+        In [0, inf), in squared units of the codes (no unit when normalised), lower is better. Constant codes add
+        nothing; where all are constant, or there is one sample, it is 0.
 
     Raises
     ------
@@ -86,7 +91,7 @@ def gaussian_wasserstein(codes: np.ndarray, *, normalised: bool = False) -> floa
 
 
 def _root(matrix: np.ndarray) -> np.ndarray:
-    """Principal square root; of a singular matrix (dead or redundant codes) too, which exists here."""
+    """Return the principal square root; of a singular matrix (dead or redundant codes) too, which exists here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", scipy.linalg.LinAlgWarning)
         root: np.ndarray = scipy.linalg.sqrtm(matrix)

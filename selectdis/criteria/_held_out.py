@@ -14,9 +14,19 @@ ACTIVE_NATS = 0.01
 
 
 def gaussian_kl(mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
-    """KL(N(mean, exp(log_variance)) || N(0, 1)) of each image and latent, (n_samples, n_latents), in nats.
+    """Return KL(N(mean, exp(log_variance)) || N(0, 1)) of each image and latent, (n_samples, n_latents), in nats.
 
     Kingma and Welling 2014, "Auto-Encoding Variational Bayes", appendix B.
+
+    Parameters
+    ----------
+    mean, log_variance : (n_samples, n_latents) float
+        Of the posterior.
+
+    Raises
+    ------
+    SelectdisError
+        On values that are not finite or shapes that do not fit.
     """
     mean, log_variance = check_codes(mean, "mean"), check_codes(log_variance, "log_variance")
     if mean.shape != log_variance.shape:
@@ -28,16 +38,21 @@ def gaussian_kl(mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
 
 
 def active_units(kl: np.ndarray, *, threshold: float = ACTIVE_NATS) -> int:
-    """Number of latents that are used: those with a mean KL above `threshold` nats (0.01 exactly is not active).
+    """Count the latents that are used: those with a mean KL above `threshold` nats (0.01 exactly is not active).
+
+    By KL as in the UDR (Duan et al. 2020), where Burda et al. 2016 take the variance of the mean.
 
     Parameters
     ----------
-    kl : (n_latents,) mean KL of each latent; or (n_samples, n_latents), averaged over the samples
+    kl : (n_latents,) or (n_samples, n_latents) float
+        Mean KL of each latent, in nats; or KLs to be averaged over the samples.
+    threshold : float
+        In nats.
 
     Returns
     -------
-    int in 0 .. n_latents; neither direction is better. By KL as in the UDR (Duan et al. 2020), where Burda et al.
-    2016 take the variance of the mean.
+    int
+        In 0 .. n_latents; neither direction is better.
 
     Raises
     ------
@@ -49,17 +64,20 @@ def active_units(kl: np.ndarray, *, threshold: float = ACTIVE_NATS) -> int:
 
 
 def held_out(reconstruction_error: np.ndarray, kl: np.ndarray) -> dict[str, float]:
-    """Reconstruction, KL, ELBO and active units of one run, from images that it was not trained on.
+    """Return reconstruction, KL, ELBO and active units of one run, from images that it was not trained on.
 
     Parameters
     ----------
-    reconstruction_error : (n_samples,) nats an image, summed over pixels
-    kl : (n_samples, n_latents) nats (`gaussian_kl`), or (n_latents,) averaged over images
+    reconstruction_error : (n_samples,) float
+        Nats per image, summed over pixels.
+    kl : (n_samples, n_latents) or (n_latents,) float
+        In nats (`gaussian_kl`); or averaged over images.
 
     Returns
     -------
-    {"reconstruction", "kl", "elbo", "active_units"}: mean nats an image (lower is better), KL summed over latents,
-    ELBO = -(reconstruction + KL) (higher is better), number of active latents.
+    dict
+        "reconstruction", "kl", "elbo", "active_units": mean nats per image (lower is better), KL summed over latents,
+        ELBO = -(reconstruction + KL) (higher is better), number of active latents.
 
     Raises
     ------

@@ -11,17 +11,20 @@ __all__ = ["MUTUAL_INFORMATION", "mutual_information"]
 
 
 def mutual_information(codes: np.ndarray, *, n_bins: int = 20) -> float:
-    """Mean mutual information over ordered pairs of different codes, in nats; Locatello et al. 2019, section 5.1.
+    """Return the mean mutual information over ordered pairs of codes, in nats; Locatello et al. 2019, section 5.1.
 
     Parameters
     ----------
     codes : (n_samples, n_latents) float
-    n_bins : equal-width bins of each code
+        Representations.
+    n_bins : int
+        Equal-width bins of each code.
 
     Returns
     -------
-    float in [0, log n_bins], lower is better. Constant codes count, with information 0. The estimate is biased upwards
-    on few samples (0.34 at 500 where 10,000 give 0.03): compare only scores from as many. With one code it is 0.
+    float
+        In [0, log n_bins], lower is better. Constant codes count, with information 0. The estimate is biased upwards on
+        few samples (0.34 at 500 where 10,000 give 0.03): compare only scores from as many. With one code it is 0.
 
     Raises
     ------

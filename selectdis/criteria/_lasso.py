@@ -10,7 +10,7 @@ __all__ = ["lasso_coefficients"]
 def lasso_coefficients(
     x: np.ndarray, y: np.ndarray, *, alpha: float, tolerance: float = 1e-4, max_sweeps: int = 1000
 ) -> np.ndarray:
-    """Coefficients (n_predictors, n_targets) of min |y - x w|^2 / (2 n) + alpha |w|_1, a target at a time.
+    """Return the w that minimise |y - x w|^2 / (2 n) + alpha |w|_1, one target at a time.
 
     The steps of scikit-learn 1.9's `Lasso` in its order: cyclic descent, and a stop on the duality gap with gap-safe
     screening (Fercoq et al. 2015), so that even the error of an early stop is the same, to rounding. All targets go
@@ -18,8 +18,19 @@ def lasso_coefficients(
 
     Parameters
     ----------
-    x : (n_samples, n_predictors) float64, columns of mean 0
-    y : (n_samples, n_targets) float64, columns of mean 0
+    x : (n_samples, n_predictors) float64
+        Columns of mean 0.
+    y : (n_samples, n_targets) float64
+        Columns of mean 0.
+    alpha : float
+        Weight of the penalty.
+    tolerance, max_sweeps : float, int
+        When to stop: the duality gap over |y|^2, and passes over the predictors.
+
+    Returns
+    -------
+    (n_predictors, n_targets) float64
+        The coefficients.
     """
     gram, xy, yy = x.T @ x, x.T @ y, np.einsum("nt,nt->t", y, y)
     problem = _Problem(gram, xy, yy, alpha * len(x), tolerance)
@@ -48,7 +59,7 @@ class _Problem:
             open_targets = np.sort(np.concatenate([open_targets[~settled], still_open]))
 
     def _sweep(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """One pass over the predictors for the targets `t`; the largest step and the largest coefficient of each."""
+        """Pass once over the predictors for the targets `t`; return the largest step and coefficient of each."""
         w, q, used = self.w[:, t], self.q[:, t], self.used[:, t]
         step, size = np.zeros(len(t)), np.zeros(len(t))
         for j in np.flatnonzero(self.norm2 > 0):
@@ -62,7 +73,7 @@ class _Problem:
         return step, size
 
     def _check(self, t: np.ndarray) -> np.ndarray:
-        """The targets of `t` whose duality gap is still too wide; screens out predictors that must end at 0."""
+        """Return the targets of `t` whose duality gap is still too wide; screen out predictors that must end at 0."""
         w, q = self.w[:, t], self.q[:, t]
         fit = np.einsum("pt,pt->t", w, self.xy[:, t])
         residual = self.yy[t] - 2 * fit + np.einsum("pt,pq,qt->t", w, self.gram, w)

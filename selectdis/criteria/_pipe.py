@@ -1,4 +1,4 @@
-"""PIPE: can decoded codes be told from decoded codes with their dimensions shuffled?"""
+"""PIPE: whether decoded codes can be told from decoded codes with their dimensions shuffled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["PIPE", "pipe", "shuffle_dimensions"]
 
 
 def shuffle_dimensions(codes: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
-    """Codes (n_samples, n_latents) with each latent permuted over the samples: a draw from the product of marginals."""
+    """Permute each latent of codes (n_samples, n_latents) over the samples: a draw from the product of marginals."""
     codes = check_codes(codes)
     return rng.permuted(codes, axis=0)
 
@@ -25,23 +25,29 @@ def shuffle_dimensions(codes: np.ndarray, *, rng: np.random.Generator) -> np.nda
 def pipe(
     images: np.ndarray, shuffled_images: np.ndarray, *, seed: int = 0, n_components: int = 32, hidden: int = 64
 ) -> float:
-    """PIPE of Estermann and Wattenhofer 2023, "DAVA: Disentangling Adversarial Variational Autoencoder", section 4.
+    """Return PIPE of Estermann and Wattenhofer 2023, section 4.
 
+    "DAVA: Disentangling Adversarial Variational Autoencoder".
     If the latents are independent factors, decoding codes whose dimensions were drawn independently of one another
     gives images of the same distribution as decoding real codes. A classifier is trained to tell the two apart.
 
     Parameters
     ----------
-    images : (n_samples, ...) decoded codes of real images
-    shuffled_images : (m_samples, ...) decoded codes after `shuffle_dimensions`, of the same shape an image
-    seed : of the split, the projection and the classifier
-    n_components, hidden : the classifier is a perceptron with one hidden layer on that many principal components,
-        where the authors train a convolutional discriminator
+    images : (n_samples, ...) float
+        Decoded codes of real images.
+    shuffled_images : (m_samples, ...) float
+        Decoded codes after `shuffle_dimensions`, of the same shape per image.
+    seed : int
+        Of the split, the projection and the classifier.
+    n_components, hidden : int
+        The classifier is a perceptron with one hidden layer on that many principal components, where the authors train
+        a convolutional discriminator.
 
     Returns
     -------
-    float in [0, 1], higher is better: 2 (1 - accuracy) on held-out halves, clipped: 1 where the two cannot be told
-    apart, 0 where each is recognised. With fewer than 4 images of a kind it is 1 by convention, with a warning.
+    float
+        In [0, 1], higher is better: 2 (1 - accuracy) on held-out halves, clipped: 1 where the two cannot be told apart,
+        0 where each is recognised. With fewer than 4 images of a kind it is 1 by convention, with a warning.
 
     Raises
     ------
@@ -68,7 +74,7 @@ def pipe(
 
 
 def _accuracy(train: np.ndarray, test: np.ndarray, seed: int, n_components: int, hidden: int) -> float:
-    """Held-out accuracy of the classifier; in both parts the first half is real."""
+    """Return the held-out accuracy of the classifier; in both parts the first half is real."""
     if (train == train[0]).all():
         return 0.5  # nothing to learn from
     projection = PCA(n_components, random_state=seed).fit(train)

@@ -11,7 +11,7 @@ __all__ = ["active_latents", "check_pool", "groups_of", "standardise"]
 
 
 def check_pool(codes: np.ndarray, kl: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Codes (n_runs, n_samples, n_latents) as float64 and KLs (n_runs, n_latents) that fit them."""
+    """Return codes (n_runs, n_samples, n_latents) as float64, and KLs (n_runs, n_latents) that fit them."""
     codes = check_stack(codes).astype(np.float64)
     kl = check_codes(kl, "kl")
     if kl.shape != (codes.shape[0], codes.shape[2]):
@@ -21,7 +21,7 @@ def check_pool(codes: np.ndarray, kl: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def active_latents(kl: np.ndarray, threshold: float, score: str) -> np.ndarray:
-    """Mask (n_runs, n_latents) of KLs above `threshold`; warns of runs that have none."""
+    """Return the mask (n_runs, n_latents) of KLs above `threshold`; warn of runs that have none."""
     active: np.ndarray = kl > threshold
     dead = np.flatnonzero(~active.any(axis=1))
     if len(dead):
@@ -30,7 +30,7 @@ def active_latents(kl: np.ndarray, threshold: float, score: str) -> np.ndarray:
 
 
 def groups_of(configurations: np.ndarray | None, n_runs: int, score: str) -> list[np.ndarray]:
-    """Indices of the runs that are compared with one another; warns of runs that stand alone."""
+    """Return the indices of the runs that are compared with one another; warn of runs that stand alone."""
     labels = np.zeros(n_runs) if configurations is None else np.asarray(configurations)
     if labels.shape != (n_runs,):
         raise SelectdisError(f"configurations must hold one label a run ({n_runs}); found shape {labels.shape}")

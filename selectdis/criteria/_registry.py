@@ -19,7 +19,14 @@ Input = Literal["run", "pool", "decoder"]
 class HeldOut:
     """One run on images that it was not trained on.
 
-    codes : (n, latents), mean or sampled; reconstruction_error : (n,) nats; kl : (n, latents) nats.
+    Attributes
+    ----------
+    codes : (n, latents) float
+        Mean or sampled.
+    reconstruction_error : (n,) float
+        In nats.
+    kl : (n, latents) float
+        In nats.
     """
 
     codes: np.ndarray
@@ -31,8 +38,16 @@ class HeldOut:
 class Pool:
     """Many runs on the same images.
 
-    codes : (runs, n, latents) mean codes; kl : (runs, latents) nats; configurations : (runs,) labels;
-    blocks : (runs,) labels, where a large pool is compared block by block.
+    Attributes
+    ----------
+    codes : (runs, n, latents) float
+        Mean codes.
+    kl : (runs, latents) float
+        In nats.
+    configurations : (runs,)
+        Labels.
+    blocks : (runs,), optional
+        Labels, where a large pool is compared block by block.
     """
 
     codes: np.ndarray
@@ -55,7 +70,7 @@ class Criterion:
     """A score that needs no labels: what it is called, what it needs, and where it comes from.
 
     `function` is the public function of arrays; `compute` calls it on what `needs` says and names what comes out:
-    a number each on `HeldOut` and `Decoded`, an array (runs,) each on `Pool`.
+    one number each on `HeldOut` and `Decoded`, an array (runs,) each on `Pool`.
     """
 
     name: str

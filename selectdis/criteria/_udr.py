@@ -28,8 +28,9 @@ def udr(
     configurations: np.ndarray | None = None,
     threshold: float = 0.01,
 ) -> np.ndarray:
-    """UDR of Duan et al. 2020, "Unsupervised Model Selection for Variational Disentangled Representation Learning".
+    """Return the UDR of Duan et al. 2020.
 
+    "Unsupervised Model Selection for Variational Disentangled Representation Learning".
     Disentangled runs of one configuration agree up to permutation and sign. With R(a, b) >= 0 the similarity of latent
     a of a run to latent b of another, the score of the pair is (their equation 3)
     1/2 [mean_b max_a R^2 / sum_a R + mean_a max_b R^2 / sum_b R], over active latents; a run's score is the median of
@@ -37,18 +38,23 @@ def udr(
 
     Parameters
     ----------
-    codes : (n_runs, n_samples, n_latents) float, mean codes of the same images (the authors take 1,000)
-    kl : (n_runs, n_latents) nats, mean KL of each latent
-    similarity : "lasso", absolute coefficients at alpha 0.1 on standardised codes; "spearman", absolute rank
-        correlations
-    configurations : (n_runs,) labels; where given, runs are compared within their configuration only
-    threshold : latents with a KL not above it are left out
+    codes : (n_runs, n_samples, n_latents) float
+        Mean codes of the same images (the authors take 1,000).
+    kl : (n_runs, n_latents) float
+        Mean KL of each latent, in nats.
+    similarity : {"lasso", "spearman"}
+        Absolute coefficients at alpha 0.1 on standardised codes; or absolute rank correlations.
+    configurations : (n_runs,), optional
+        Labels; where given, runs are compared within their configuration only.
+    threshold : float
+        Latents with a KL (nats) not above it are left out.
 
     Returns
     -------
-    (n_runs,) float in [0, 1], higher is better (the lasso coefficients of strongly correlated latents, and with them
-    the score, may exceed 1). A pair where a run has no active latent scores 0, and so does a run
-    with no other to compare with, each with a warning. A constant latent is similar to none.
+    (n_runs,) float
+        In [0, 1], higher is better (the lasso coefficients of strongly correlated latents, and with them the score, may
+        exceed 1). A pair where a run has no active latent scores 0, and so does a run with no other to compare with,
+        each with a warning. A constant latent is similar to none.
 
     Raises
     ------
@@ -65,7 +71,7 @@ def udr(
 
 
 def _pairs(codes: np.ndarray, active: np.ndarray, similarity: str) -> np.ndarray:
-    """Scores of ordered pairs, (predictor, predicted)."""
+    """Score ordered pairs, (predictor, predicted)."""
     prepare, compare = SIMILARITIES[similarity]
     prepared = np.stack([prepare(one) for one in codes])  # (runs, n, latents)
     runs, n, latents = prepared.shape
@@ -81,9 +87,16 @@ def _pairs(codes: np.ndarray, active: np.ndarray, similarity: str) -> np.ndarray
 
 
 def relative_strength(r: np.ndarray, active_a: np.ndarray, active_b: np.ndarray) -> np.ndarray:
-    """Score of each of (runs,) similarity matrices r (runs, a, b) >= 0 over the active latents of both sides.
+    """Score each of (runs,) similarity matrices over the active latents of both sides.
 
-    active_a : (a,), of the run that all are compared with; active_b : (runs, b).
+    Parameters
+    ----------
+    r : (runs, a, b) float
+        Similarities, at least 0.
+    active_a : (a,) bool
+        Of the run that all are compared with.
+    active_b : (runs, b) bool
+        Of the others.
     """
     r = r * active_a[:, np.newaxis] * active_b[:, np.newaxis, :]
     per_b = _strength(r, axis=1) / np.maximum(active_b.sum(axis=1), 1)
@@ -92,14 +105,14 @@ def relative_strength(r: np.ndarray, active_a: np.ndarray, active_b: np.ndarray)
 
 
 def _strength(r: np.ndarray, axis: int) -> np.ndarray:
-    """Sum over the other latents of max^2 / sum along `axis`; a row of zeros counts 0."""
+    """Sum over the other latents max^2 / sum along `axis`; a row of zeros counts 0."""
     total = r.sum(axis=axis)
     strength: np.ndarray = (r.max(axis=axis) ** 2 / np.where(total > 0, total, 1.0)).sum(axis=1)
     return strength
 
 
 def _median_of_others(pairs: np.ndarray) -> np.ndarray:
-    """Median over the other runs j of pairs[j, run]; 0 for a lone run."""
+    """Return the median over the other runs j of pairs[j, run]; 0 for a lone run."""
     if len(pairs) < 2:
         return np.zeros(len(pairs))
     others = ~np.eye(len(pairs), dtype=bool)

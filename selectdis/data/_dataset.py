@@ -23,18 +23,25 @@ class ImageDataset:
 
     Parameters
     ----------
-    name : what load_dataset was asked for, for tables and tracking.
-    images : uint8 (n, channels, height, width), 0..255. An array, a memory-map, or a lazy array-like
-        (`shape`, `dtype`, `len`, indexing by int, slice and int array).
-    factor_names, factor_sizes : one entry a factor of variation; empty where nothing is known.
-    factors : int64 (n, n_factors), class indices 0..size-1. None, with `factor_sizes` set, means a full grid:
-        every combination once, the last factor changing fastest.
-    source : where the images came from ("rendered", a path, ...).
-    factor_values : the names of each factor's classes where they have some, else empty.
+    name : str
+        What load_dataset was asked for, for tables and tracking.
+    images : array-like
+        uint8 (n, channels, height, width), 0..255: an array, a memory-map, or lazy (`shape`, `dtype`, `len`, indexed by
+        int, slice and int array).
+    factor_names, factor_sizes : tuple
+        One entry per factor of variation; empty where nothing is known.
+    factors : (n, n_factors) int64, optional
+        Class indices 0..size-1. None, with `factor_sizes` set, means a full grid: every combination once, the last
+        factor changing fastest.
+    source : str
+        Where the images came from ("rendered", a path, ...).
+    factor_values : tuple of tuple of str
+        The names of each factor's classes where they have some, else empty.
 
     Raises
     ------
-    SelectdisError : where images, names, sizes and factors do not fit one another.
+    SelectdisError
+        Where images, names, sizes and factors do not fit one another.
     """
 
     name: str
@@ -66,12 +73,12 @@ class ImageDataset:
 
     @property
     def labelled(self) -> bool:
-        """Are the factors known?"""
+        """Whether the factors are known."""
         return bool(self.factor_sizes)
 
     @property
     def is_grid(self) -> bool:
-        """Is every combination of factors there exactly once, in order?"""
+        """Whether every combination of factors is there exactly once, in order."""
         return self.labelled and self.factors is None
 
     @cached_property
@@ -85,11 +92,11 @@ class ImageDataset:
         return digest.hexdigest()[:12]
 
     def images_at(self, indices: np.ndarray | Sequence[int]) -> np.ndarray:
-        """uint8 (k, channels, height, width) in memory, for int (k,) `indices`."""
+        """Return uint8 (k, channels, height, width) in memory, for int (k,) `indices`."""
         return np.asarray(self.images[np.asarray(indices, dtype=np.int64)])
 
     def factors_at(self, indices: np.ndarray | Sequence[int]) -> np.ndarray:
-        """int64 (k, n_factors) class indices, for int (k,) `indices`."""
+        """Return int64 (k, n_factors) class indices, for int (k,) `indices`."""
         self._need_labels("factors_at")
         index = np.asarray(indices, dtype=np.int64)
         if self.factors is not None:
@@ -97,11 +104,11 @@ class ImageDataset:
         return np.stack(np.unravel_index(index, self.factor_sizes), axis=-1).astype(np.int64)
 
     def sample_indices(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """int64 (n,) drawn uniformly; an image comes twice only where `n` is more than there are."""
+        """Draw int64 (n,) uniformly; an image comes twice only where `n` is more than there are."""
         return rng.choice(len(self), size=n, replace=n > len(self)).astype(np.int64)
 
     def indices_of(self, factors: np.ndarray) -> np.ndarray:
-        """int64 (k,): the (first) image with each row of `factors`, int (k, n_factors)."""
+        """Return int64 (k,): the (first) image with each row of `factors`, int (k, n_factors)."""
         self._need_labels("indices_of")
         rows = np.atleast_2d(np.asarray(factors, dtype=np.int64))
         flat = draws.flat_index(rows, self.factor_names, self.factor_sizes)
@@ -114,12 +121,21 @@ class ImageDataset:
         return first[at]
 
     def draw_fixed_factor(self, votes: int, batch: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Batches of images that agree in one factor, for the FactorVAE score (Kim & Mnih 2018, algorithm 2).
+        """Draw batches of images that agree in one factor, for the FactorVAE score (Kim & Mnih 2018, algorithm 2).
+
+        Parameters
+        ----------
+        votes, batch : int
+            How many batches, of how many images.
+        rng : numpy.random.Generator
+            Of the draw.
 
         Returns
         -------
-        indices : int64 (votes, batch), into this data set.
-        factor : int64 (votes,), the factor that all images of the row share. Constant factors are never drawn.
+        indices : (votes, batch) int64
+            Into this data set.
+        factor : (votes,) int64
+            The factor that all images of the row share. Constant factors are never drawn.
         """
         self._need_labels("draw_fixed_factor")
         if self.factors is None:
@@ -127,12 +143,21 @@ class ImageDataset:
         return draws.groups_fixed_factor(self._groups, votes, batch, rng)
 
     def draw_pairs(self, votes: int, batch: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Pairs of images that agree in one factor, for the BetaVAE score (Higgins et al. 2017, appendix A.4).
+        """Draw pairs of images that agree in one factor, for the BetaVAE score (Higgins et al. 2017, appendix A.4).
+
+        Parameters
+        ----------
+        votes, batch : int
+            How many batches, of how many pairs.
+        rng : numpy.random.Generator
+            Of the draw.
 
         Returns
         -------
-        first, second : int64 (votes, batch); ``first[v, b]`` and ``second[v, b]`` share factor ``factor[v]``.
-        factor : int64 (votes,). Constant factors are never drawn.
+        first, second : (votes, batch) int64
+            ``first[v, b]`` and ``second[v, b]`` share factor ``factor[v]``.
+        factor : (votes,) int64
+            Constant factors are never drawn.
         """
         self._need_labels("draw_pairs")
         if self.factors is None:
@@ -140,11 +165,11 @@ class ImageDataset:
         return draws.groups_pairs(self._groups, votes, batch, rng)
 
     def without_labels(self) -> ImageDataset:
-        """The same images, with nothing known about them."""
+        """Return the same images, with nothing known about them."""
         return replace(self, factor_names=(), factor_sizes=(), factors=None, factor_values=())
 
     def subset(self, indices: np.ndarray | Sequence[int]) -> ImageDataset:
-        """The images at `indices`, as a labelled set that is no grid (or an unlabelled one)."""
+        """Return the images at `indices`, as a labelled set that is no grid (or an unlabelled one)."""
         index = np.asarray(indices, dtype=np.int64)
         if index.size and (index.min() < 0 or index.max() >= len(self)):
             raise SelectdisError(f"indices must lie in 0..{len(self) - 1}, found {index.min()}..{index.max()}")
@@ -153,7 +178,7 @@ class ImageDataset:
         return replace(self, images=images, factors=factors)
 
     def split(self, fraction: float, seed: int) -> tuple[ImageDataset, ImageDataset]:
-        """(train, held_out): a random `fraction` of the images, and the rest."""
+        """Return (train, held_out): a random `fraction` of the images, and the rest."""
         n_train = round(fraction * len(self))
         if not 0 < n_train < len(self):
             raise SelectdisError(

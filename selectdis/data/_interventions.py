@@ -34,7 +34,7 @@ class FactorGroups(NamedTuple):
 
 
 def flat_index(rows: np.ndarray, names: Sequence[str], sizes: Sequence[int]) -> np.ndarray:
-    """int64 (k,): position of each row of factors, int (k, n_factors), in the full grid (last factor fastest)."""
+    """Return int64 (k,): the place of each row of factors, int (k, n_factors), in the full grid (last fastest)."""
     if rows.shape[-1] != len(sizes):
         raise SelectdisError(f"a row needs {len(sizes)} factors ({', '.join(names)}), found {rows.shape[-1]}")
     outside = (rows < 0) | (rows >= np.asarray(sizes))
@@ -47,7 +47,7 @@ def flat_index(rows: np.ndarray, names: Sequence[str], sizes: Sequence[int]) -> 
 def grid_fixed_factor(
     sizes: Sequence[int], votes: int, batch: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """FactorVAE batches on a full grid: indices (votes, batch), factor (votes,)."""
+    """Draw FactorVAE batches on a full grid: indices (votes, batch), factor (votes,)."""
     factor = rng.choice(_varying(sizes), size=votes)
     rows = rng.integers(0, np.asarray(sizes), size=(votes, batch, len(sizes)))
     vote = np.arange(votes)
@@ -58,7 +58,7 @@ def grid_fixed_factor(
 def grid_pairs(
     sizes: Sequence[int], votes: int, batch: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """BetaVAE pairs on a full grid: first (votes, batch), second (votes, batch), factor (votes,)."""
+    """Draw BetaVAE pairs on a full grid: first (votes, batch), second (votes, batch), factor (votes,)."""
     factor = rng.choice(_varying(sizes), size=votes)
     first = rng.integers(0, np.asarray(sizes), size=(votes, batch, len(sizes)))
     second = rng.integers(0, np.asarray(sizes), size=(votes, batch, len(sizes)))
@@ -69,7 +69,7 @@ def grid_pairs(
 
 
 def group_by_factor(factors: np.ndarray, names: Sequence[str]) -> list[FactorGroups | None]:
-    """One `FactorGroups` per factor, or None where it cannot be intervened on (it is constant, or no value has two images)."""
+    """Return the groups of each factor, or None where it is constant or no value has two images."""
     groups = [_groups(factors[:, k]) for k in range(factors.shape[1])]
     lone = [str(names[k]) for k, g in enumerate(groups) if g is None and len(np.unique(factors[:, k])) > 1]
     if lone and len(lone) < len(groups):
@@ -86,7 +86,7 @@ def group_by_factor(factors: np.ndarray, names: Sequence[str]) -> list[FactorGro
 def groups_fixed_factor(
     groups: Sequence[FactorGroups | None], votes: int, batch: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """FactorVAE batches on a labelled set: a random image's value is held, the batch drawn among its equals."""
+    """Draw FactorVAE batches on a labelled set: a random image's value is held, the batch drawn among its equals."""
     factor = rng.choice([k for k, g in enumerate(groups) if g is not None], size=votes)
     anchor, among = rng.random(votes), rng.random((votes, batch))
     indices = np.empty((votes, batch), dtype=np.int64)
@@ -102,7 +102,7 @@ def groups_fixed_factor(
 def groups_pairs(
     groups: Sequence[FactorGroups | None], votes: int, batch: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """BetaVAE pairs on a labelled set: a random image and another one with the same value."""
+    """Draw BetaVAE pairs on a labelled set: a random image and another one with the same value."""
     factor = rng.choice([k for k, g in enumerate(groups) if g is not None], size=votes)
     one, other = rng.random((votes, batch)), rng.random((votes, batch))
     first, second = np.empty((votes, batch), dtype=np.int64), np.empty((votes, batch), dtype=np.int64)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from selectdis.data._dataset import ImageDataset
-from selectdis.errors import SelectdisError
+from selectdis.errors import SelectdisError, nearest
 
-__all__ = ["classes_of", "dataset_of_classes", "dataset_of_columns"]
+__all__ = ["classes_of", "dataset_of_classes", "dataset_of_columns", "known_column"]
 
 
 def dataset_of_columns(
     name: str, images: Any, names: Sequence[str], columns: Sequence[np.ndarray | Sequence[Any]], *, source: str
 ) -> ImageDataset:
-    """A labelled set from one column of values a factor; equal values are one class, in ascending order."""
+    """Make a labelled set from one column of values per factor; equal values are one class, in ascending order."""
     if len(names) != len(columns):
         raise SelectdisError(f"{name} has {len(columns)} factors and {len(names)} factor_names: {', '.join(names)}")
     for factor, column in zip(names, columns, strict=True):
@@ -31,7 +32,7 @@ def dataset_of_columns(
 
 
 def classes_of(column: np.ndarray | Sequence[Any], label: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """int64 (n,) class of each value, and the classes' names: numbers in their order, other values by the alphabet."""
+    """Return the int64 (n,) class of each value, and the classes' names: numbers in order, others by the alphabet."""
     array = np.asarray(column)
     if array.ndim != 1:
         raise SelectdisError(f"{label} needs one value an image, found shape {array.shape}")
@@ -64,12 +65,19 @@ def _number(word: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def known_column(column: str, columns: Sequence[str], where: str | Path) -> str:
+    """Return `column`; raise SelectdisError, naming the nearest, where `where` has no such one."""
+    if column not in columns:
+        raise SelectdisError(f"{where} has no column {column!r}{nearest(column, columns)}; it has {', '.join(columns)}")
+    return column
+
+
 def dataset_of_classes(
     name: str, images: Any, names: Sequence[str], sizes: Sequence[int], classes: np.ndarray | None, *, source: str
 ) -> ImageDataset:
-    """A data set of known factor sizes: a grid where it is complete and in order, else with its labels kept.
+    """Make a data set of known factor sizes: a grid where it is complete and in order, else with its labels kept.
 
-    classes : int (n, n_factors), or None where the file has no labels (it must then be a full grid).
+    `classes` are int (n, n_factors), or None where the file has no labels (it must then be a full grid).
     """
     full = int(np.prod(sizes, dtype=np.int64)) == len(images)
     if classes is None and not full:

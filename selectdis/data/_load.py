@@ -26,18 +26,21 @@ RENAMED = {"grey": "gray"}
 
 
 def load_dataset(name: Any, **options: Any) -> ImageDataset:
-    """Images by name, from files of your own, or from an object that holds them.
+    """Load images by name, from files of your own, or from an object that holds them.
 
     Parameters
     ----------
-    name : one of `DATASETS` ("sprites", "scenes", "digits", "dsprites", ...); "folder:PATH"; "hf:PATH"; an array file
+    name : str, Path or object
+        One of `DATASETS` ("sprites", "scenes", "digits", "dsprites", ...); "folder:PATH"; "hf:PATH"; an array file
         "x.npy", "x.npz::key", "x.h5::key"; a table "x.csv" of pictures and factors; an array or tensor; or an object
         with `len` and indexing that gives (image, label).
-    options : those of the data set's own function, e.g. ``image_size=32``, ``gray=True``, ``path="/data/x.npz"``.
+    **options
+        Those of the data set's own function, e.g. ``image_size=32``, ``gray=True``, ``path="/data/x.npz"``.
 
     Raises
     ------
-    SelectdisError : an unknown name or option (with the nearest right one), or data that cannot be used.
+    SelectdisError
+        An unknown name or option (with the nearest right one), or data that cannot be used.
     """
     if isinstance(name, ImageDataset):
         _check_options(name.name, lambda: name, options)
@@ -111,12 +114,12 @@ def current_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def options_of(name: Any) -> dict[str, Any]:
-    """Names and defaults of the options that `load_dataset` takes for `name`."""
+    """Return names and defaults of the options that `load_dataset` takes for `name`."""
     return loader_options(_loader(name)[0])
 
 
 def loader_options(load: Callable[..., ImageDataset]) -> dict[str, Any]:
-    """Names and defaults of the options that a loader takes."""
+    """Return names and defaults of the options that a loader takes."""
     fixed = load.keywords if isinstance(load, partial) else {}
     parameters = inspect.signature(load).parameters.values()
     return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in fixed}

@@ -15,13 +15,20 @@ PAPER, INK = (250, 250, 250), (40, 40, 40)
 
 
 def preview(data: ImageDataset, *, columns: int = 10, rows: int = 4, seed: int = 0) -> Image.Image:
-    """Random images, and below them, where factors are known, one row for each: it changes, the others stay.
+    """Draw random images and, where factors are known, one row for each: it changes, the others stay.
 
     Where the data set is no grid the others cannot stay: a row then shows one image for each value.
 
     Parameters
     ----------
-    columns : images a row. rows : of random images. seed : of the choice.
+    data : ImageDataset
+        What to show.
+    columns : int
+        Images per row.
+    rows : int
+        Rows of random images.
+    seed : int
+        Of the choice.
     """
     if columns < 2 or rows < 1:
         raise SelectdisError(f"a preview needs at least 2 columns and 1 row, found {columns} and {rows}")

@@ -36,7 +36,7 @@ class DataReference:
 
     @classmethod
     def of(cls, data: str | ImageDataset, options: dict[str, Any] | None = None, *, folder: Path) -> DataReference:
-        """The reference to a named data set, or to `data` stored under `folder`."""
+        """Refer to a named data set, or to `data` stored under `folder`."""
         if isinstance(data, ImageDataset):
             return cls(data.name, stored=str(_store(data, folder / "data")))
         recorded = {RECORDED_AS.get(name, name): value for name, value in (options or {}).items()}
@@ -44,14 +44,14 @@ class DataReference:
 
     @classmethod
     def parse(cls, text: Any) -> DataReference | None:
-        """The reference whose fields `text` (JSON) holds; None where it holds none."""
+        """Return the reference whose fields `text` (JSON) holds; None where it holds none."""
         try:
             return cls(**json.loads(text))
         except (TypeError, ValueError, RecursionError):
             return None
 
     def load(self) -> ImageDataset:
-        """The data set; loaded once a process."""
+        """Load the data set, once per process."""
         return _load(self)
 
     @property
@@ -100,7 +100,7 @@ def _store(data: ImageDataset, folder: Path) -> Path:
 
 
 def fitting_options(name: str, image_shape: tuple[int, int, int]) -> dict[str, Any]:
-    """Loader options that give a named data set the size and channels of `image_shape`, as far as it has them."""
+    """Return options that load a named data set in the size and channels of `image_shape`, as far as it has them."""
     channels, size, _ = image_shape
     wanted: dict[str, Any] = {"image_size": size, "gray": channels == 1}
     return {key: value for key, value in wanted.items() if key in options_of(name)}

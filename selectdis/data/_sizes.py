@@ -16,14 +16,14 @@ Sizes = Mapping[str, int] | Sequence[int] | None
 
 
 def check_image_size(image_size: int) -> int:
-    """`image_size` in pixels, if the networks have a shape for it."""
+    """Return `image_size` in pixels, if the networks have a shape for it."""
     if image_size not in IMAGE_SIZES:
         raise SelectdisError(f"image_size must be 64, 32 or 16 pixels, found {image_size!r}")
     return int(image_size)
 
 
 def check_sizes(sizes: Sizes, defaults: Mapping[str, int], most: Mapping[str, int]) -> tuple[int, ...]:
-    """How many values each factor takes: a mapping completes `defaults`, a sequence names all in order.
+    """Return how many values each factor takes: a mapping completes `defaults`, a sequence names all in order.
 
     `most` is the largest number of values for the factors that have one (three shapes are all there are).
     """
@@ -48,5 +48,5 @@ def check_sizes(sizes: Sizes, defaults: Mapping[str, int], most: Mapping[str, in
 
 
 def spaced(low: float, high: float, n: int) -> np.ndarray:
-    """float64 (n,) values from `low` to `high`; a single one lies in the middle."""
+    """Return float64 (n,) values from `low` to `high`; a single one lies in the middle."""
     return np.linspace(low, high, n) if n > 1 else np.array([(low + high) / 2])

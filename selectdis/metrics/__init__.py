@@ -95,7 +95,12 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 
 def resolve_metrics(names: str | Iterable[str]) -> dict[str, Metric]:
-    """Names of groups, metrics or scores -> the metrics, each once, in the order of the registry.
+    """Return the metrics that `names` (of groups, metrics or scores) mean, each once, in the order of the registry.
+
+    Parameters
+    ----------
+    names : str or iterable of str
+        Such as "all", ["mig", "dci_completeness"].
 
     Raises
     ------

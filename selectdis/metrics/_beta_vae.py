@@ -33,23 +33,26 @@ def beta_vae_score(
     *,
     seed: int = 0,
 ) -> BetaVAEScore:
-    """BetaVAE score of Higgins et al. 2017, "beta-VAE: Learning Basic Visual Concepts", section 3.
+    """Return the BetaVAE score of Higgins et al. 2017, "beta-VAE: Learning Basic Visual Concepts", section 3.
 
     A vote draws pairs of images that share the value of one factor. A linear classifier (logistic regression) names
     that factor from the mean over the pairs of |z_first - z_second|.
 
     Parameters
     ----------
-    first_train, second_train, first_test, second_test : (n_votes, n_pairs, n_latents) float, codes of the drawn pairs
-        (`ImageDataset.draw_pairs`)
-    factor_train, factor_test : (n_votes,) int, the factor that each vote's pairs share
-    seed : of the logistic regression
+    first_train, second_train, first_test, second_test : (n_votes, n_pairs, n_latents) float
+        Representations of the drawn pairs (`ImageDataset.draw_pairs`).
+    factor_train, factor_test : (n_votes,) int
+        The factor that each vote's pairs share.
+    seed : int
+        Of the logistic regression.
 
     Returns
     -------
-    BetaVAEScore(train, test), each in [0, 1], higher is better. The features are not scaled, so that the penalty of
-    the regression depends on the scale of the codes, as in the reference. With votes for a single factor the
-    classifier is constant, and a warning says so.
+    BetaVAEScore
+        Each in [0, 1], higher is better. The features are not scaled, so that the penalty of the regression depends on
+        the scale of the codes, as in the reference. With votes for a single factor the classifier is constant, and a
+        warning says so.
 
     Raises
     ------

@@ -41,10 +41,22 @@ def boost(
     learning_rate: float = 0.1,
     n_bins: int | None = None,
 ) -> Boosted:
-    """Boosted trees from features (n, n_features) to classes y (n,), int 0 .. n_classes - 1, each present.
+    """Fit boosted trees from features to classes.
 
     Importances are the decrease of the squared error of the residuals, summed over all nodes of all trees.
-    n_bins: of each feature; None for an eighth of the samples, but 64 to 255.
+
+    Parameters
+    ----------
+    x_train, x_test : (n, n_features) float
+        Features to learn from, and to predict for.
+    y : (n,) int
+        Classes 0 .. n_classes - 1, each present.
+    rng : numpy.random.Generator
+        Breaks ties.
+    stages, learning_rate : int, float
+        Trees per class, and the share of each step that is taken.
+    n_bins : int, optional
+        Of each feature; by default an eighth of the samples, but 64 to 255.
     """
     n_classes = int(y.max()) + 1
     if n_bins is None:
@@ -72,7 +84,7 @@ def boost(
 
 
 class _Trees(NamedTuple):
-    """One tree a class, complete to DEPTH; node i has the children 2 i + 1 and 2 i + 2."""
+    """One tree per class, complete to DEPTH; node i has the children 2 i + 1 and 2 i + 2."""
 
     feature: np.ndarray  # (nodes, trees)
     threshold: np.ndarray  # (nodes, trees), the last bin that goes left
@@ -150,7 +162,7 @@ def _grow(
 def _children(
     residual: np.ndarray, left: list[np.ndarray], parents: list[tuple[np.ndarray, np.ndarray]], histogram: _Histogram
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Sums and counts of the left children from their members (n, trees), of the right ones by subtraction."""
+    """Return sums and counts of the left children from their members (n, trees), of the right ones by subtraction."""
     weights = np.concatenate([part for m in left for part in (residual * m, m)], axis=1, dtype=np.float32)
     parts = np.split(histogram.cumulated(weights), 2 * len(left), axis=2)
     children = []

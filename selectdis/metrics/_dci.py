@@ -36,8 +36,9 @@ def dci(
     seed: int = 0,
     n_jobs: int = 1,
 ) -> DCI:
-    """DCI of Eastwood and Williams 2018, "A Framework for the Quantitative Evaluation of Disentangled Representations".
+    """Return the DCI of Eastwood and Williams 2018.
 
+    "A Framework for the Quantitative Evaluation of Disentangled Representations".
     Boosted trees predict each factor from all codes. With R the importances (n_latents, n_factors), normalised per
     factor, disentanglement is the mean over codes of 1 - H(R over factors) weighted by the code's share of R
     (their equation 1 and below), completeness the mean over factors of 1 - H(R over codes), weighted likewise
@@ -45,18 +46,22 @@ def dci(
 
     Parameters
     ----------
-    codes_train, codes_test : (n_samples, n_latents) float
-    factors_train, factors_test : (n_samples, n_factors) int
-    estimator : "sklearn" is the reference's GradientBoostingClassifier (seeded); "binned" grows the same trees on
-        binned codes, tens of times faster, with values within about 0.02: do not mix the two in one comparison
-    seed : of the trees
-    n_jobs : threads; the result does not depend on their number
+    codes_train, factors_train, codes_test, factors_test : (n_samples, n_latents) float, (n_samples, n_factors) int
+        Representations and the class of each factor, to learn from and to test on.
+    estimator : {"binned", "sklearn"}
+        "sklearn" is the reference's GradientBoostingClassifier (seeded); "binned" grows the same trees on binned codes,
+        tens of times faster, with values within about 0.02: do not mix the two in one comparison.
+    seed : int
+        Of the trees.
+    n_jobs : int
+        Threads; the result does not depend on their number.
 
     Returns
     -------
-    DCI, each in [0, 1], higher is better. A factor that is constant in the training part is left out with a warning.
-    With a single factor disentanglement is 1 by convention (0 where no code helps), with a single code completeness;
-    with no factor left all are 0.
+    DCI
+        Each in [0, 1], higher is better. A factor that is constant in the training part is left out with a warning.
+        With a single factor disentanglement is 1 by convention (0 where no code helps), with a single code
+        completeness; with no factor left all are 0.
 
     Raises
     ------
@@ -70,7 +75,7 @@ def dci(
 
 
 def dci_of_trees(trees: dict[int, FittedTrees]) -> DCI:
-    """The scores of fitted classifiers, one a factor."""
+    """Return the scores of fitted classifiers, one per factor."""
     if not trees:
         warn_degenerate("dci", "no factor varies, so the scores are 0 by convention")
         return DCI(0.0, 0.0, 0.0, 0.0)
@@ -84,7 +89,7 @@ def dci_of_trees(trees: dict[int, FittedTrees]) -> DCI:
 
 
 def disentanglement(importances: np.ndarray) -> float:
-    """Mean over rows of 1 - entropy of the row (base: its length), weighted by the row's share of the total."""
+    """Return the mean over rows of 1 - entropy (base: the row's length), weighted by the row's share of the total."""
     total = importances.sum()
     if total == 0:
         return 0.0

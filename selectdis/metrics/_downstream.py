@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -42,26 +42,31 @@ def downstream(
     seed: int = 0,
     n_jobs: int = 1,
 ) -> Downstream:
-    """Downstream accuracy of Locatello et al. 2019, "Challenging Common Assumptions", section 5.7 (and appendix).
+    """Return the downstream accuracy of Locatello et al. 2019, "Challenging Common Assumptions", section 5.7.
 
     A classifier predicts each factor from all codes, learned from the first `size` training samples; accuracies are
     averaged over factors. Sample efficiency is the accuracy at 100 labels over the accuracy at the largest size.
 
     Parameters
     ----------
-    codes_train, codes_test : (n_samples, n_latents) float; the training samples in random order
-    factors_train, factors_test : (n_samples, n_factors) int
-    predictor : "lr", logistic regression on standardised codes, its strength cross-validated; "gbt", boosted trees
-    sizes : numbers of labels; those above n_samples are left out
-    seed : of the folds and of the trees
-    n_jobs : threads of the trees; the result does not depend on their number
+    codes_train, factors_train, codes_test, factors_test : (n_samples, n_latents) float, (n_samples, n_factors) int
+        Representations and the class of each factor, the training samples in random order.
+    predictor : {"lr", "gbt"}
+        Logistic regression on standardised codes, its strength cross-validated; or boosted trees.
+    sizes : sequence of int
+        Numbers of labels; those above n_samples are left out.
+    seed : int
+        Of the folds and of the trees.
+    n_jobs : int
+        Threads of the trees; the result does not depend on their number.
 
     Returns
     -------
-    Downstream(accuracy, efficiency): accuracy maps a size to a float in [0, 1], higher is better; efficiency is in
-    [0, inf), at most about 1, and 0 where nothing is predicted or 100 labels cannot be compared with more. Where the
-    labelled samples hold one class, that class is predicted. Constant factors are left out with a warning; with none
-    left the accuracies are 1 by convention.
+    Downstream
+        `accuracy` maps a size to a float in [0, 1], higher is better; `efficiency` is in [0, inf), at most about 1, and
+        0 where nothing is predicted or 100 labels cannot be compared with more. Where the labelled samples hold one
+        class, that class is predicted. Constant factors are left out with a warning; with none left the accuracies are
+        1 by convention.
 
     Raises
     ------
@@ -84,7 +89,7 @@ def downstream(
 
 
 def sample_efficiency(accuracy: dict[int, float]) -> float:
-    """Accuracy at 100 labels over the accuracy at the largest number of labels; 0 where that is not defined."""
+    """Return the accuracy at 100 labels over that at the largest number of labels; 0 where that is not defined."""
     largest = max(accuracy, default=0)
     return accuracy[100] / accuracy[largest] if 100 in accuracy and largest > 100 and accuracy[largest] > 0 else 0.0
 
@@ -92,7 +97,7 @@ def sample_efficiency(accuracy: dict[int, float]) -> float:
 def _hits_lr(
     x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, y_test: np.ndarray, seed: int
 ) -> list[float]:
-    """Accuracy for each factor."""
+    """Return the accuracy for each factor."""
     x_train, x_test = standardise_by(x_train, x_test)
     hits = []
     for k, y in enumerate(y_train.T):
@@ -107,14 +112,14 @@ def _hits_lr(
 def _hits_gbt(
     x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, y_test: np.ndarray, seed: int, n_jobs: int
 ) -> list[float]:
-    """Accuracy for each factor."""
+    """Return the accuracy for each factor."""
     trees = fit_all_trees(x_train, y_train, x_test, y_test, seed=seed, n_jobs=n_jobs)
     constant = np.mean(y_test == y_train[0], axis=0)
     return [trees[k].accuracy_test if k in trees else float(constant[k]) for k in range(y_train.shape[1])]
 
 
 def _cross_validated(x: np.ndarray, y: np.ndarray, seed: int) -> float:
-    """The C whose held-out accuracy, summed over the folds, is best; ties go to the strongest penalty."""
+    """Return the C whose held-out accuracy, summed over the folds, is best; ties go to the strongest penalty."""
     fold = np.random.default_rng(seed).permutation(len(x)) % FOLDS
     hits = np.zeros(len(INVERSE_PENALTIES))
     for held_out in range(FOLDS):
@@ -143,7 +148,7 @@ def _compute_lr(samples: Samples) -> dict[str, float]:
 
 
 def _compute_gbt(samples: Samples) -> dict[str, float]:
-    """Where a size is all training samples, its trees are those of DCI."""
+    """Score; where a size is all training samples, its trees are those of DCI."""
     n = len(samples.codes_train)
     sizes = [size for size in SIZES if size < n]
     accuracy = downstream(
@@ -154,25 +159,16 @@ def _compute_gbt(samples: Samples) -> dict[str, float]:
     return _named(accuracy, "gbt")
 
 
-def _scores(predictor: str) -> tuple[str, ...]:
-    return (*(f"downstream_{predictor}_{size}" for size in SIZES), f"downstream_efficiency_{predictor}")
+def _describe(predictor: str, compute: Callable[[Samples], dict[str, float]]) -> Metric:
+    return Metric(
+        name=f"downstream_{predictor}",
+        produces=(*(f"downstream_{predictor}_{size}" for size in SIZES), f"downstream_efficiency_{predictor}"),
+        function=downstream,
+        compute=compute,
+        paper="Locatello et al. 2019",
+        needs=("train", "test"),
+        cost="slow",
+    )
 
 
-DOWNSTREAM_LR = Metric(
-    name="downstream_lr",
-    produces=_scores("lr"),
-    function=downstream,
-    compute=_compute_lr,
-    paper="Locatello et al. 2019",
-    needs=("train", "test"),
-    cost="slow",
-)
-DOWNSTREAM_GBT = Metric(
-    name="downstream_gbt",
-    produces=_scores("gbt"),
-    function=downstream,
-    compute=_compute_gbt,
-    paper="Locatello et al. 2019",
-    needs=("train", "test"),
-    cost="slow",
-)
+DOWNSTREAM_LR, DOWNSTREAM_GBT = _describe("lr", _compute_lr), _describe("gbt", _compute_gbt)

@@ -26,21 +26,23 @@ class Explicitness(NamedTuple):
 def explicitness(
     codes_train: np.ndarray, factors_train: np.ndarray, codes_test: np.ndarray, factors_test: np.ndarray
 ) -> Explicitness:
-    """Explicitness of Ridgeway and Mozer 2018, "Learning Deep Disentangled Embeddings with the F-Statistic Loss".
+    """Return the explicitness of Ridgeway and Mozer 2018.
 
+    "Learning Deep Disentangled Embeddings with the F-Statistic Loss".
     The mean over factors of the area under the ROC curve, averaged over the factor's classes (each against the rest),
     of a multinomial logistic regression on all codes, standardised with the training part's mean and deviation.
 
     Parameters
     ----------
-    codes_train, codes_test : (n_samples, n_latents) float
-    factors_train, factors_test : (n_samples, n_factors) int
+    codes_train, factors_train, codes_test, factors_test : (n_samples, n_latents) float, (n_samples, n_factors) int
+        Representations and the class of each factor, to learn from and to test on.
 
     Returns
     -------
-    Explicitness(train, test), each in [0, 1], higher is better, 0.5 for codes that know nothing (the raw area, not
-    rescaled). A constant code carries nothing; a factor that is constant in the training part, and a class that is
-    missing from a part or fills it, are left out with a warning; with nothing left the score is 0.5.
+    Explicitness
+        Each in [0, 1], higher is better, 0.5 for codes that know nothing (the raw area, not rescaled). A constant code
+        carries nothing; a factor that is constant in the training part, and a class that is missing from a part or
+        fills it, are left out with a warning; with nothing left the score is 0.5.
 
     Raises
     ------

@@ -29,7 +29,7 @@ def factor_vae_score(
     *,
     prune_threshold: float = 0.05,
 ) -> FactorVAEScore:
-    """FactorVAE score of Kim and Mnih 2018, "Disentangling by Factorising", section 4 and algorithm 2.
+    """Return the FactorVAE score of Kim and Mnih 2018, "Disentangling by Factorising", section 4 and algorithm 2.
 
     A vote draws a batch of images that share the value of one factor, and names the code whose variance within the
     batch, over its variance among all images, is smallest. Each code stands for the factor that it was named for
@@ -37,16 +37,20 @@ def factor_vae_score(
 
     Parameters
     ----------
-    codes : (n_samples, n_latents) float, of images drawn freely, for the variances
-    batches_train, batches_test : (n_votes, batch, n_latents) float, codes of the drawn batches
-        (`ImageDataset.draw_fixed_factor`)
-    factor_train, factor_test : (n_votes,) int, the factor that each batch shares
-    prune_threshold : codes whose standard deviation among all images is below it never win a vote
+    codes : (n_samples, n_latents) float
+        Representations of images drawn freely, for the variances.
+    batches_train, batches_test : (n_votes, batch, n_latents) float
+        Representations of the drawn batches (`ImageDataset.draw_fixed_factor`).
+    factor_train, factor_test : (n_votes,) int
+        The factor that each batch shares.
+    prune_threshold : float
+        Codes whose standard deviation among all images is below it never win a vote.
 
     Returns
     -------
-    FactorVAEScore(train, test), each in [0, 1], higher is better. With every code pruned the scores are 0, with a
-    warning. A code that no training vote named counts as wrong where a test vote names it.
+    FactorVAEScore
+        Each in [0, 1], higher is better. With every code pruned the scores are 0, with a warning. A code that no
+        training vote named counts as wrong where a test vote names it.
 
     Raises
     ------
@@ -77,7 +81,7 @@ def factor_vae_score(
 
 
 def _count_votes(batches: np.ndarray, variances: np.ndarray, factor: np.ndarray, n_factors: int) -> np.ndarray:
-    """How often each code was named for each factor, (n_factors, n_active)."""
+    """Count how often each code was named for each factor, (n_factors, n_active)."""
     winner = (batches.var(axis=1, ddof=1) / variances).argmin(axis=1)  # (n_votes,)
     n_active = len(variances)
     return np.bincount(factor * n_active + winner, minlength=n_factors * n_active).reshape(n_factors, n_active)

@@ -22,7 +22,7 @@ def fairness(
     seed: int = 0,
     n_jobs: int = 1,
 ) -> float:
-    """1 minus the unfairness of Locatello et al. 2019, "On the Fairness of Disentangled Representations", section 2.
+    """Return 1 - unfairness of Locatello et al. 2019, "On the Fairness of Disentangled Representations", section 2.
 
     Each factor in turn is the target, predicted from the codes by boosted trees, and each other one the sensitive
     variable s. Unfairness is the mean over s of the total variation distance between the predictions
@@ -30,16 +30,19 @@ def fairness(
 
     Parameters
     ----------
-    codes_train, codes_test : (n_samples, n_latents) float
-    factors_train, factors_test : (n_samples, n_factors) int
-    seed : of the trees
-    n_jobs : threads; the result does not depend on their number
+    codes_train, factors_train, codes_test, factors_test : (n_samples, n_latents) float, (n_samples, n_factors) int
+        Representations and the class of each factor, to learn from and to test on.
+    seed : int
+        Of the trees.
+    n_jobs : int
+        Threads; the result does not depend on their number.
 
     Returns
     -------
-    float in [0, 1], higher is fairer. Conditioning on s among the test samples stands for the intervention, so that
-    finite groups leave some distance (about sqrt(classes / group size) / 2) even where nothing leaks. Constant
-    factors are left out with a warning; with fewer than two factors the score is 1 by convention.
+    float
+        In [0, 1], higher is fairer. Conditioning on s among the test samples stands for the intervention, so that
+        finite groups leave some distance (about sqrt(classes / group size) / 2) even where nothing leaks. Constant
+        factors are left out with a warning; with fewer than two factors the score is 1 by convention.
 
     Raises
     ------
@@ -52,7 +55,7 @@ def fairness(
 
 
 def fairness_of_trees(trees: dict[int, FittedTrees], factors_test: np.ndarray) -> float:
-    """The score of fitted classifiers, one a factor."""
+    """Return the score of fitted classifiers, one per factor."""
     distances = [
         _total_variation(fitted.predicted_test, factors_test[:, sensitive])
         for target, fitted in trees.items()
@@ -66,7 +69,7 @@ def fairness_of_trees(trees: dict[int, FittedTrees], factors_test: np.ndarray) -
 
 
 def _total_variation(predicted: np.ndarray, sensitive: np.ndarray) -> float:
-    """Mean over `sensitive` of TV(p(predicted | value), p(predicted))."""
+    """Return the mean over `sensitive` of TV(p(predicted | value), p(predicted))."""
     y, n_classes = as_classes(predicted)
     s, n_values = as_classes(sensitive)
     counts = np.bincount(s * n_classes + y, minlength=n_values * n_classes).reshape(n_values, n_classes)

@@ -48,16 +48,29 @@ def draw_few_labels(
     noise: float = 0.1,
     n_partial: int = 2,
 ) -> FewLabels:
-    """A few labels as in Locatello et al. 2020, "Disentangling Factors of Variation Using Few Labels", section 3.
+    """Draw a few labels as in Locatello et al. 2020, "Disentangling Factors of Variation Using Few Labels", section 3.
 
     Parameters
     ----------
     factors : (n_samples, n_factors) int
-    n_labels : how many samples are labelled; all of them where there are not more
-    rng : of the draw
-    kind : "perfect"; "binned", a factor with more than `n_bins` values is merged into `n_bins` of about equal size;
-        "noisy", each value is replaced with probability `noise` by a random one; "partial", only `n_partial` random
-        factors are labelled
+        Class of each factor.
+    n_labels : int
+        How many samples are labelled; all of them where there are not more.
+    rng : numpy.random.Generator
+        Of the draw.
+    kind : {"perfect", "binned", "noisy", "partial"}
+        What the labels are like.
+    n_bins : int
+        "binned": a factor with more values is merged into that many of about equal size.
+    noise : float
+        "noisy": probability with which each value is replaced by a random one.
+    n_partial : int
+        "partial": how many random factors are labelled.
+
+    Returns
+    -------
+    FewLabels
+        Which samples are labelled, and with what.
 
     Raises
     ------
@@ -79,7 +92,7 @@ def draw_few_labels(
 
 
 def _merge(factor: np.ndarray, n_bins: int) -> np.ndarray:
-    """Neighbouring values merged into at most `n_bins` groups."""
+    """Merge neighbouring values into at most `n_bins` groups."""
     classes, n_classes = as_classes(factor)
     return classes * n_bins // n_classes if n_classes > n_bins else classes
 
@@ -93,21 +106,32 @@ def _disturb(factor: np.ndarray, noise: float, rng: np.random.Generator) -> np.n
 def few_label_scores(
     codes: np.ndarray, factors: np.ndarray, *, seed: int = 0, n_jobs: int = 1, train_share: float = 0.8
 ) -> dict[str, float]:
-    """MIG, SAP and DCI disentanglement from few labelled samples.
+    """Return MIG, SAP and DCI disentanglement from few labelled samples.
 
     Those three are what Locatello et al. 2020 selected models with. The MIG takes all the samples; SAP and DCI
     learn from the first `train_share` of them and test on the rest.
 
     Parameters
     ----------
-    codes : (n_labels, n_latents) float, in random order
-    factors : (n_labels, n_factors) int, from `draw_few_labels`
-    seed, n_jobs : of the trees of DCI
+    codes : (n_labels, n_latents) float
+        Representations, in random order.
+    factors : (n_labels, n_factors) int
+        From `draw_few_labels`.
+    seed, n_jobs : int
+        Of the trees of DCI.
+    train_share : float
+        Share of the samples that SAP and DCI learn from.
 
     Returns
     -------
-    {"mig", "sap", "dci_disentanglement"}: floats in [0, 1], higher is better; conventions as in those metrics. From
-    100 samples the plug-in information of the MIG is strongly biased upwards: compare only scores of one size.
+    dict
+        "mig", "sap", "dci_disentanglement": floats in [0, 1], higher is better; conventions as in those metrics. From
+        100 samples the plug-in information of the MIG is strongly biased upwards: compare only scores of one size.
+
+    Raises
+    ------
+    SelectdisError
+        On codes that are not finite or shapes that do not fit.
     """
     codes = check_codes(codes)
     factors = check_factors(factors, len(codes))
@@ -122,7 +146,7 @@ def few_label_scores(
 
 
 def _compute(samples: Samples, kind: LabelKind) -> dict[str, float]:
-    """The labelled samples are drawn from the training part; the same ones for every kind of label."""
+    """Score labelled samples of the training part; the same ones for every kind of label."""
     scores: dict[str, float] = {}
     for number in NUMBERS:
         if number <= len(samples.codes_train):

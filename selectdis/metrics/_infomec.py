@@ -33,7 +33,7 @@ class InfoMEC(NamedTuple):
 
 
 def infomec(codes: np.ndarray, factors: np.ndarray, *, n_bins: int = 20, inactive_range: float = 1 / 8) -> InfoMEC:
-    """InfoMEC of Hsu et al. 2023, "Disentanglement via Latent Quantization", section 4.
+    """Return InfoMEC of Hsu et al. 2023, "Disentanglement via Latent Quantization", section 4.
 
     With NMI(i, j) = I(factor i; code j) / H(factor i):
     InfoM = (mean_j max_i NMI / sum_i NMI - 1 / n_factors) / (1 - 1 / n_factors)  (equation 5),
@@ -42,18 +42,20 @@ def infomec(codes: np.ndarray, factors: np.ndarray, *, n_bins: int = 20, inactiv
 
     Parameters
     ----------
-    codes : (n_samples, n_latents) float
-    factors : (n_samples, n_factors) int
-    n_bins : equal-width bins of each code. The authors estimate the information of continuous codes with nearest
-        neighbours; the bins here are those of the MIG
-    inactive_range : codes whose range is not above this share of the widest range count as inactive and are left out
-        of InfoM and InfoC
+    codes, factors : (n_samples, n_latents) float, (n_samples, n_factors) int
+        Representations, and the class of each factor.
+    n_bins : int
+        Equal-width bins of each code. The authors estimate the information of continuous codes with nearest neighbours;
+        the bins here are those of the MIG.
+    inactive_range : float
+        Codes whose range is not above this share of the widest range count as inactive and are left out of InfoM and
+        InfoC.
 
     Returns
     -------
-    InfoMEC(infom, infoe, infoc), each in [0, 1], higher is better. Constant factors are left out with a warning. With
-    a single factor InfoM, with a single active code InfoC, is 1 by convention; with no factor or no live code left
-    all are 0, with a warning.
+    InfoMEC
+        Each in [0, 1], higher is better. Constant factors are left out with a warning. With a single factor InfoM, with
+        a single active code InfoC, is 1 by convention; with no factor or no live code left all are 0, with a warning.
 
     Raises
     ------
@@ -77,7 +79,7 @@ def infomec(codes: np.ndarray, factors: np.ndarray, *, n_bins: int = 20, inactiv
 
 
 def _gap(information: np.ndarray) -> float:
-    """Mean over rows of max / sum, rescaled so that a flat row gives 0 and a row with one entry 1."""
+    """Return the mean over rows of max / sum, rescaled so that a flat row gives 0 and a row with one entry 1."""
     k = information.shape[1]
     if k == 1:
         return 1.0
@@ -87,7 +89,7 @@ def _gap(information: np.ndarray) -> float:
 
 
 def _explained(x: np.ndarray, factor: np.ndarray, h: float) -> float:
-    """Share of the factor's entropy `h` that a logistic regression explains: V-information, clipped to [0, 1]."""
+    """Return the share of the entropy `h` that a logistic regression explains: V-information, clipped to [0, 1]."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = LogisticRegression(C=np.inf).fit(x, factor)

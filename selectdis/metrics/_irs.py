@@ -11,7 +11,7 @@ __all__ = ["IRS", "irs"]
 
 
 def irs(codes: np.ndarray, factors: np.ndarray, *, quantile: float = 0.99, n_bins: int = 20) -> float:
-    """Interventional robustness score of Suter et al. 2019, "Robustly Disentangled Causal Mechanisms".
+    """Return the interventional robustness score of Suter et al. 2019, "Robustly Disentangled Causal Mechanisms".
 
     For a code and a factor, 1 minus the mean over the factor's values of the `quantile` of |z - E[z | value]|, over
     the code's largest deviation from its mean (their algorithm 1, the disentanglement case); a code takes its best
@@ -19,15 +19,18 @@ def irs(codes: np.ndarray, factors: np.ndarray, *, quantile: float = 0.99, n_bin
 
     Parameters
     ----------
-    codes : (n_samples, n_latents) float
-    factors : (n_samples, n_factors) int
-    quantile : of the deviations within a factor's value, in (0, 1]
-    n_bins : factors with more values are merged into that many equal-width bins, as in the reference
+    codes, factors : (n_samples, n_latents) float, (n_samples, n_factors) int
+        Representations, and the class of each factor.
+    quantile : float
+        Of the deviations within a factor's value, in (0, 1].
+    n_bins : int
+        Factors with more values are merged into that many equal-width bins, as in the reference.
 
     Returns
     -------
-    float in [0, 1], higher is better: 1 where fixing one factor fixes each code. Constant codes are left out (they
-    weigh nothing); with no code left the score is 0, with a warning.
+    float
+        In [0, 1], higher is better: 1 where fixing one factor fixes each code. Constant codes are left out (they weigh
+        nothing); with no code left the score is 0, with a warning.
 
     Raises
     ------

@@ -19,21 +19,23 @@ __all__ = ["MIG", "mig"]
 
 
 def mig(codes: np.ndarray, factors: np.ndarray, *, n_bins: int = 20) -> float:
-    """Mutual information gap of Chen et al. 2018, "Isolating Sources of Disentanglement in VAEs", equation 6.
+    """Return the MIG of Chen et al. 2018, "Isolating Sources of Disentanglement in VAEs", equation 6.
 
     The mean over factors v of (I(z_first; v) - I(z_second; v)) / H(v), where z_first and z_second are the two codes
     that know most about v.
 
     Parameters
     ----------
-    codes : (n_samples, n_latents) float
-    factors : (n_samples, n_factors) int
-    n_bins : equal-width bins of each code
+    codes, factors : (n_samples, n_latents) float, (n_samples, n_factors) int
+        Representations, and the class of each factor.
+    n_bins : int
+        Equal-width bins of each code.
 
     Returns
     -------
-    float in [0, 1], higher is better: 1 where each factor is known by one code alone. With a single code the second
-    information is 0; a constant factor is left out with a warning; with no factor left the score is 0.
+    float
+        In [0, 1], higher is better: 1 where each factor is known by one code alone. With a single code the second
+        information is 0; a constant factor is left out with a warning; with no factor left the score is 0.
 
     Raises
     ------

@@ -11,22 +11,25 @@ __all__ = ["MODULARITY", "modularity"]
 
 
 def modularity(codes: np.ndarray, factors: np.ndarray, *, n_bins: int = 20) -> float:
-    """Modularity of Ridgeway and Mozer 2018, "Learning Deep Disentangled Embeddings with the F-Statistic Loss".
+    """Return the modularity of Ridgeway and Mozer 2018.
 
+    "Learning Deep Disentangled Embeddings with the F-Statistic Loss".
     The mean over codes of 1 - sum over the other factors of I(z; v)^2 / (I_max^2 (n_factors - 1)), where I_max is the
     information of the code about its best factor (their section 3, equation 2).
 
     Parameters
     ----------
-    codes : (n_samples, n_latents) float
-    factors : (n_samples, n_factors) int
-    n_bins : equal-width bins of each code
+    codes, factors : (n_samples, n_latents) float, (n_samples, n_factors) int
+        Representations, and the class of each factor.
+    n_bins : int
+        Equal-width bins of each code.
 
     Returns
     -------
-    float in [0, 1], higher is better: 1 where each code knows about one factor alone. All codes count, so that noise
-    codes have a say; a code with no information at all counts as 0. A constant factor stays one of the n_factors, as
-    in the reference. With a single factor a code with any information counts as 1.
+    float
+        In [0, 1], higher is better: 1 where each code knows about one factor alone. All codes count, so that noise
+        codes have a say; a code with no information at all counts as 0. A constant factor stays one of the n_factors,
+        as in the reference. With a single factor a code with any information counts as 1.
 
     Raises
     ------

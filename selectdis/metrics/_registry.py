@@ -31,11 +31,18 @@ class Samples:
 
     Attributes
     ----------
-    codes_train, codes_test : (n_samples, n_latents)
+    codes_train, codes_test : (n_samples, n_latents) float
+        Representations.
     factors_train, factors_test : (n_samples, n_factors) int
-    seed : of every fitted model; n_jobs : threads
-    table : (n_images, n_latents), the codes that `draws` point into
-    draws : the (train, test) votes of the BetaVAE score ("pairs") and of the FactorVAE score ("fixed_factor")
+        Class of each factor.
+    seed : int
+        Of every fitted model.
+    n_jobs : int
+        Threads.
+    table : (n_images, n_latents) float, optional
+        The codes that `draws` point into.
+    draws : mapping
+        The (train, test) votes of the BetaVAE score ("pairs") and of the FactorVAE score ("fixed_factor").
     """
 
     codes_train: np.ndarray
@@ -53,7 +60,7 @@ class Samples:
         return self.codes_train, self.factors_train, self.codes_test, self.factors_test
 
     def votes(self, need: Need) -> list[np.ndarray]:
-        """Codes of the batches (votes, batch, n_latents) and the factor (votes,), for training, then for test."""
+        """Return codes of batches (votes, batch, n_latents) and factors (votes,), for training, then for test."""
         if self.table is None or need not in self.draws:
             raise SelectdisError(f"these samples hold no draws of {need!r}; they hold {sorted(self.draws)}")
         return [part for drawn in self.draws[need] for part in (*(self.table[b] for b in drawn.batches), drawn.factor)]

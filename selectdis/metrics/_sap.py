@@ -19,22 +19,24 @@ def sap(
     *,
     C: float = 0.01,
 ) -> float:
-    """SAP of Kumar et al. 2018, "Variational Inference of Disentangled Latent Concepts", section 3, discrete factors.
+    """Return SAP of Kumar et al. 2018, "Variational Inference of Disentangled Latent Concepts", section 3.
 
-    The mean over factors of the gap between the two codes that predict the factor best, each alone, by the test
-    accuracy of a linear support vector machine (squared hinge, one against the rest, balanced classes).
+    The mean over (discrete) factors of the gap between the two codes that predict the factor best, each alone, by the
+    test accuracy of a linear support vector machine (squared hinge, one against the rest, balanced classes).
 
     Parameters
     ----------
-    codes_train, codes_test : (n_samples, n_latents) float
-    factors_train, factors_test : (n_samples, n_factors) int
-    C : weight of the hinge against the squared norm
+    codes_train, factors_train, codes_test, factors_test : (n_samples, n_latents) float, (n_samples, n_factors) int
+        Representations and the class of each factor, to learn from and to test on.
+    C : float
+        Weight of the hinge against the squared norm.
 
     Returns
     -------
-    float in [0, 1], higher is better. A linear machine on one number cannot single out middle classes, so that a
-    perfect code with many values scores about 0.3. With a single code the second accuracy is 0; a factor that is
-    constant in the training part is left out with a warning; with no factor left the score is 0.
+    float
+        In [0, 1], higher is better. A linear machine on one number cannot single out middle classes, so that a perfect
+        code with many values scores about 0.3. With a single code the second accuracy is 0; a factor that is constant
+        in the training part is left out with a warning; with no factor left the score is 0.
 
     Raises
     ------

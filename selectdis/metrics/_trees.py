@@ -35,10 +35,7 @@ def fit_all_trees(
     seed: int,
     n_jobs: int = 1,
 ) -> dict[int, FittedTrees]:
-    """One classifier for each factor that varies in the training part; the keys are the factors' indices.
-
-    n_jobs : threads; the result does not depend on their number
-    """
+    """Fit one classifier for each factor that varies in the training part; the keys are the factors' indices."""
 
     def fit(k: int) -> FittedTrees:
         split = codes_train, factors_train[:, k], codes_test, factors_test[:, k]
@@ -60,7 +57,7 @@ def fit_trees(
     estimator: Estimator,
     seed: int,
 ) -> FittedTrees:
-    """Boosted trees from codes (n, n_latents) to classes (n,) with at least two values."""
+    """Fit boosted trees from codes (n, n_latents) to classes (n,) with at least two values."""
     importances, predicted_train, predicted_test = ESTIMATORS[estimator](x_train, y_train, x_test, seed)
     return FittedTrees(
         importances,
@@ -73,7 +70,7 @@ def fit_trees(
 def _fit_sklearn(
     x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The reference's estimator, but seeded."""
+    """Fit the reference's estimator, but seeded."""
     model = GradientBoostingClassifier(
         n_estimators=STAGES, max_depth=DEPTH, learning_rate=LEARNING_RATE, random_state=seed
     ).fit(x_train, y_train)

@@ -14,12 +14,12 @@ __all__ = ["ANNEALED_VAE", "annealed_vae_loss", "capacity"]
 
 
 def capacity(step: Tensor, c_max: Tensor, iterations: Tensor) -> Tensor:
-    """The capacity C at a step: linear from 0 to `c_max` over `iterations` steps, then constant; (K,) nats."""
+    """Return the capacity C at a step: linear from 0 to `c_max` over `iterations` steps, then constant; (K,) nats."""
     return c_max * (step / iterations.clamp(min=1.0)).clamp(max=1.0)
 
 
 def annealed_vae_loss(batch: Batch, strengths: Mapping[str, Tensor]) -> Loss:
-    """Reconstruction + gamma * abs(KL - C), C rising from 0 to c_max (Burgess et al. 2018, eq. 8)."""
+    """Return reconstruction + gamma * abs(KL - C), C rising from 0 to c_max (Burgess et al. 2018, eq. 8)."""
     c = capacity(batch.step, strengths["c_max"], strengths["iterations"])
     penalty = strengths["gamma"] * (batch.kl - c).abs()
     return Loss(batch.reconstruction + penalty, {"capacity": c, "penalty": penalty})

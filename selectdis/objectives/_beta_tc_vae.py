@@ -15,7 +15,7 @@ __all__ = ["BETA_TC_VAE", "beta_tc_vae_loss", "total_correlation"]
 
 
 def total_correlation(mean: Tensor, log_variance: Tensor, sample: Tensor) -> Tensor:
-    """Minibatch estimate of TC(q(z)): (K, B, L) thrice -> (K,) nats.
+    """Estimate TC(q(z)) from a minibatch: (K, B, L) thrice -> (K,) nats.
 
     E[log q(z) - sum_l log q(z_l)] with q(z_b) the average of q(z_b | x_b') over the batch (Chen et al. 2018, eq. 5,
     without the data set's size, as in the reference: it shifts the estimate and leaves its gradient as it is).
@@ -30,7 +30,7 @@ def total_correlation(mean: Tensor, log_variance: Tensor, sample: Tensor) -> Ten
 
 
 def beta_tc_vae_loss(batch: Batch, strengths: Mapping[str, Tensor]) -> Loss:
-    """Reconstruction + KL + (beta - 1) * TC (Chen et al. 2018, eq. 4 with alpha = gamma = 1)."""
+    """Return reconstruction + KL + (beta - 1) * TC (Chen et al. 2018, eq. 4 with alpha = gamma = 1)."""
     tc = total_correlation(batch.mean, batch.log_variance, batch.sample)
     return Loss(batch.reconstruction + batch.kl + (strengths["beta"] - 1) * tc, {"tc": tc})
 

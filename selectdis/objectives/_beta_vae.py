@@ -14,7 +14,7 @@ __all__ = ["BETA_VAE", "beta_vae_loss"]
 
 
 def beta_vae_loss(batch: Batch, strengths: Mapping[str, Tensor]) -> Loss:
-    """Reconstruction + beta * KL (Higgins et al. 2017, eq. 4); beta = 1 is the VAE of Kingma & Welling 2014."""
+    """Return reconstruction + beta * KL (Higgins et al. 2017, eq. 4); beta = 1 is the VAE of Kingma & Welling 2014."""
     return Loss(batch.reconstruction + strengths["beta"] * batch.kl, {})
 
 

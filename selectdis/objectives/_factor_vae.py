@@ -14,7 +14,7 @@ __all__ = ["FACTOR_VAE", "discriminator_loss", "factor_vae_loss", "permute_codes
 
 
 def factor_vae_loss(batch: Batch, strengths: Mapping[str, Tensor]) -> Loss:
-    """Reconstruction + KL + gamma * TC (Kim & Mnih 2018, eq. 2).
+    """Return reconstruction + KL + gamma * TC (Kim & Mnih 2018, eq. 2).
 
     TC is the density-ratio estimate of their eq. 3: the mean of logit_true - logit_permuted over the batch.
     """
@@ -25,7 +25,7 @@ def factor_vae_loss(batch: Batch, strengths: Mapping[str, Tensor]) -> Loss:
 
 
 def permute_codes(sample: Tensor, order: Tensor) -> Tensor:
-    """Each latent of `sample` (K, B, L) shuffled over the batch by its own permutation in `order` (K, B, L).
+    """Shuffle each latent of `sample` (K, B, L) over the batch by its own permutation in `order` (K, B, L).
 
     Algorithm 1 of Kim & Mnih 2018: the result is a draw from the product of the marginals.
     """
@@ -33,7 +33,7 @@ def permute_codes(sample: Tensor, order: Tensor) -> Tensor:
 
 
 def discriminator_loss(true_logits: Tensor, permuted_logits: Tensor) -> Tensor:
-    """Cross-entropy of telling true codes (class 0) from permuted ones (class 1), halved over both: (K,) nats.
+    """Return the cross-entropy of telling true codes (class 0) from permuted ones (1), halved over both: (K,) nats.
 
     Kim & Mnih 2018, Algorithm 2; logits are (K, B, 2).
     """

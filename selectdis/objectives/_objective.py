@@ -52,19 +52,21 @@ class Objective:
 
     Attributes
     ----------
-    loss
+    name, paper : str
+        What it is called, and where it comes from.
+    loss : callable
         ``(batch, strengths) -> Loss``; every strength is a (K,) tensor.
-    defaults
+    defaults : mapping
         Each strength's default value.
-    derived
+    derived : mapping
         Strengths whose default is a multiple of another one: ``{"lambda_d": ("lambda_od", 10.0)}``.
-    main
+    main : str
         The strength that the literature sweeps.
-    grid
+    grid : tuple of float
         The values of the main strength in Locatello et al. 2019.
-    terms
+    terms : tuple of str
         The names of the terms that the loss reports.
-    adversary
+    adversary : Adversary, optional
         The loss of a discriminator, where the objective needs one.
     """
 
@@ -83,7 +85,12 @@ class Objective:
         return (*self.defaults, *self.derived)
 
     def complete(self, strengths: Mapping[str, float]) -> dict[str, float]:
-        """`strengths` checked and filled up with the defaults, in a fixed order.
+        """Return `strengths` checked and filled up with the defaults, in a fixed order.
+
+        Parameters
+        ----------
+        strengths : mapping
+            Some or all of `strength_names`, with their values.
 
         Raises
         ------

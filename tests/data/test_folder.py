@@ -132,7 +132,7 @@ def test_many_pictures_are_decoded_once(pictures: Path, cache: Path, monkeypatch
     (pictures / "_first.png").write_bytes(b"no picture")
     with pytest.warns(UserWarning, match="left out 2 of 5"):
         at_once = load_dataset(f"folder:{pictures}").images
-    monkeypatch.setattr(pictures_module, "KEEP_FROM", 3)
+    monkeypatch.setattr(pictures_module, "CACHE_FROM", 3)
     with pytest.warns(UserWarning, match="left out 2 of 5 pictures: .*_first.png is not a picture"):
         kept = load_dataset(f"folder:{pictures}").images
     monkeypatch.setattr(pictures_module, "read_picture", None)  # from here on nothing can be decoded
@@ -142,7 +142,7 @@ def test_many_pictures_are_decoded_once(pictures: Path, cache: Path, monkeypatch
     assert (np.asarray(again) == at_once).all()
     monkeypatch.undo()
     monkeypatch.setenv("SELECTDIS_DATA", str(cache))
-    monkeypatch.setattr(pictures_module, "KEEP_FROM", 3)
+    monkeypatch.setattr(pictures_module, "CACHE_FROM", 3)
     (pictures / "a_broken.png").unlink()
     (pictures / "_first.png").unlink()
     Image.new("RGB", (50, 50), "red").save(pictures / "a.png")  # a change of one file is seen
@@ -150,7 +150,7 @@ def test_many_pictures_are_decoded_once(pictures: Path, cache: Path, monkeypatch
 
 
 def test_many_pictures_of_which_none_or_some_can_be_used(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures_module, "KEEP_FROM", 3)
+    monkeypatch.setattr(pictures_module, "CACHE_FROM", 3)
     Image.new("L", (50, 50)).save(pictures / "grey.png")
     with pytest.raises(SelectdisError, match="same number of channels"):
         load_dataset(f"folder:{pictures}")

@@ -24,9 +24,18 @@ FLOOR, WALL, OBJECT, SKY = range(4)
 
 
 def draw_layers(scale: float, shape: int, angle: float, rays: int) -> np.ndarray:
-    """Weights of the four colour layers: float32 (4, rays, rays), each 0..1, for floor, wall, object and sky.
+    """Return the weights of four colour layers: float32 (4, rays, rays), each 0..1, for floor, wall, object and sky.
 
-    shape : 0 cube, 1 cylinder, 2 sphere, 3 capsule. angle : of the camera around the object, in radians.
+    Parameters
+    ----------
+    scale : float
+        Of the object; 1 is the size of the constants above.
+    shape : int
+        0 cube, 1 cylinder, 2 sphere, 3 capsule.
+    angle : float
+        Of the camera around the object, in radians.
+    rays : int
+        Per side of the picture.
     """
     eye, directions = _camera(angle, rays)
     light, towards_eye = _turn(LIGHT, angle), _turn(np.array([0.0, 0.0, 1.0]), angle)
@@ -48,7 +57,7 @@ def draw_layers(scale: float, shape: int, angle: float, rays: int) -> np.ndarray
 
 
 def _camera(angle: float, rays: int) -> tuple[np.ndarray, np.ndarray]:
-    """Position (3,) and one direction a pixel (3, rays * rays); depth along the axis of view is 1."""
+    """Return the position (3,) and one direction per pixel (3, rays * rays); depth along the axis of view is 1."""
     across = ((np.arange(rays) + 0.5) / rays * 2 - 1) * VIEW
     x, y = np.meshgrid(across, -across)
     directions = np.stack([x.ravel(), y.ravel(), -np.ones(x.size)])
@@ -64,13 +73,13 @@ def _turn(vectors: np.ndarray, angle: float) -> np.ndarray:
 
 
 def _shade(normal: np.ndarray, light: np.ndarray, towards_eye: np.ndarray) -> np.ndarray:
-    """Brightness 0..1 of a matt surface with `normal` (3, k)."""
+    """Return the brightness 0..1 of a matt surface with `normal` (3, k)."""
     lit = FRONTAL * np.clip(towards_eye @ normal, 0, None) + DIFFUSE * np.clip(light @ normal, 0, None)
     return np.clip(AMBIENT + lit, 0, 1)
 
 
 def _hit_walls(eye: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distance to, and brightness of, the far wall and the walls left and right."""
+    """Return the distance to, and brightness of, the far wall and the walls left and right."""
     best, light = np.full(directions.shape[1], np.inf), np.zeros(directions.shape[1])
     for axis, place, brightness in ((2, -1.0, 1.0), (0, -1.0, SIDE_WALL), (0, 1.0, SIDE_WALL)):
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -83,7 +92,7 @@ def _hit_walls(eye: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def _hit(shape: int, scale: float, origin: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distance (k,), inf where missed, and outward normal (3, k), for rays from `origin`, (3,) or (3, k)."""
+    """Return distance (k,), inf where missed, and outward normal (3, k), for rays from `origin`, (3,) or (3, k)."""
     start = np.broadcast_to(origin[:, None] if origin.ndim == 1 else origin, directions.shape)
     if shape == 0:
         return _hit_cube(start, directions, CUBE * scale)
@@ -147,7 +156,7 @@ def _hit_capsule(
 
 
 def _root(a: np.ndarray, half_b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """The nearer root in front of the origin of a t^2 + 2 half_b t + c = 0, or inf."""
+    """Return the nearer root in front of the origin of a t^2 + 2 half_b t + c = 0, or inf."""
     square = half_b**2 - a * c
     with np.errstate(divide="ignore", invalid="ignore"):
         t = (-half_b - np.sqrt(np.maximum(square, 0))) / a

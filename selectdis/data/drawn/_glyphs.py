@@ -33,19 +33,24 @@ REACH = 10  # the centre stays this far from the middle of the picture, so that 
 def glyphs(
     *, image_size: int = 64, sizes: Sizes = None, letters: str = LETTERS, fonts: Sequence[str | Path] | None = None
 ) -> ImageDataset:
-    """Capital letters, white on black, in the DejaVu fonts that come with matplotlib or in fonts of your own.
+    """Draw capital letters, white on black, in the DejaVu fonts that come with matplotlib or in fonts of your own.
 
     Parameters
     ----------
-    image_size : 64, 32 or 16.
-    sizes : values of letter, style, size, rotation (-45 to 45 degrees), x, y: a mapping (others keep their default) or
-        six numbers.
-    letters : what to draw, the first `sizes` of them.
-    fonts : paths of TrueType or OpenType files, one a style.
+    image_size : {64, 32, 16}
+        Pixels per side.
+    sizes : mapping or sequence of int, optional
+        Values of letter, style, size, rotation (-45 to 45 degrees), x, y: a mapping (others keep their default) or six
+        numbers.
+    letters : str
+        What to draw, the first `sizes` of them.
+    fonts : sequence of path, optional
+        TrueType or OpenType files, one per style.
 
     Returns
     -------
-    A full grid of uint8 (n, 1, image_size, image_size).
+    ImageDataset
+        A full grid of uint8 (n, 1, image_size, image_size).
     """
     size = check_image_size(image_size)
     paths = [str(Path(f).expanduser()) for f in fonts] if fonts is not None else _shipped_fonts()
@@ -89,14 +94,14 @@ class GlyphRenderer:
 
 
 def _moved(picture: np.ndarray, right: int, down: int) -> np.ndarray:
-    """The 64-pixel window of a 128-pixel picture that shows its centre moved by whole pixels."""
+    """Cut the 64-pixel window of a 128-pixel picture that shows its centre moved by whole pixels."""
     top, left = SIDE // 2 - down, SIDE // 2 - right
     return picture[top : top + SIDE, left : left + SIDE]
 
 
 @lru_cache(maxsize=4096)
 def _drawn(letter: str, font: str, height: float, degrees: float) -> np.ndarray:
-    """uint8 (128, 128): the letter in the middle, drawn twice as large and averaged."""
+    """Draw the letter in the middle, twice as large and averaged: uint8 (128, 128)."""
     side = 2 * SIDE * OVERSAMPLE
     picture = Image.new("L", (side, side))
     # In DejaVu a capital is 0.73 of the font's size

@@ -24,19 +24,23 @@ SKY_TONE = 245.0
 
 
 def scenes(*, image_size: int = 64, sizes: Sizes = None, gray: bool = False) -> ImageDataset:
-    """A cube, cylinder, sphere or capsule in a room, in ten hues each for floor, wall and object.
+    """Draw a cube, cylinder, sphere or capsule in a room, in ten hues each for floor, wall and object.
 
     Parameters
     ----------
-    image_size : 64, 32 or 16.
-    sizes : values of floor, wall and object hue (up to 10 each), scale, shape (up to 4), orientation: a mapping (others
+    image_size : {64, 32, 16}
+        Pixels per side.
+    sizes : mapping or sequence of int, optional
+        Values of floor, wall and object hue (up to 10 each), scale, shape (up to 4), orientation: a mapping (others
         keep their default) or six numbers. (10, 10, 10, 8, 4, 15) are those of Shapes3D.
-    gray : one channel. The hues become evenly spaced tones (the factors are then called floor_tone, ...), since
-        the luminance of several hues is nearly the same.
+    gray : bool
+        One channel. The hues become evenly spaced tones (the factors are then called floor_tone, ...), since the
+        luminance of several hues is nearly the same.
 
     Returns
     -------
-    A full grid of uint8 (n, 3 or 1, image_size, image_size), not a copy of Shapes3D pixel by pixel.
+    ImageDataset
+        A full grid of uint8 (n, 3 or 1, image_size, image_size), not a copy of Shapes3D pixel by pixel.
     """
     size, names = check_image_size(image_size), TONES if gray else NAMES
     most = dict(zip(names, (10, 10, 10, None, 4, None), strict=True))
@@ -77,26 +81,26 @@ class SceneRenderer:
         return _cached_layers(float(scales[scale]), int(shape), float(turns[orientation]), self.image_size)
 
     def _palette(self, n: int, sky: bool = False) -> np.ndarray:
-        """float32 (n, channel): hues HSV(i / 10, 1, 1) in colour, or tones from dark to white."""
+        """Return float32 (n, channel): hues HSV(i / n, 1, 1) in colour, or tones from dark to white."""
         if sky:
             return np.array([[SKY_TONE]] if self.gray else [SKY], dtype=np.float32)
         return tones(n) if self.gray else hues(n)
 
 
 def hues(n: int) -> np.ndarray:
-    """float32 (n, 3): fully saturated colours around the circle, 0..255."""
+    """Return float32 (n, 3): fully saturated colours around the circle, 0..255."""
     h = np.arange(n)[:, None] / n
     return (255 * np.clip(np.abs((h * 6 + np.array([0, 4, 2])) % 6 - 3) - 1, 0, 1)).astype(np.float32)
 
 
 def tones(n: int) -> np.ndarray:
-    """float32 (n, 1): evenly spaced brightness from 40 to 210, darker than the sky."""
+    """Return float32 (n, 1): evenly spaced brightness from 40 to 210, darker than the sky."""
     return spaced(40.0, 210.0, n).astype(np.float32)[:, None]
 
 
 @lru_cache(maxsize=1024)
 def _cached_layers(scale: float, shape: int, degrees: float, image_size: int) -> np.ndarray:
-    """float32 (4, pixels), drawn with at least 2 x 2 rays a pixel and averaged."""
+    """Return float32 (4, pixels), drawn with at least 2 x 2 rays per pixel and averaged."""
     rays = max(2 * image_size, 64)
     layers = draw_layers(scale, shape, np.deg2rad(degrees), rays)
     step = rays // image_size

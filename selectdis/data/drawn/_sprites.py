@@ -25,17 +25,21 @@ WINDOW = 2 * HALF + 1
 
 
 def sprites(*, image_size: int = 64, sizes: Sizes = None, endpoint: bool = False) -> ImageDataset:
-    """White squares, ellipses and hearts on black: dSprites (Matthey et al. 2017) without a download.
+    """Draw white squares, ellipses and hearts on black: dSprites (Matthey et al. 2017) without a download.
 
     Parameters
     ----------
-    image_size : 64, 32 or 16. Smaller pictures are block averages of the 64-pixel ones, so edges turn grey.
-    sizes : values of shape (up to 3), scale, orientation, x, y: a mapping (others keep their default) or five numbers.
-    endpoint : True spaces orientations as the real dSprites does, where the last equals the first.
+    image_size : {64, 32, 16}
+        Pixels per side. Smaller pictures are block averages of the 64-pixel ones, so edges turn grey.
+    sizes : mapping or sequence of int, optional
+        Values of shape (up to 3), scale, orientation, x, y: a mapping (others keep their default) or five numbers.
+    endpoint : bool
+        True spaces orientations as the real dSprites does, where the last equals the first.
 
     Returns
     -------
-    A full grid of uint8 (n, 1, image_size, image_size).
+    ImageDataset
+        A full grid of uint8 (n, 1, image_size, image_size).
     """
     size = check_image_size(image_size)
     chosen = check_sizes(sizes, dict(zip(NAMES, DEFAULT_SIZES[size], strict=True)), {"shape": 3})
@@ -67,17 +71,22 @@ class SpriteRenderer:
 def draw_sprites(
     shape: np.ndarray, scale: np.ndarray, orientation: np.ndarray, x: np.ndarray, y: np.ndarray
 ) -> np.ndarray:
-    """Pictures of single shapes, all arguments (k,).
+    """Draw single shapes.
 
     Parameters
     ----------
-    shape : 0 square, 1 ellipse, 2 heart.
-    scale : 0.5 to 1. orientation : radians. x, y : 0 to 1, left to right and top to bottom.
+    shape : (k,) int
+        0 square, 1 ellipse, 2 heart.
+    scale, orientation : (k,) float
+        0.5 to 1; radians.
+    x, y : (k,) float
+        0 to 1, left to right and top to bottom.
 
     Returns
     -------
-    uint8 (k, 1, 64, 64), 0 or 255: a pixel is lit where its centre lies inside, without antialiasing. Of 320 frames of
-    the real dSprites 294 come out exactly and the others differ in at most two pixels.
+    (k, 1, 64, 64) uint8
+        0 or 255: a pixel is lit where its centre lies inside, without antialiasing. Of 320 frames of the real dSprites
+        294 come out exactly and the others differ in at most two pixels.
     """
     cx, cy = 15.5 + 32 * x, 15.5 + 32 * y
     left, top = np.floor(cx).astype(np.int64) - HALF + 1, np.floor(cy).astype(np.int64) - HALF + 1
@@ -112,7 +121,7 @@ def _in_heart(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def _heart_edge(c: np.ndarray) -> np.ndarray:
-    """Height of the outline where cos t = c: the usual heart curve, scaled to dSprites."""
+    """Return the height of the outline where cos t = c: the usual heart curve, scaled to dSprites."""
     return 4 + c * (19 + c * (-2 + c * (-8 - 8 * c)))
 
 

@@ -27,21 +27,29 @@ def array_file(
     factors: str | None = None,
     factor_names: Sequence[str] | None = None,
 ) -> ImageDataset:
-    """Images from an array file: uint8, bool or floats in [0, 1], of (n, h, w), (n, h, w, c) or (n, c, h, w).
+    """Read images from an array file: uint8, bool or floats in [0, 1], of (n, h, w), (n, h, w, c) or (n, c, h, w).
 
     Parameters
     ----------
-    path, key : ``file.npy``, or ``file.npz::key`` and ``file.h5::key`` (the key may be left out where it is plain).
-    image_size : 64, 32 or 16; by default the images' own where it is one of these, else 64.
-    gray : True for one channel, False for RGB, None for what they are.
-    layout : "nhw", "nhwc" or "nchw" where the shape leaves it open.
-    fit : how a picture becomes a square: "crop" its middle, "stretch" it, or "pad" it with black.
-    factors : key of an array (n,) or (n, n_factors) in the same file; any numbers, turned into classes.
-    factor_names : one name a column of `factors`.
+    path, key : str
+        ``file.npy``, or ``file.npz::key`` and ``file.h5::key`` (the key may be left out where it is plain).
+    image_size : {64, 32, 16}, optional
+        Pixels per side; by default the images' own where it is one of these, else 64.
+    gray : bool, optional
+        True for one channel, False for RGB, None for what they are.
+    layout : {"nhw", "nhwc", "nchw"}, optional
+        Where the shape leaves it open.
+    fit : {"crop", "stretch", "pad"}
+        How a picture becomes a square: its middle, stretched, or padded with black.
+    factors : str, optional
+        Key of an array (n,) or (n, n_factors) in the same file; any numbers, turned into classes.
+    factor_names : sequence of str, optional
+        One name per column of `factors`.
 
     Raises
     ------
-    SelectdisError : a file that is missing, damaged or pickled, or an array that does not hold images.
+    SelectdisError
+        A file that is missing, damaged or pickled, or an array that does not hold images.
     """
     where = _existing(path)
     rows = open_array(where, key if key else _image_key(where))
@@ -63,7 +71,7 @@ def _existing(path: str | Path) -> Path:
 
 
 def _image_key(path: Path) -> str | None:
-    """The one array that looks like the images, by its name or because there is no other."""
+    """Return the one array that looks like the images, by its name or because there is no other."""
     if path.suffix.lower() == ".npy":
         return None
     names = array_names(path)

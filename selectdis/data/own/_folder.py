@@ -19,19 +19,25 @@ NOT_PICTURES = {".pdf", ".h5", ".hdf", ".hdf5"}  # Pillow lists them, with plugi
 def folder(
     path: str | Path, *, image_size: int = 64, gray: bool | None = None, fit: str = "crop", strict: bool = False
 ) -> ImageDataset:
-    """Every picture below a folder, in the order of their paths, as an unlabelled data set.
+    """Read every picture below a folder, in the order of their paths, as an unlabelled data set.
 
     Parameters
     ----------
-    path : searched recursively; links to folders are followed once, hidden files and folders are left out.
-    image_size : 64, 32 or 16.
-    gray : True for one channel, False for RGB. None keeps grey pictures grey, and refuses a mixture.
-    fit : how a picture becomes a square: "crop" its middle, "stretch" it, or "pad" it with black.
-    strict : raise on a file that cannot be read, instead of naming it in a warning and leaving it out.
+    path : str or Path
+        Searched recursively; links to folders are followed once, hidden files and folders are left out.
+    image_size : {64, 32, 16}
+        Pixels per side.
+    gray : bool, optional
+        True for one channel, False for RGB. None keeps grey pictures grey, and refuses a mixture.
+    fit : {"crop", "stretch", "pad"}
+        How a picture becomes a square: its middle, stretched, or padded with black.
+    strict : bool
+        Raise on a file that cannot be read, instead of naming it in a warning and leaving it out.
 
     Raises
     ------
-    SelectdisError : no such folder, no pictures in it, a mixture of grey and colour, or, with `strict`, a bad picture.
+    SelectdisError
+        No such folder, no pictures in it, a mixture of grey and colour, or, with `strict`, a bad picture.
     """
     root = Path(path).expanduser()
     if not root.is_dir():
@@ -45,7 +51,7 @@ def folder(
 
 
 def find_pictures(root: Path) -> list[Path]:
-    """Paths below `root` with a picture's suffix, sorted. A folder reached again through a link is not entered."""
+    """Return the paths below `root` with a picture's suffix, sorted; a folder is entered once, whatever links to it."""
     suffixes, seen = _suffixes(), set()
     found: list[Path] = []
     for where, folders, files in os.walk(root, followlinks=True):

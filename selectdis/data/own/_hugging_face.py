@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from selectdis.data._dataset import ImageDataset
-from selectdis.data._labels import dataset_of_columns
+from selectdis.data._labels import dataset_of_columns, known_column
 from selectdis.data._sizes import FITS, check_image_size
 from selectdis.data.own._objects import item_pixels, same_channels
 from selectdis.errors import SelectdisError, check_choice, nearest
@@ -27,18 +27,25 @@ def hugging_face(
     gray: bool | None = None,
     fit: str = "crop",
 ) -> ImageDataset:
-    """A data set that `datasets` saved with `save_to_disk`; nothing is downloaded.
+    """Read a data set that `datasets` saved with `save_to_disk`; nothing is downloaded.
 
     Parameters
     ----------
-    path : the folder. split : which part, where there are several.
-    column : of the images; by default the one with the Image feature.
-    factors : columns to use as factors; by default every ClassLabel, integer, boolean and string column.
-    image_size, gray, fit : as for `folder`.
+    path : str or Path
+        The folder.
+    split : str, optional
+        Which part, where there are several.
+    column : str, optional
+        Of the images; by default the one with the Image feature.
+    factors : str or sequence of str, optional
+        Columns to use as factors; by default every ClassLabel, integer, boolean and string column.
+    image_size, gray, fit
+        As for `folder`.
 
     Raises
     ------
-    SelectdisError : where the extra is not installed, or the folder is not such a data set.
+    SelectdisError
+        Where the extra is not installed, or the folder is not such a data set.
     """
     check_choice("fit", fit, FITS)
     size = check_image_size(image_size)
@@ -87,7 +94,7 @@ def _split(loaded: Any, split: str | None, path: str | Path) -> Any:
 
 def _image_column(rows: Any, column: str | None, path: str | Path) -> str:
     if column is not None:
-        return _known(column, rows, path)
+        return known_column(column, rows.column_names, f"hf:{path}")
     images = [name for name, feature in rows.features.items() if type(feature).__name__ == "Image"]
     if len(images) != 1:
         raise SelectdisError(
@@ -98,7 +105,10 @@ def _image_column(rows: Any, column: str | None, path: str | Path) -> str:
 
 def _factor_columns(rows: Any, picture: str, factors: Sequence[str] | str | None, path: str | Path) -> list[str]:
     if factors is not None:
-        return [_known(name, rows, path) for name in ([factors] if isinstance(factors, str) else factors)]
+        return [
+            known_column(name, rows.column_names, f"hf:{path}")
+            for name in ([factors] if isinstance(factors, str) else factors)
+        ]
     return [name for name, feature in rows.features.items() if name != picture and _is_factor(feature)]
 
 
@@ -111,10 +121,3 @@ def _is_factor(feature: Any) -> bool:
 def _values(rows: Any, factor: str) -> list[Any]:
     values, feature = list(rows[factor]), rows.features[factor]
     return [feature.int2str(v) for v in values] if type(feature).__name__ == "ClassLabel" else values
-
-
-def _known(column: str, rows: Any, path: str | Path) -> str:
-    if column not in rows.column_names:
-        known = rows.column_names
-        raise SelectdisError(f"hf:{path} has no column {column!r}{nearest(column, known)}; it has {', '.join(known)}")
-    return column

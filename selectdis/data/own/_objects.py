@@ -21,7 +21,7 @@ __all__ = ["from_array", "from_items", "item_pixels", "same_channels"]
 def from_array(
     array: Any, *, image_size: int | None = None, gray: bool | None = None, layout: str | None = None, fit: str = "crop"
 ) -> ImageDataset:
-    """Images from an array or tensor: uint8, bool or floats in [0, 1], of (n, h, w), (n, h, w, c) or (n, c, h, w).
+    """Take images from an array or tensor: uint8, bool or floats in [0, 1], of (n, h, w), (n, h, w, c) or (n, c, h, w).
 
     Options are those of `array_file`.
     """
@@ -33,17 +33,22 @@ def from_array(
 def from_items(
     items: Any, *, image_size: int = 64, gray: bool | None = None, fit: str = "crop", labels: bool = True
 ) -> ImageDataset:
-    """Images from anything with `len` and indexing that gives an image or (image, label): torchvision's data sets.
+    """Take images from anything with `len` and indexing that gives an image or (image, label): torchvision's data sets.
 
     Parameters
     ----------
-    items : an image is a PIL picture, an array (h, w[, c]), or a tensor (c, h, w) as `ToTensor` makes it. A label is a
+    items : object
+        An image is a PIL picture, an array (h, w[, c]), or a tensor (c, h, w) as `ToTensor` makes it. A label is a
         number, a string, or a tuple or array of them (several factors); `items.classes` names the classes of one.
-    labels : keep them as factors.
+    image_size, gray, fit
+        As for `folder`.
+    labels : bool
+        Keep them as factors.
 
     Returns
     -------
-    All images in memory, uint8 (n, c, image_size, image_size); a labelled set where items came with labels.
+    ImageDataset
+        All images in memory, uint8 (n, c, image_size, image_size); a labelled set where items came with labels.
     """
     size = check_image_size(image_size)
     check_choice("fit", fit, FITS)
@@ -68,7 +73,7 @@ def _pair(item: Any) -> tuple[Any, Any]:
 
 
 def item_pixels(image: Any, label: str, size: int, gray: bool | None, fit: str) -> np.ndarray:
-    """uint8 (c, size, size)."""
+    """Return uint8 (c, size, size) of one picture, array or tensor."""
     if isinstance(image, Image.Image):
         return picture_pixels(image, size, gray, fit)
     array = _numpy(image)
@@ -92,7 +97,7 @@ def same_channels(pictures: Sequence[np.ndarray], name: str) -> None:
 
 
 def _columns(rows: Sequence[Any], name: str, classes: Any) -> tuple[list[str], list[Any]]:
-    """Factor names and one column of values a factor."""
+    """Return factor names and one column of values per factor."""
     table = [list(_numpy(row).reshape(-1).tolist()) if not isinstance(row, str) else [row] for row in rows]
     widths = sorted({len(row) for row in table})
     if len(widths) > 1:
@@ -106,7 +111,7 @@ def _columns(rows: Sequence[Any], name: str, classes: Any) -> tuple[list[str], l
 
 
 def _numpy(value: Any) -> np.ndarray:
-    """Arrays, tensors (wherever they are) and numbers -> numpy, without importing torch."""
+    """Turn arrays, tensors (wherever they are) and numbers into numpy, without importing torch."""
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
     return np.asarray(value)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from selectdis.data._dataset import ImageDataset
-from selectdis.data._labels import dataset_of_columns
+from selectdis.data._labels import dataset_of_columns, known_column
 from selectdis.data.reading._pictures import read_pictures
-from selectdis.errors import SelectdisError, nearest
+from selectdis.errors import SelectdisError
 
 __all__ = ["TABLE_SUFFIXES", "table"]
 
@@ -27,18 +27,23 @@ def table(
     fit: str = "crop",
     strict: bool = False,
 ) -> ImageDataset:
-    """Pictures listed in a CSV file with a header; every other column is a factor.
+    """Read pictures listed in a CSV file with a header; every other column is a factor.
 
     Parameters
     ----------
-    path : of the .csv (or .tsv) file; the pictures' paths are relative to its folder.
-    column : which column holds the paths; by default "image", "path", "file", ... or else the first.
-    factors : columns to use as factors; by default all others. Any values become classes, numbers in order.
-    image_size, gray, fit, strict : as for `folder`. FileArray whose picture cannot be read are left out, with a warning.
+    path : str or Path
+        Of the .csv (or .tsv) file; the pictures' paths are relative to its folder.
+    column : str, optional
+        Which column holds the paths; by default "image", "path", "file", ... or else the first.
+    factors : str or sequence of str, optional
+        Columns to use as factors; by default all others. Any values become classes, numbers in order.
+    image_size, gray, fit, strict
+        As for `folder`. Rows whose picture cannot be read are left out, with a warning.
 
     Returns
     -------
-    A labelled set (no grid), with the values' names in `factor_values`; unlabelled where there are no other columns.
+    ImageDataset
+        Labelled (no grid), with the values' names in `factor_values`; unlabelled where there are no other columns.
     """
     where = Path(path).expanduser()
     header, rows = _read(where)
@@ -74,7 +79,7 @@ def _read(path: Path) -> tuple[list[str], list[list[str]]]:
 
 def _path_column(header: Sequence[str], column: str | None, path: Path) -> str:
     if column is not None:
-        return _known(column, header, path)
+        return known_column(column, header, path)
     by_lower = {name.lower(): name for name in reversed(header)}
     return next((by_lower[name] for name in USUAL if name in by_lower), header[0])
 
@@ -83,10 +88,4 @@ def _factor_columns(header: Sequence[str], picture: str, factors: Sequence[str] 
     if factors is None:
         return [name for name in header if name != picture]
     wanted = [factors] if isinstance(factors, str) else list(factors)
-    return [_known(name, header, path) for name in wanted]
-
-
-def _known(column: str, header: Sequence[str], path: Path) -> str:
-    if column not in header:
-        raise SelectdisError(f"{path} has no column {column!r}{nearest(column, header)}; it has {', '.join(header)}")
-    return column
+    return [known_column(name, header, path) for name in wanted]

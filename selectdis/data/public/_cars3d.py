@@ -30,17 +30,22 @@ MEMBER_LIMIT = 64 * 2**20  # a car's .mat is about 4.7 MB unpacked
 
 
 def cars3d(*, path: str | Path | None = None, image_size: int = 64, gray: bool = False) -> ImageDataset:
-    """Cars3D (Reed et al. 2015): 17,568 pictures of cars.
+    """Read Cars3D (Reed et al. 2015): 17,568 pictures of cars.
 
     Parameters
     ----------
-    path : nips2015-analogy-data.tar.gz, or a folder with it; by default what was fetched. Nothing is extracted: the
-        cars are read from the archive once and kept in the cache folder as uint8.
-    image_size : 64, 32 or 16, block averages of the 128-pixel originals. gray : one channel, by luminance.
+    path : str or Path, optional
+        nips2015-analogy-data.tar.gz, or a folder with it; by default what was fetched. Nothing is extracted: the cars
+        are read from the archive once and kept in the cache folder as uint8.
+    image_size : {64, 32, 16}
+        Pixels per side, block averages of the 128-pixel originals.
+    gray : bool
+        One channel, by luminance.
 
     Returns
     -------
-    A full grid of uint8 (4 * 24 * cars, 3 or 1, image_size, image_size); the real archive has 183 cars.
+    ImageDataset
+        A full grid of uint8 (4 * 24 * cars, 3 or 1, image_size, image_size); the real archive has 183 cars.
     """
     size = check_image_size(image_size)
     found = locate("cars3d", ("nips2015-analogy-data.tar.gz", "*.tar.gz", "*.tgz"), path)
@@ -50,7 +55,7 @@ def cars3d(*, path: str | Path | None = None, image_size: int = 64, gray: bool =
 
 
 def _grid(path: Path, size: int, gray: bool | None) -> np.ndarray:
-    """uint8 (elevation * azimuth * car, c, size, size), cars in the order of their file names."""
+    """Return uint8 (elevation * azimuth * car, c, size, size), cars in the order of their file names."""
     cars = {name: to_channels(area_average(views, size), gray) for name, views in _cars(path)}
     if not cars:
         raise SelectdisError(f"{path} holds no data/cars/*.mat: is it nips2015-analogy-data.tar.gz?")
@@ -60,7 +65,7 @@ def _grid(path: Path, size: int, gray: bool | None) -> np.ndarray:
 
 
 def _cars(path: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """(file name, uint8 (azimuth * elevation, 3, 128, 128)) of each car in the archive."""
+    """Yield (file name, uint8 (azimuth * elevation, 3, 128, 128)) of each car in the archive."""
     from scipy.io import loadmat, whosmat
 
     for count, (name, content) in enumerate(_members(path), start=1):
@@ -83,7 +88,7 @@ def _cars(path: Path) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _members(path: Path) -> Iterator[tuple[str, bytes]]:
-    """The cars' .mat files, read in memory. An archive that would write outside its folder is not to be trusted."""
+    """Read the cars' .mat files in memory. An archive that would write outside its folder is not to be trusted."""
     try:
         with tarfile.open(path, "r:*") as archive:
             for member in archive:

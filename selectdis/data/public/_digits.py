@@ -13,17 +13,20 @@ __all__ = ["SOURCE", "digits"]
 
 
 def digits(*, image_size: int = 64, labels: bool = False) -> ImageDataset:
-    """1,797 handwritten digits of 8x8 pixels, enlarged bilinearly (Alpaydin & Kaynak 1998, through scikit-learn).
+    """Enlarge 1,797 handwritten digits of 8x8 pixels bilinearly (Alpaydin & Kaynak 1998, through scikit-learn).
 
     Parameters
     ----------
-    image_size : 64, 32 or 16.
-    labels : keep the digit as the one known factor. By default nothing is known: the factors that one would want
-        (slant, stroke width) were never written down.
+    image_size : {64, 32, 16}
+        Pixels per side.
+    labels : bool
+        Keep the digit as the one known factor. By default nothing is known: the factors that one would want (slant,
+        stroke width) were never written down.
 
     Returns
     -------
-    uint8 (1797, 1, image_size, image_size), white on black.
+    ImageDataset
+        uint8 (1797, 1, image_size, image_size), white on black.
     """
     from sklearn.datasets import load_digits
 

@@ -25,18 +25,22 @@ PATTERNS = (f"{STEM}.hdf5", f"{STEM}.npz", "dsprites*.hdf5", "dsprites*.h5", "ds
 
 
 def dsprites(*, path: str | Path | None = None, image_size: int = 64, sizes: Sizes = None) -> ImageDataset:
-    """dSprites (Matthey et al. 2017): 737,280 shapes; its colour, which never changes, is left out of the factors.
+    """Read dSprites (Matthey et al. 2017): 737,280 shapes; its colour, which never changes, is left out of the factors.
 
     Parameters
     ----------
-    path : the .npz or .hdf5 file, or a folder with it; by default what `selectdis data fetch dsprites` got. Where
-        nothing is there the same grid is rendered, and a warning says so.
-    image_size : 64, 32 or 16 (smaller ones are block averages).
-    sizes : of the rendered grid only, as for `sprites`.
+    path : str or Path, optional
+        The .npz or .hdf5 file, or a folder with it; by default what `selectdis data fetch dsprites` got. Where nothing
+        is there the same grid is rendered, and a warning says so.
+    image_size : {64, 32, 16}
+        Pixels per side (smaller ones are block averages).
+    sizes : mapping or sequence of int, optional
+        Of the rendered grid only, as for `sprites`.
 
     Returns
     -------
-    A full grid of uint8 (n, 1, image_size, image_size). A file that holds other rows keeps its labels.
+    ImageDataset
+        A full grid of uint8 (n, 1, image_size, image_size). A file that holds other rows keeps its labels.
     """
     size = check_image_size(image_size)
     found = locate_optional("dsprites", PATTERNS, path)

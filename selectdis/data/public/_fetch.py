@@ -24,12 +24,17 @@ def fetch(name: str, *, folder: str | Path | None = None, progress: Progress | N
 
     Parameters
     ----------
-    name : of a data set that has public files. folder : by default where `load_dataset` looks for them.
-    progress : called as (file name, bytes so far, bytes in all) while files arrive.
+    name : str
+        Of a data set that has public files.
+    folder : str or Path, optional
+        By default where `load_dataset` looks for them.
+    progress : callable, optional
+        Called as (file name, bytes so far, bytes in all) while files arrive.
 
     Raises
     ------
-    SelectdisError : no such data set, nothing to fetch for it, no connection, or a file with a wrong hash.
+    SelectdisError
+        No such data set, nothing to fetch for it, no connection, or a file with a wrong hash.
     """
     if name not in DATASETS:
         raise SelectdisError(f"no data set is called {name!r}{nearest(name, DATASETS)}")
@@ -42,7 +47,7 @@ def fetch(name: str, *, folder: str | Path | None = None, progress: Progress | N
 
 
 def fetch_file(file: RemoteFile, folder: Path, progress: Progress | None = None) -> Path:
-    """One file into `folder`; what is there with the right hash is not downloaded again."""
+    """Download one file into `folder`; what is there with the right hash is not downloaded again."""
     import pooch
     import requests
 

@@ -12,11 +12,12 @@ __all__ = ["locate", "locate_optional"]
 
 
 def locate(name: str, patterns: Sequence[str], path: str | Path | None) -> Path:
-    """The file of data set `name`: `path` itself, or what matches `patterns` in the folder `path`, else in the cache.
+    """Return the file of data set `name`: `path` itself, or what matches `patterns` in that folder, else in the cache.
 
     Raises
     ------
-    SelectdisError : nothing there, saying how to get it.
+    SelectdisError
+        Nothing there, saying how to get it.
     """
     found = locate_optional(name, patterns, path)
     if found is None:
@@ -28,7 +29,7 @@ def locate(name: str, patterns: Sequence[str], path: str | Path | None) -> Path:
 
 
 def locate_optional(name: str, patterns: Sequence[str], path: str | Path | None) -> Path | None:
-    """As `locate`, but None where no `path` was given and nothing was fetched."""
+    """Do as `locate`, but return None where no `path` was given and nothing was fetched."""
     if path is None:
         return _match(data_folder() / name, patterns)
     where = Path(path).expanduser()

@@ -24,17 +24,22 @@ URL = "https://storage.googleapis.com/disentanglement_dataset/Final_Dataset"
 
 
 def mpi3d(*, kind: str, path: str | Path | None = None, image_size: int = 64, gray: bool = False) -> ImageDataset:
-    """MPI3D (Gondal et al. 2019): 1,036,800 pictures of a robot arm ("complex": 460,800, of everyday objects).
+    """Read MPI3D (Gondal et al. 2019): 1,036,800 pictures of a robot arm ("complex": 460,800, of everyday objects).
 
     Parameters
     ----------
-    path : the .npz file (its one array is `images`), or a folder with it; by default what was fetched. Compressed
-        files are unpacked once into the cache folder: 12.7 GB at 64 pixels in colour, 3.2 GB at 32.
-    image_size : 64, 32 or 16. gray : one channel, by luminance.
+    kind : {"toy", "realistic", "real", "complex"}
+        Which of the four sets.
+    path : str or Path, optional
+        The .npz file (its one array is `images`), or a folder with it; by default what was fetched. Compressed files
+        are unpacked once into the cache folder: 12.7 GB at 64 pixels in colour, 3.2 GB at 32.
+    image_size, gray : {64, 32, 16}, bool
+        Pixels per side; one channel, by luminance.
 
     Returns
     -------
-    A full grid of uint8 (n, 3 or 1, image_size, image_size).
+    ImageDataset
+        A full grid of uint8 (n, 3 or 1, image_size, image_size).
     """
     name, sizes = f"mpi3d_{kind}", COMPLEX_SIZES if kind == "complex" else SIZES
     found = locate(name, (f"{name}.npz", f"*{kind}*.npz"), path)

@@ -21,16 +21,19 @@ LOWEST, HIGHEST = np.array([0, 0, 0, 0.75, 0, -30.0]), np.array([0.9, 0.9, 0.9, 
 
 
 def shapes3d(*, path: str | Path | None = None, image_size: int = 64, gray: bool = False) -> ImageDataset:
-    """Shapes3D (Burgess & Kim 2018): 480,000 rooms with an object.
+    """Read Shapes3D (Burgess & Kim 2018): 480,000 rooms with an object.
 
     Parameters
     ----------
-    path : the .h5 or .npz file (images, labels), or a folder with it; by default what was fetched.
-    image_size : 64, 32 or 16. gray : one channel, by luminance (in which several hues look alike).
+    path : str or Path, optional
+        The .h5 or .npz file (images, labels), or a folder with it; by default what was fetched.
+    image_size, gray : {64, 32, 16}, bool
+        Pixels per side; one channel, by luminance (in which several hues look alike).
 
     Returns
     -------
-    A full grid of uint8 (480000, 3 or 1, image_size, image_size). A file that holds other rows keeps its labels.
+    ImageDataset
+        A full grid of uint8 (480000, 3 or 1, image_size, image_size). A file that holds other rows keeps its labels.
     """
     found = locate("shapes3d", ("3dshapes.h5", "3dshapes*.h5", "3dshapes*.npz", "shapes3d*"), path)
     rows = open_array(found, "images")
@@ -42,7 +45,7 @@ def shapes3d(*, path: str | Path | None = None, image_size: int = 64, gray: bool
 
 
 def _classes(values: np.ndarray, n: int, path: Path) -> np.ndarray:
-    """The file's labels are values (hue 0.3, 12.9 degrees): the class is their place on the known, even scales."""
+    """Find the class of the file's values (hue 0.3, 12.9 degrees): their place on the known, even scales."""
     if values.shape != (n, 6):
         raise SelectdisError(f"{path} should have 6 label values an image, found {values.shape} for {n} images")
     place = (values - LOWEST) / (HIGHEST - LOWEST) * (np.array(SHAPES3D_SIZES) - 1)

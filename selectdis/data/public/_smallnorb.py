@@ -29,18 +29,22 @@ MOST_IMAGES = 100_000
 
 
 def smallnorb(*, path: str | Path | None = None, image_size: int = 64) -> ImageDataset:
-    """SmallNORB (LeCun et al. 2004): 48,600 grey pictures of 50 toys, the left eye's.
+    """Read SmallNORB (LeCun et al. 2004): 48,600 grey pictures of 50 toys, the left eye's.
 
     Parameters
     ----------
-    path : a folder with the six smallnorb-*.mat.gz (or .mat) files; by default what was fetched. Training and testing
+    path : str or Path, optional
+        A folder with the six smallnorb-*.mat.gz (or .mat) files; by default what was fetched. Training and testing
         parts are merged; one of them alone is enough. Kept in the cache folder once read.
-    image_size : 64, 32 or 16, from 96.
+    image_size : {64, 32, 16}
+        Pixels per side, from 96.
 
     Returns
     -------
-    uint8 (n, 1, image_size, image_size) with category, elevation, azimuth and lighting. Which of ten toys of a category
-    it is stays hidden, as in Locatello et al. 2019: so ten images share each combination, and the set is no grid.
+    ImageDataset
+        uint8 (n, 1, image_size, image_size) with category, elevation, azimuth and lighting. Which of ten toys of a
+        category it is stays hidden, as in Locatello et al. 2019: so ten images share each combination, and the set is
+        no grid.
     """
     size = check_image_size(image_size)
     folder = Path(path).expanduser() if path is not None else data_folder() / "smallnorb"
@@ -59,7 +63,7 @@ def smallnorb(*, path: str | Path | None = None, image_size: int = 64) -> ImageD
 
 
 def read_matrix(path: Path) -> np.ndarray:
-    """A whole SmallNORB matrix (little-endian: magic, number of dimensions, dimensions, values), gzipped or not."""
+    """Read a whole matrix (little-endian: magic, number of dimensions, dimensions, values), gzipped or not."""
     with _opened(path) as file:
         shape, dtype = _header(file, path)
         return np.frombuffer(_exactly(file, int(np.prod(shape)) * dtype.itemsize, path), dtype).reshape(shape)
@@ -79,7 +83,7 @@ def _factors(folder: Path, part: str) -> np.ndarray:
 
 
 def _images(folder: Path, part: str, size: int) -> np.ndarray:
-    """uint8 (n, 1, size, size): the left image of each stereo pair, read some at a time."""
+    """Return uint8 (n, 1, size, size): the left image of each stereo pair, read some at a time."""
     path = _file(folder, part, "dat")
     with _opened(path) as file:
         shape, dtype = _header(file, path)

@@ -27,14 +27,14 @@ __all__ = ["COLOR", "NOISY", "SCREAM", "color_dsprites", "noisy_dsprites", "scre
 def color_dsprites(
     *, path: str | Path | None = None, image_size: int = 64, sizes: Sizes = None, seed: int = 0
 ) -> ImageDataset:
-    """dSprites where each image's shape has a random colour, each channel uniform in [0.5, 1]."""
+    """Load dSprites where each image's shape has a random colour, each channel uniform in [0.5, 1]."""
     return _variant("color_dsprites", dsprites(path=path, image_size=image_size, sizes=sizes), seed, _color)
 
 
 def noisy_dsprites(
     *, path: str | Path | None = None, image_size: int = 64, sizes: Sizes = None, seed: int = 0
 ) -> ImageDataset:
-    """dSprites before uniform noise in three channels; the shape stays white."""
+    """Load dSprites before uniform noise in three channels; the shape stays white."""
     return _variant("noisy_dsprites", dsprites(path=path, image_size=image_size, sizes=sizes), seed, _noise)
 
 
@@ -46,10 +46,17 @@ def scream_dsprites(
     seed: int = 0,
     background: str | Path | None = None,
 ) -> ImageDataset:
-    """dSprites before random patches of a picture, tinted at random; the shape shows the patch in negative.
+    """Load dSprites before random patches of a picture, tinted at random; the shape shows the patch in negative.
 
-    background : the picture. The papers use Munch's The Scream, which is not shipped here: without a path a generated
-        texture of swirling bands takes its place, and results are not comparable with published ones.
+    Parameters
+    ----------
+    path, image_size, sizes
+        As for `dsprites`.
+    seed : int
+        Of patches and tints.
+    background : str or Path, optional
+        The picture. The papers use Munch's The Scream, which is not shipped here: without a path a generated texture of
+        swirling bands takes its place, and results are not comparable with published ones.
     """
     picture = _texture() if background is None else _picture(Path(background).expanduser())
     data = dsprites(path=path, image_size=image_size, sizes=sizes)

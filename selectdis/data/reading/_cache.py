@@ -18,7 +18,7 @@ __all__ = ["cache_path", "data_folder", "file_key", "write_cached"]
 
 
 def data_folder() -> Path:
-    """``$SELECTDIS_DATA``, else ``selectdis`` in the user's cache folder. It need not exist yet."""
+    """Return ``$SELECTDIS_DATA``, else ``selectdis`` in the user's cache folder. It need not exist yet."""
     if moved := os.environ.get("SELECTDIS_DATA"):
         return Path(moved).expanduser()
     import pooch
@@ -27,13 +27,13 @@ def data_folder() -> Path:
 
 
 def file_key(path: Path, *more: object) -> str:
-    """A name that changes when the file does, or anything else that it is made from."""
+    """Return a name that changes when the file does, or anything else that it is made from."""
     stat = path.stat()
     return hashlib.sha256(repr((str(path.resolve()), stat.st_size, stat.st_mtime_ns, *more)).encode()).hexdigest()[:24]
 
 
 def write_cached(key: str, shape: tuple[int, ...], blocks: Iterable[np.ndarray]) -> Path:
-    """Path of a .npy file with the uint8 `blocks` one after the other, written once for each `key`.
+    """Write the uint8 `blocks`, one after the other, into the .npy file of `key`, and return its path.
 
     `blocks` is only consumed where the file is not there yet. The file appears whole or not at all.
     """
@@ -51,7 +51,7 @@ def write_cached(key: str, shape: tuple[int, ...], blocks: Iterable[np.ndarray])
 
 
 def cache_path(key: str) -> Path:
-    """Where `stored` keeps what belongs to `key`, whether it is there or not."""
+    """Return where `write_cached` puts what belongs to `key`, whether it is there or not."""
     return data_folder() / "arrays" / f"{key}.npy"
 
 

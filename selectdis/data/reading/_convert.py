@@ -70,9 +70,19 @@ def choose_conversion(
 ) -> Convert:
     """Check an array's header and say how to convert it.
 
+    Parameters
+    ----------
+    shape, dtype
+        Of the array.
+    label : str
+        What to call it in a message.
+    image_size, gray, layout, fit
+        As for `array_file`.
+
     Raises
     ------
-    SelectdisError : not images by shape or type, an ambiguous layout, or an unknown option.
+    SelectdisError
+        Not images by shape or type, an ambiguous layout, or an unknown option.
     """
     if dtype.kind not in "bf" and dtype != np.uint8:
         raise SelectdisError(f"images are uint8, bool, or floats in [0, 1]; {label} holds {dtype}: convert it first")
@@ -88,15 +98,15 @@ def choose_conversion(
 
 
 def array_images(array: np.ndarray, label: str, **options: Any) -> np.ndarray:
-    """An array in memory -> uint8 (n, channels, size, size)."""
+    """Convert an array in memory to uint8 (n, channels, size, size)."""
     convert = choose_conversion(array.shape, array.dtype, label, **options)
     return replace(convert, bits=_only_bits([array]))(array)
 
 
 def file_images(rows: FileArray, **options: Any) -> np.ndarray | LazyImages:
-    """An array in a file -> images that are converted when looked at.
+    """Convert an array in a file when it is looked at.
 
-    What cannot be read row by row (compressed files) is unpacked once into the cache folder, as uint8, or one bit a
+    What cannot be read row by row (compressed files) is unpacked once into the cache folder, as uint8, or one bit per
     pixel where the images are black and white.
     """
     convert = choose_conversion(rows.shape, rows.dtype, rows.label, **options)
@@ -112,7 +122,7 @@ def file_images(rows: FileArray, **options: Any) -> np.ndarray | LazyImages:
 
 
 def cached_images(key: str, make: Callable[[], np.ndarray]) -> LazyImages:
-    """The uint8 (n, c, h, w) images that `make` builds, kept in the cache folder under `key` from the first time on."""
+    """Return the uint8 (n, c, h, w) images that `make` builds, kept in the cache folder under `key` once built."""
     path = cache_path(key)
     if not path.exists():
         images = make()
@@ -173,7 +183,7 @@ def _converted_blocks(rows: FileArray, convert: Convert) -> Iterator[np.ndarray]
 
 
 def _only_bits(blocks: Iterable[np.ndarray]) -> bool:
-    """Do uint8 blocks hold nothing but 0 and 1? Stops at the first that says no."""
+    """Tell whether uint8 blocks hold nothing but 0 and 1; stop at the first that does not."""
     return all(block.dtype == np.uint8 and block.size > 0 and block.max() <= 1 for block in blocks)
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "BLOCK_BYTES",
     "FileArray",
     "IndexedArray",
+    "KeyedArray",
     "MappedArray",
     "PackedBits",
     "file_stamp",
@@ -56,16 +57,16 @@ class FileArray(Protocol):
         ...
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """The rows in order, some at a time."""
+        """Yield the rows in order, some at a time."""
         ...
 
 
 @runtime_checkable
 class IndexedArray(FileArray, Protocol):
-    """FileArray that are as cheap to read one by one."""
+    """An array in a file whose rows are as cheap to read one by one."""
 
     def at(self, indices: np.ndarray) -> np.ndarray:
-        """The rows at int64 (k,) `indices`."""
+        """Return the rows at int64 (k,) `indices`."""
         ...
 
 
@@ -82,7 +83,7 @@ class MappedArray:
     stamp: int = 0  # changes when the file is written anew, so that an old mapping is not used for it
 
     def array(self) -> np.ndarray:
-        """The whole array, memory-mapped and read-only."""
+        """Return the whole array, memory-mapped and read-only."""
         return _mapped(self.path, self.offset, self.shape, self.dtype, self.order, self.stamp)
 
     def at(self, indices: np.ndarray) -> np.ndarray:
@@ -103,6 +104,20 @@ class MappedArray:
 
 
 @dataclass(frozen=True)
+class KeyedArray:
+    """An array by its name in a file, to be read from front to back."""
+
+    path: Path
+    key: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    @property
+    def label(self) -> str:
+        return f"{self.path}::{self.key}"
+
+
+@dataclass(frozen=True)
 class PackedBits:
     """Black-and-white images at one bit a pixel in a .npy file: 3 GB of dSprites are 377 MB."""
 
@@ -116,7 +131,7 @@ class PackedBits:
 
 
 def open_npy(path: Path) -> MappedArray:
-    """A .npy file, memory-mapped; pickled arrays are refused."""
+    """Return the array of a .npy file, memory-mapped; pickled arrays are refused."""
     try:
         with path.open("rb") as file:
             shape, fortran, dtype = read_npy_header(file, str(path))
@@ -130,7 +145,7 @@ def open_npy(path: Path) -> MappedArray:
 
 
 def read_npy_header(file: IO[bytes], label: str) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """(shape, is Fortran-ordered, dtype) of a .npy stream, which then stands at the first byte of data."""
+    """Return (shape, is Fortran-ordered, dtype) of a .npy stream, which then stands at the first byte of data."""
     try:
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -146,12 +161,12 @@ def read_npy_header(file: IO[bytes], label: str) -> tuple[tuple[int, ...], bool,
 
 
 def file_stamp(path: Path) -> int:
-    """When the file was last written, in nanoseconds."""
+    """Return when the file was last written, in nanoseconds."""
     return path.stat().st_mtime_ns
 
 
 def rows_per_block(shape: tuple[int, ...], dtype: np.dtype) -> int:
-    """How many rows make about `BLOCK_BYTES`."""
+    """Return how many rows make about `BLOCK_BYTES`."""
     return max(1, BLOCK_BYTES // max(1, math.prod(shape[1:]) * dtype.itemsize))
 
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from selectdis.data.reading._file_array import FileArray, MappedArray, file_stamp, rows_per_block
+from selectdis.data.reading._file_array import FileArray, KeyedArray, MappedArray, file_stamp, rows_per_block
 from selectdis.errors import SelectdisError, nearest
 
 __all__ = ["ChunkedArray", "hdf5_names", "open_hdf5", "read_hdf5"]
 
 
 def hdf5_names(path: Path) -> list[str]:
-    """Names of all arrays in the file, groups joined by slashes."""
+    """Return the names of all arrays in the file, groups joined by slashes."""
     import h5py
 
     names: list[str] = []
@@ -27,7 +26,7 @@ def hdf5_names(path: Path) -> list[str]:
 
 
 def open_hdf5(path: Path, key: str) -> FileArray:
-    """The array `key`: memory-mapped where it is contiguous, else read in order through its chunks."""
+    """Return the array `key`: memory-mapped where it is contiguous, else read in order through its chunks."""
     with _opened(path) as file:
         dataset = _dataset(file, path, key)
         shape, dtype = tuple(int(side) for side in dataset.shape), np.dtype(dataset.dtype)
@@ -39,23 +38,13 @@ def open_hdf5(path: Path, key: str) -> FileArray:
 
 
 def read_hdf5(path: Path, key: str) -> np.ndarray:
-    """The whole array `key`, in memory."""
+    """Return the whole array `key`, in memory."""
     with _opened(path) as file:
         return np.asarray(_dataset(file, path, key)[()])
 
 
-@dataclass(frozen=True)
-class ChunkedArray:
+class ChunkedArray(KeyedArray):
     """A chunked (usually compressed) array in an HDF5 file, read from front to back."""
-
-    path: Path
-    key: str
-    shape: tuple[int, ...]
-    dtype: np.dtype
-
-    @property
-    def label(self) -> str:
-        return f"{self.path}::{self.key}"
 
     def blocks(self) -> Iterator[np.ndarray]:
         with _opened(self.path) as file:

@@ -18,9 +18,11 @@ class LazyImages:
 
     Parameters
     ----------
-    shape : (n, channels, height, width)
-    render : int64 (k,) indices in 0..n-1 -> uint8 (k, channels, height, width). Must be picklable, so that a data
-        set can travel to a worker process.
+    shape : tuple of int
+        (n, channels, height, width).
+    render : callable
+        int64 (k,) indices in 0..n-1 -> uint8 (k, channels, height, width). Must be picklable, so that a data set can
+        travel to a worker process.
     """
 
     dtype = np.dtype(np.uint8)
@@ -84,7 +86,7 @@ def render_small(images: LazyImages, limit: int = 32 * 2**20) -> np.ndarray | La
 
 
 def _positive(indices: np.ndarray, n: int) -> np.ndarray:
-    """Negative indices count from the end, as in numpy; those outside raise IndexError."""
+    """Count negative indices from the end, as in numpy; those outside raise IndexError."""
     if indices.size and (indices.min() < -n or indices.max() >= n):
         raise IndexError(f"index out of range for {n} images")
     return np.where(indices < 0, indices + n, indices)

@@ -8,13 +8,19 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
-from selectdis.data.reading._file_array import FileArray, MappedArray, file_stamp, read_npy_header, rows_per_block
+from selectdis.data.reading._file_array import (
+    FileArray,
+    KeyedArray,
+    MappedArray,
+    file_stamp,
+    read_npy_header,
+    rows_per_block,
+)
 from selectdis.errors import SelectdisError, nearest
 
 __all__ = ["DeflatedArray", "npz_names", "open_npz", "read_npz"]
@@ -25,13 +31,13 @@ BOMB_RATIO, BOMB_FLOOR = 800, 2**30
 
 
 def npz_names(path: Path) -> list[str]:
-    """Names of the arrays in the file, without ``.npy``."""
+    """Return the names of the arrays in the file, without ``.npy``."""
     with _opened(path) as archive:
         return [info.filename.removesuffix(".npy") for info in archive.infolist()]
 
 
 def open_npz(path: Path, key: str) -> FileArray:
-    """The array `key`: memory-mapped where it was stored as it is, else as a stream. Nothing else is read."""
+    """Return the array `key`: memory-mapped where it lies as it is, else as a stream. Nothing else is read."""
     with _opened(path) as archive:
         info = _member(archive, path, key)
         with archive.open(info) as file:
@@ -49,24 +55,14 @@ def open_npz(path: Path, key: str) -> FileArray:
 
 
 def read_npz(path: Path, key: str) -> np.ndarray:
-    """The whole array `key`, in memory."""
+    """Return the whole array `key`, in memory."""
     rows = open_npz(path, key)
     blocks = list(rows.blocks())
     return np.concatenate(blocks) if blocks else np.empty(rows.shape, rows.dtype)
 
 
-@dataclass(frozen=True)
-class DeflatedArray:
+class DeflatedArray(KeyedArray):
     """A compressed array in a .npz file, read from front to back."""
-
-    path: Path
-    key: str
-    shape: tuple[int, ...]
-    dtype: np.dtype
-
-    @property
-    def label(self) -> str:
-        return f"{self.path}::{self.key}"
 
     def blocks(self) -> Iterator[np.ndarray]:
         step = rows_per_block(self.shape, self.dtype)
@@ -116,7 +112,7 @@ def _member(archive: zipfile.ZipFile, path: Path, key: str) -> zipfile.ZipInfo:
 
 
 def _data_offset(path: Path, info: zipfile.ZipInfo) -> int:
-    """First byte of the member's data: the local header repeats the name, with a padding of its own."""
+    """Find the first byte of the member's data: the local header repeats the name, with a padding of its own."""
     with path.open("rb") as file:
         file.seek(info.header_offset)
         fixed = file.read(30)

@@ -6,6 +6,7 @@ import hashlib
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from selectdis.errors import SelectdisError, check_choice
 __all__ = ["MAX_PIXELS", "picture_pixels", "read_picture", "read_pictures"]
 
 MAX_PIXELS = 100_000_000  # a 10,000 x 10,000 picture; beyond it a small file may ask for gigabytes of memory
-KEEP_FROM = 2_000  # so many pictures take seconds to decode: the result is then kept in the cache folder
+CACHE_FROM = 2_000  # so many pictures take seconds to decode: the result is then kept in the cache folder
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,12 @@ class _Reader:
 def read_pictures(
     paths: Sequence[Path], *, image_size: int, gray: bool | None, fit: str, strict: bool
 ) -> tuple[np.ndarray | LazyImages, list[int]]:
-    """Pictures as uint8 (n, c, size, size), and the positions in `paths` of those that could be read.
+    """Return pictures as uint8 (n, c, size, size), and the positions in `paths` of those that could be read.
 
     Many of them are decoded once into the cache folder, under a name that changes when any of the files does.
     """
     reader = _Reader(paths, check_image_size(image_size), gray, check_choice("fit", fit, FITS), strict, [])
-    images, readable = _read_now(reader) if len(paths) < KEEP_FROM else _read_kept(reader)
+    images, readable = _read_now(reader) if len(paths) < CACHE_FROM else _read_cached(reader)
     if not reader.bad and not all(readable):  # kept from an earlier time, without what was said then
         reader.bad.extend(str(path) for path, fine in zip(paths, readable, strict=True) if not fine)
     if not any(readable):
@@ -80,10 +81,10 @@ def _read_now(reader: _Reader) -> tuple[np.ndarray, list[bool]]:
     return images, [picture is not None for picture in pictures]
 
 
-def _read_kept(reader: _Reader) -> tuple[LazyImages, list[bool]]:
+def _read_cached(reader: _Reader) -> tuple[LazyImages, list[bool]]:
     key = _pictures_key(reader)
     if not (cache_path(key).exists() and cache_path(f"{key}-readable").exists()):
-        _keep(reader, key)
+        _decode_into_cache(reader, key)
     images, readable = open_npy(cache_path(key)), open_npy(cache_path(f"{key}-readable")).array().astype(bool)
     n, c, h, w = images.shape
     whole = LazyImages((n, c, h, w), images.at)
@@ -93,24 +94,18 @@ def _read_kept(reader: _Reader) -> tuple[LazyImages, list[bool]]:
     return LazyImages((len(chosen), c, h, w), Subset(whole, chosen)), readable.tolist()
 
 
-def _keep(reader: _Reader, key: str) -> None:
+def _decode_into_cache(reader: _Reader, key: str) -> None:
     """Decode everything into one file, black where a picture cannot be read, and say in a second which could."""
     readable: list[bool] = []
-    before, waiting = 0, iter(reader)
-    first = None
-    for first in waiting:
-        if first is not None:
-            break
-        before += 1
+    pictures = iter(reader)
+    first = next((picture for picture in pictures if picture is not None), None)
+    before = len(reader.bad)
     if first is None:
         raise SelectdisError(f"none of {len(reader.paths)} pictures could be read: {reader.bad[0]}")
 
     def blocks() -> Iterator[np.ndarray]:
         black = np.zeros_like(first)
-        for picture in (*[None] * before, first):
-            readable.append(picture is not None)
-            yield black if picture is None else picture
-        for picture in waiting:
+        for picture in chain([None] * before, [first], pictures):
             readable.append(picture is not None)
             yield black if picture is None else picture
 
@@ -130,7 +125,7 @@ def _pictures_key(reader: _Reader) -> str:
 
 
 def read_picture(path: Path, size: int, gray: bool | None, fit: str) -> np.ndarray:
-    """One picture as uint8 (c, size, size), upright, transparent parts on black; SelectdisError if unreadable."""
+    """Read one picture as uint8 (c, size, size), upright, transparent parts on black; SelectdisError if unreadable."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -146,7 +141,7 @@ def read_picture(path: Path, size: int, gray: bool | None, fit: str) -> np.ndarr
 
 
 def picture_pixels(picture: Image.Image, size: int, gray: bool | None, fit: str) -> np.ndarray:
-    """A Pillow picture as uint8 (c, size, size), c = 1 or 3."""
+    """Return a Pillow picture as uint8 (c, size, size), c = 1 or 3."""
     pixels = np.asarray(_square(_flat(picture, gray), size, fit))
     return pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
 
@@ -157,7 +152,7 @@ def _refuse_bomb(path: Path, size: tuple[int, int]) -> None:
 
 
 def _flat(picture: Image.Image, gray: bool | None) -> Image.Image:
-    """Mode "L" or "RGB"; 16-bit pictures are scaled down rather than clipped."""
+    """Return it in mode "L" or "RGB"; 16-bit pictures are scaled down rather than clipped."""
     if picture.mode.startswith("I") or picture.mode == "F":
         picture = _eight_bits(picture)
     is_gray = picture.mode in ("1", "L", "LA", "La")

@@ -22,7 +22,7 @@ def area_average(images: np.ndarray, size: int) -> np.ndarray:
 
 
 def resize(images: np.ndarray, size: int) -> np.ndarray:
-    """(n, c, h, w) -> (n, c, size, size): whole blocks averaged where `size` divides, else bilinear and antialiased."""
+    """Bring (n, c, h, w) to (n, c, size, size): blocks averaged where `size` divides, else bilinear and antialiased."""
     n, c, h, w = images.shape
     if h == w and h % size == 0:
         return area_average(images, size)
@@ -33,7 +33,7 @@ def resize(images: np.ndarray, size: int) -> np.ndarray:
 
 
 def fit_square(images: np.ndarray, size: int, fit: str) -> np.ndarray:
-    """(n, c, h, w) -> (n, c, size, size): "crop" the middle square, "stretch", or "pad" with black."""
+    """Bring (n, c, h, w) to (n, c, size, size): "crop" the middle square, "stretch", or "pad" with black."""
     h, w = images.shape[2:]
     side = max(h, w) if fit == "pad" else min(h, w)
     top, left = abs(h - side) // 2, abs(w - side) // 2
@@ -46,7 +46,7 @@ def fit_square(images: np.ndarray, size: int, fit: str) -> np.ndarray:
 
 
 def to_gray(images: np.ndarray) -> np.ndarray:
-    """(n, 3, h, w) -> (n, 1, h, w) by luminance; one channel stays as it is."""
+    """Bring (n, 3, h, w) to (n, 1, h, w) by luminance; one channel stays as it is."""
     if images.shape[1] == 1:
         return images
     gray = np.einsum("nchw,c->nhw", images.astype(np.float32), LUMA)
@@ -54,7 +54,7 @@ def to_gray(images: np.ndarray) -> np.ndarray:
 
 
 def to_channels(images: np.ndarray, gray: bool | None) -> np.ndarray:
-    """Grey, RGB, or (None) as they are."""
+    """Make images grey, RGB, or (None) leave them as they are."""
     if gray is None:
         return images
     if gray:
