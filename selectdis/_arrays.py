@@ -76,7 +76,7 @@ def check_factors(factors: np.ndarray, n_samples: int, name: str = "factors") ->
         factors = factors[:, np.newaxis]
     if factors.ndim != 2 or factors.shape[1] == 0 or len(factors) != n_samples:
         raise SelectdisError(
-            f"{name} must be (n_samples, n_factors) with one row a code ({n_samples}); found shape {factors.shape}"
+            f"{name} must be (n_samples, n_factors) with one row per code ({n_samples}); found shape {factors.shape}"
         )
     if factors.dtype.kind == "f" and not np.isfinite(factors).all():
         raise SelectdisError(f"{name} must be finite class labels; found NaN or infinity")
@@ -105,7 +105,7 @@ def check_votes(factor: np.ndarray, n_votes: int, name: str) -> np.ndarray:
     factor = np.asarray(factor)
     if factor.shape != (n_votes,) or factor.dtype.kind not in "iu":
         raise SelectdisError(
-            f"{name} must hold the index of one factor a vote, int ({n_votes},); found {factor.dtype} {factor.shape}"
+            f"{name} must hold the index of one factor per vote, int ({n_votes},); found {factor.dtype} {factor.shape}"
         )
     return factor
 

@@ -61,7 +61,7 @@ def test_codes_that_overflow_in_single_precision_are_taken_in_double():
 
 def test_factors():
     assert check_factors([1, 2, 3], 3).shape == (3, 1)
-    with pytest.raises(SelectdisError, match="one row a code"):
+    with pytest.raises(SelectdisError, match="one row per code"):
         check_factors(np.zeros((2, 2)), 3)
     with pytest.raises(SelectdisError, match="finite class labels"):
         check_factors(np.array([1.0, np.nan]), 2)

@@ -87,7 +87,7 @@ def held_out(reconstruction_error: np.ndarray, kl: np.ndarray) -> dict[str, floa
     error = check_codes(np.asarray(reconstruction_error).reshape(-1, 1), "reconstruction_error")
     kl = check_codes(np.atleast_2d(kl), "kl")
     if len(kl) not in (1, len(error)):
-        raise SelectdisError(f"kl needs one row an image ({len(error)}), or one row of means; found {len(kl)} rows")
+        raise SelectdisError(f"kl needs one row per image ({len(error)}), or one row of means; found {len(kl)} rows")
     reconstruction, total = float(error.mean()), float(kl.mean(axis=0).sum())
     return {
         "reconstruction": reconstruction,

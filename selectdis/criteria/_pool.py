@@ -33,7 +33,7 @@ def groups_of(configurations: np.ndarray | None, n_runs: int, score: str) -> lis
     """Return the indices of the runs that are compared with one another; warn of runs that stand alone."""
     labels = np.zeros(n_runs) if configurations is None else np.asarray(configurations)
     if labels.shape != (n_runs,):
-        raise SelectdisError(f"configurations must hold one label a run ({n_runs}); found shape {labels.shape}")
+        raise SelectdisError(f"configurations must hold one label per run ({n_runs}); found shape {labels.shape}")
     inverse = np.unique(labels, return_inverse=True)[1]
     groups = [np.flatnonzero(inverse == label) for label in range(inverse.max() + 1)]
     alone = [str(group[0]) for group in groups if len(group) == 1]

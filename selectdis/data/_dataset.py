@@ -217,7 +217,7 @@ def _check_images(data: ImageDataset) -> None:
 def _check_factors(data: ImageDataset) -> None:
     names, sizes, n = data.factor_names, data.factor_sizes, len(data)
     if len(names) != len(sizes) or len(set(names)) != len(names):
-        raise SelectdisError(f"{data.name!r} needs one different name a factor; found {names} for sizes {sizes}")
+        raise SelectdisError(f"{data.name!r} needs one different name per factor; found {names} for sizes {sizes}")
     if data.factors is None:
         if sizes and int(np.prod(sizes, dtype=np.int64)) != n:
             raise SelectdisError(f"a grid of sizes {sizes} has {int(np.prod(sizes))} images, {data.name!r} has {n}")

@@ -35,7 +35,7 @@ def classes_of(column: np.ndarray | Sequence[Any], label: str) -> tuple[np.ndarr
     """Return the int64 (n,) class of each value, and the classes' names: numbers in order, others by the alphabet."""
     array = np.asarray(column)
     if array.ndim != 1:
-        raise SelectdisError(f"{label} needs one value an image, found shape {array.shape}")
+        raise SelectdisError(f"{label} needs one value per image, found shape {array.shape}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise SelectdisError(
             f"{label} holds NaN or infinite values: every image needs a value, or leave the factor out"

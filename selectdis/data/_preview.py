@@ -1,4 +1,4 @@
-"""One picture that shows a data set: random images, and one row a factor."""
+"""One picture that shows a data set: random images, and one row per factor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of the options that rendered data sets share."""
+"""Checks of the options that data sets share."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def check_sizes(sizes: Sizes, defaults: Mapping[str, int], most: Mapping[str, in
         chosen = {**defaults, **sizes}
     else:
         if sizes is not None and not isinstance(sizes, Sequence):
-            raise SelectdisError(f"sizes is a mapping of factors to numbers, or one number a factor; found {sizes!r}")
+            raise SelectdisError(f"sizes is a mapping of factors to numbers, or one number per factor; found {sizes!r}")
         given = list(defaults.values()) if sizes is None else list(sizes)
         if len(given) != len(defaults):
             raise SelectdisError(f"sizes needs {len(defaults)} numbers ({', '.join(defaults)}), found {len(given)}")

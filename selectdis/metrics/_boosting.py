@@ -140,7 +140,7 @@ class _Histogram:
 def _grow(
     residual: np.ndarray, bins: np.ndarray, histogram: _Histogram, rng: np.random.Generator
 ) -> tuple[_Trees, np.ndarray]:
-    """One complete tree a row of residual (trees, n), and the leaf of each sample as `_leaf` gives it."""
+    """One complete tree per row of residual (trees, n), and the leaf of each sample as `_leaf` gives it."""
     by_sample = np.ascontiguousarray(residual.T)  # (n, trees)
     nodes = [(histogram.cumulated(by_sample), histogram.count)]  # sums and counts up to each bin
     noise = ROUNDING * np.square(by_sample).sum(axis=0)  # (trees,)

@@ -33,7 +33,7 @@ def test_active_units_at_the_threshold():
 def test_mistakes():
     with pytest.raises(SelectdisError, match="one shape"):
         gaussian_kl(np.ones((4, 2)), np.ones((4, 3)))
-    with pytest.raises(SelectdisError, match="one row an image"):
+    with pytest.raises(SelectdisError, match="one row per image"):
         held_out(np.ones(4), np.ones((3, 2)))
     with pytest.raises(SelectdisError, match="column 0 holds nan"):
         held_out(np.array([1.0, np.nan]), np.ones((2, 2)))

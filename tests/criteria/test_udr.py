@@ -98,5 +98,5 @@ def test_mistakes():
         udr(codes, np.ones(5))
     with pytest.raises(SelectdisError, match=r"n_runs, n_latents"):
         udr(codes, np.ones((3, 4)))
-    with pytest.raises(SelectdisError, match="one label a run"):
+    with pytest.raises(SelectdisError, match="one label per run"):
         udr(codes, pools.all_active(codes), configurations=np.array(["a"]))

@@ -27,7 +27,7 @@ def test_equal_values_and_only_they_share_a_class(column: list) -> None:
 
 @pytest.mark.parametrize(
     ("column", "message"),
-    [([1.0, np.nan], "NaN or infinite"), (np.zeros((2, 2)), "one value an image"), (["a", " "], "empty in row 2")],
+    [([1.0, np.nan], "NaN or infinite"), (np.zeros((2, 2)), "one value per image"), (["a", " "], "empty in row 2")],
 )
 def test_columns_that_give_no_classes(column: object, message: str) -> None:
     with pytest.raises(SelectdisError, match=message):

@@ -93,7 +93,7 @@ def test_position_moves_the_centre() -> None:
         ({"sizes": {"x": 0}}, "at least 1, found 0"),
         ({"sizes": {"x": 2.5}}, "found 2.5"),
         ({"sizes": (3, 2)}, "needs 5 numbers"),
-        ({"sizes": 3}, "one number a factor; found 3"),
+        ({"sizes": 3}, "one number per factor; found 3"),
     ],
 )
 def test_mistakes_are_explained(options: dict, message: str) -> None:

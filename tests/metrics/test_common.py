@@ -9,7 +9,7 @@ import pytest
 from selectdis._arrays import DegenerateWarning
 from selectdis.data._dataset import ImageDataset
 from selectdis.errors import SelectdisError
-from selectdis.metrics import GROUPS, METRICS, SCORES
+from selectdis.metrics import GROUPS, METRICS, SCORES, Samples, dci
 from selectdis.scoring._evaluation import Evaluation
 from tests.metrics import cases
 
@@ -173,5 +173,17 @@ def test_a_public_function_rejects_shapes_that_do_not_fit(metric):
     if METRICS[metric].needs[-1] in ("pairs", "fixed_factor"):
         return
     arguments = (codes, FACTORS[:-1], codes, FACTORS) if "test" in METRICS[metric].needs else (codes, FACTORS[:-1])
-    with pytest.raises(SelectdisError, match="one row a code"):
+    with pytest.raises(SelectdisError, match="one row per code"):
         function(*arguments)
+
+
+def test_jobs_is_n_jobs_now_and_the_old_word_works_with_one_hint():
+    codes, half = cases.perfect(FACTORS), len(FACTORS) // 2
+    split = codes[:half], FACTORS[:half], codes[half:], FACTORS[half:]
+    with pytest.warns(FutureWarning, match="jobs= is now n_jobs=; the old name works for one release") as told:
+        samples = Samples(*split, jobs=2)
+        evaluation = evaluation_of(FACTORS, ["mig"], jobs=3)
+        old = dci(*split, jobs=2)
+    assert [warning.filename for warning in told] == [__file__] * 3
+    assert (samples.n_jobs, evaluation.n_jobs) == (2, 3)
+    assert old == dci(*split, n_jobs=2)

@@ -96,3 +96,27 @@ def test_wrong_shapes():
         factor_vae_score(codes, batches[:, :1], factor, batches, factor)
     with pytest.raises(SelectdisError, match="one shape"):
         beta_vae_score(batches, batches[:, :3], factor, batches, batches, factor)
+
+
+def test_codes_below_the_threshold_never_win_a_vote():
+    # The small code stays the same within each batch: unpruned it would win every vote.
+    still = 0.02 * np.repeat([0.0, 1.0, 2.0, 3.0], len(FACTORS) // 4)[:, None]
+    codes = np.hstack([cases.perfect(FACTORS), still])
+    train = (np.dstack([votes(codes)[0][..., :3], np.zeros((120, 16))]), votes(codes)[1])
+    assert factor_vae_score(codes, *train, *train) == (1.0, 1.0)
+    assert factor_vae_score(codes, *train, *train, prune_threshold=0.01).train < 0.6
+
+
+@pytest.mark.parametrize(("spread", "score"), [(0.0708, 1.0), (0.0706, 0.0)])
+@pytest.mark.filterwarnings("ignore::selectdis._arrays.DegenerateWarning")
+def test_the_deviation_is_that_of_a_sample(spread, score):
+    codes = np.array([[0.0], [spread]])  # a deviation of spread / sqrt(2) with ddof 1, of spread / 2 with 0
+    batches, factor = np.array([[[0.0], [0.1]]]), np.array([0])
+    assert factor_vae_score(codes, batches, factor, batches, factor).train == score
+
+
+def test_a_test_vote_for_a_code_that_no_training_vote_named_is_wrong():
+    codes = np.array([[0.0, 0.0], [1.0, 1.0]])
+    first, second = np.array([[[0.0, 0.0], [0.1, 1.0]]]), np.array([[[0.0, 0.0], [1.0, 0.1]]])
+    factor = np.array([0])
+    assert factor_vae_score(codes, first, factor, np.vstack([first, second]), np.array([0, 0])) == (1.0, 0.5)

@@ -133,6 +133,6 @@ def _texture() -> np.ndarray:
 
 
 LICENCE = "Apache-2.0"
-COLOR = Source(color_dsprites, "dSprites with a random colour an image", LICENCE)
+COLOR = Source(color_dsprites, "dSprites with a random colour per image", LICENCE)
 NOISY = Source(noisy_dsprites, "dSprites before uniform noise", LICENCE)
 SCREAM = Source(scream_dsprites, "dSprites before patches of a picture", LICENCE)

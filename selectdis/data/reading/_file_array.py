@@ -119,7 +119,7 @@ class KeyedArray:
 
 @dataclass(frozen=True)
 class PackedBits:
-    """Black-and-white images at one bit a pixel in a .npy file: 3 GB of dSprites are 377 MB."""
+    """Black-and-white images at one bit per pixel in a .npy file: 3 GB of dSprites are 377 MB."""
 
     bits: MappedArray  # uint8 (n, height * width / 8)
     image_shape: tuple[int, int, int]
