@@ -18,7 +18,7 @@ def moderated_interval(
     level: float = 0.95,
     bounds: tuple[float, float] = (0.0, 1.0),
 ) -> tuple[float, float]:
-    """A t interval for the mean over data sets, with a variance that few data sets cannot make vanish.
+    """Return a t interval for the mean over data sets, with a variance that few data sets cannot make vanish.
 
     The variance over data sets is moderated (Smyth 2004, with one prior degree of freedom):
     s^2 = ((D - 1) var(values) + prior_variance) / D, with D degrees of freedom. Two data sets that agree by luck then
@@ -49,7 +49,7 @@ def moderated_interval(
 
 
 def hierarchical_variance(replicates: np.ndarray, rng: np.random.Generator) -> float:
-    """Variance of the mean under resampling data sets, and seeds within each.
+    """Return the variance of the mean under resampling data sets, and seeds within each.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def hierarchical_variance(replicates: np.ndarray, rng: np.random.Generator) -> f
 
 
 def group_resamples(groups: np.ndarray, n_bootstrap: int, rng: np.random.Generator) -> np.ndarray:
-    """Row numbers that resample runs with replacement within each group.
+    """Draw row numbers that resample runs with replacement within each group.
 
     Parameters
     ----------

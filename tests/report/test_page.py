@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from selectdis.errors import SelectdisError
-from selectdis.records._labels import configuration_labels, number, score_label
+from selectdis.records import configuration_labels, number, score_label
 from selectdis.report import render
 from selectdis.report._sections import all_sections
 from tests.report.made_up import HOSTILE, make_material, make_records, make_target
