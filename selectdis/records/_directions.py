@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from selectdis.criteria import CRITERIA
+from selectdis.criteria import CRITERIA, Criterion
 from selectdis.errors import SelectdisError
-from selectdis.metrics import METRICS
+from selectdis.metrics import METRICS, Metric
 
 __all__ = ["direction"]
 
@@ -31,7 +31,8 @@ def direction(name: str) -> int:
 
 
 def _higher_is_better(name: str) -> bool | None:
-    for score in (*METRICS.values(), *CRITERIA.values()):
+    registered: list[Metric | Criterion] = [*METRICS.values(), *CRITERIA.values()]
+    for score in registered:
         if name == score.name or name in score.produces:
             return score.higher_is_better
     return None

@@ -85,7 +85,7 @@ def strength_label(objective: str) -> str:
 
 
 def configuration_labels(records: pd.DataFrame, *, plain: bool = False) -> dict[str, str]:
-    """Configuration id -> a label that tells it from the others: the objective, its strength, and what else differs.
+    """Return each configuration's label: the objective, its strength, and what else tells it from the others.
 
     ``β-VAE β=4, latents 10``; or with `plain`, in the words of a study file, ``beta_vae beta=4 latents=10``, where what
     all of an objective share is left out.

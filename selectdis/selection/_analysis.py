@@ -41,6 +41,11 @@ def analysis(records: pd.DataFrame, score: str = WIN_RATE) -> list[AnalysisTable
     score
         What variance and transfer between data sets are shown for: ``"win_rate"`` or a metric.
 
+    Returns
+    -------
+    list of AnalysisTable
+        In the order in which a reader wants them.
+
     Raises
     ------
     SelectdisError

@@ -66,7 +66,7 @@ class BacktestResult:
     rules: Mapping[str, Picker] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        """A line that says what the numbers rest on, and the table of rules as shown on a screen."""
+        """Say in a line what the numbers rest on, then show the table of rules as on a screen."""
         padded = self.shown.apply(lambda column: column.str.ljust(column.str.len().max()))
         table = padded.to_string(index=False, justify="left")
         left_out = "".join(f"\nleft out: {name} ({why})" for name, why in self.left_out.items())
@@ -130,6 +130,11 @@ def backtest(
         Of the intervals (see `moderated_interval` for how they are made, and docs/selection.md for their coverage).
     seed
         Of the resamples.
+
+    Returns
+    -------
+    BacktestResult
+        The table of rules, best first, the same for each data set, and what the numbers rest on.
 
     Raises
     ------
@@ -197,7 +202,7 @@ def _row(label: str, rows: pd.DataFrame) -> dict:
 
 
 def _exact(row: dict) -> tuple[float, float] | None:
-    """A baseline that picks no run, or the best one, is no estimate: its probability is known."""
+    """Return what is known of a baseline that picks no run, or the best one: that is no estimate."""
     return (row["p_beats_random"],) * 2 if row["rule"] in (RANDOM, AVERAGE, ORACLE) else None
 
 
@@ -230,7 +235,7 @@ def _summarise(measured: pd.DataFrame, level: float, rng: np.random.Generator) -
 def _summarise_splits(
     measured: pd.DataFrame, level: float, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The interval is that of one split's pick: splits share runs, so that their mean looks surer than it is.
+    """Give the interval of one split's pick: splits share runs, so that their mean looks surer than it is.
 
     It is widened by the share that one run makes up: no pick's percentile is known any finer.
     """

@@ -162,13 +162,13 @@ def _features(runs: pd.DataFrame, names: list[str], settings: _Settings) -> np.n
 
 
 def _prior(proxies: pd.DataFrame, ranks: np.ndarray) -> RunScores:
-    """Mean over proxies of the win rate of a run's configuration."""
+    """Return the mean over proxies of the win rate of a run's configuration."""
     means = _means(proxies, ranks).groupby(level=CONFIGURATION, observed=True).mean()
     return lambda runs: runs[CONFIGURATION].map(means).fillna(_MIDDLE).to_numpy(dtype=float)
 
 
 def _prior_elsewhere(proxies: pd.DataFrame, ranks: np.ndarray) -> np.ndarray:
-    """The same for each proxy run, without its own data set: what it scored itself must not be among its inputs."""
+    """Return it for each proxy run without its own data set: what it scored itself must not be among its inputs."""
     means = _means(proxies, ranks)
     total = means.groupby(level=CONFIGURATION, observed=True).transform("sum")
     others = means.groupby(level=CONFIGURATION, observed=True).transform("size") - 1

@@ -74,7 +74,17 @@ def rank_correlations(
 def dataset_transfer(records: pd.DataFrame, score: str = WIN_RATE) -> pd.DataFrame:
     """Return the Spearman correlation, over configurations, of their mean scores on each two data sets.
 
-    NaN where two data sets share fewer than three configurations.
+    Parameters
+    ----------
+    records
+        One row per run.
+    score
+        ``"win_rate"`` or a metric.
+
+    Returns
+    -------
+    DataFrame
+        (data sets, data sets); NaN where two share fewer than three configurations.
     """
     known = labelled(records)
     scores = pd.Series(run_scores(known, score), index=known.index)
@@ -84,6 +94,11 @@ def dataset_transfer(records: pd.DataFrame, score: str = WIN_RATE) -> pd.DataFra
 
 def mean_against_sampled(records: pd.DataFrame) -> pd.DataFrame:
     """Compare each score on mean codes with the same on sampled codes: rank correlation and mean difference.
+
+    Parameters
+    ----------
+    records
+        One row per run.
 
     Returns
     -------
@@ -107,7 +122,15 @@ def mean_against_sampled(records: pd.DataFrame) -> pd.DataFrame:
 def downstream_correlations(records: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return metric x downstream score (accuracies at 10 to 10,000 labels, their ratios) as `rank_correlations` does.
 
-    Empty where no downstream score was taken.
+    Parameters
+    ----------
+    records
+        One row per run.
+
+    Returns
+    -------
+    dict
+        Data set -> table; empty where no downstream score was taken.
     """
     tables = rank_correlations(records)
     downstream = [name for name in tables[POOLED].columns if name.startswith("downstream")]
@@ -119,6 +142,13 @@ def downstream_correlations(records: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def annealing_effect(records: pd.DataFrame, *, annealed: str = "annealed_vae") -> pd.DataFrame:
     """Return the probability that a run with an annealed capacity beats a run of each other objective.
+
+    Parameters
+    ----------
+    records
+        One row per run.
+    annealed
+        The objective whose runs are annealed.
 
     Returns
     -------

@@ -78,7 +78,7 @@ def seed_splits(records: pd.DataFrame, scores: np.ndarray, count: int, rng: np.r
     sizes = np.bincount(codes)
     if (sizes < 2).all():
         raise SelectdisError(
-            "one labelled data set with one seed a configuration cannot be backtested: give a second labelled data "
+            "one labelled data set with one seed per configuration cannot be backtested: give a second labelled data "
             "set, or more seeds"
         )
     name = str(records[DATASET].iloc[0])
@@ -110,7 +110,9 @@ def measure(rules: Mapping[str, Picker], folds: Iterator[Fold]) -> pd.DataFrame:
 def _worths(rules: Mapping[str, Picker], fold: Fold, draws: list[np.ndarray]) -> dict[str, np.ndarray]:
     """Label -> (n_draws, 3): P(beats random), score and regret of the pick from each drawn set of the target's runs."""
     fitted = {label: rule.fit(fold.proxies) for label, rule in rules.items()}
-    visible = {columns: _masked(fold.target, columns) for columns in {rule.target_columns for rule in rules.values()}}
+    allowed = {rule.target_columns for rule in rules.values()}
+    # A copy is one block of memory: each resample takes rows from it.
+    visible = {columns: without_labels(fold.target, columns).copy() for columns in allowed}
     worth = {label: np.empty((len(draws), 3)) for label in rules}
     for k, drawn in enumerate(draws):
         scores = fold.scores[drawn]
@@ -123,7 +125,7 @@ def _worths(rules: Mapping[str, Picker], fold: Fold, draws: list[np.ndarray]) ->
 
 
 def _checked(label: str, weights: np.ndarray, runs: int) -> np.ndarray:
-    """The weights of a rule, checked: how likely it is to pick each run."""
+    """Check the weights of a rule: how likely it is to pick each run."""
     weights = np.asarray(weights, dtype=float)
     if weights.shape != (runs,) or not (np.all(weights >= 0) and np.isclose(weights.sum(), 1.0)):
         raise SelectdisError(
@@ -131,7 +133,3 @@ def _checked(label: str, weights: np.ndarray, runs: int) -> np.ndarray:
             "to go by the scores of runs, put what gives them into a rule: Rule(configuration=None, run=...)"
         )
     return weights
-
-
-def _masked(target: pd.DataFrame, allowed: tuple[str, ...]) -> pd.DataFrame:
-    return without_labels(target, allowed).copy()  # one block of memory: each resample takes rows from it

@@ -26,7 +26,8 @@ def moderated_interval(
 
     Parameters
     ----------
-    values : (n_datasets,)
+    values
+        (n_datasets,) in `bounds`.
     prior_variance
         Of one value where nothing is known: that of a random pick.
     bootstrap_variance
@@ -53,8 +54,8 @@ def hierarchical_variance(replicates: np.ndarray, rng: np.random.Generator) -> f
 
     Parameters
     ----------
-    replicates : (n_datasets, n_bootstrap)
-        The value on each data set under resampled seeds.
+    replicates
+        (n_datasets, n_bootstrap): the value on each data set under resampled seeds.
     rng
         Draws the data sets, and for each of them one of its replicates.
     """
@@ -71,8 +72,8 @@ def group_resamples(groups: np.ndarray, n_bootstrap: int, rng: np.random.Generat
 
     Parameters
     ----------
-    groups : (n_runs,) int
-        Codes 0 to k - 1, of configurations say.
+    groups
+        (n_runs,) int: codes 0 to k - 1, of configurations say.
     n_bootstrap, rng
         How many resamples, and from where.
 

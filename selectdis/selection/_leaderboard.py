@@ -65,6 +65,11 @@ def leaderboard(
         identity and ``score``, or ``configuration``, ``seeds``, ``mean``, ``median``, ``sd``, ``lcb`` and each
         metric's and criterion's mean. Higher is better in all but the raw metrics and criteria. Runs without a score
         come last.
+
+    Raises
+    ------
+    SelectdisError
+        No such score or criterion, or another `by`.
     """
     if by not in ("configuration", "run"):
         raise SelectdisError(f"a leaderboard is by 'configuration' or by 'run', not {by!r}")
@@ -84,7 +89,7 @@ def leaderboard(
 def _ranked_by(
     records: pd.DataFrame, score: str | Sequence[str], criterion: str | None
 ) -> tuple[np.ndarray, pd.Series]:
-    """The score of each run where its data set has labels, otherwise the criterion; and the name of which."""
+    """Return each run's score where its data set has labels, otherwise its criterion; and the name of which."""
     if isinstance(score, str) and METRIC + score not in records and CRITERION + score in records:
         return direction(score) * records[CRITERION + score].to_numpy(dtype=float), pd.Series(
             score, index=records.index

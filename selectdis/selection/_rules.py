@@ -180,7 +180,7 @@ def _allowed(target: pd.DataFrame, ranking: pd.Series | None, top: int) -> np.nd
 
 
 def _best(ranking: pd.Series, top: int) -> list:
-    """The best `top`, and all those tied with the last of them."""
+    """Return the best `top`, and all those tied with the last of them."""
     return list(ranking.index[(ranking >= ranking.iloc[min(top, len(ranking)) - 1]).to_numpy()])
 
 

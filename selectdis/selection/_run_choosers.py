@@ -122,12 +122,25 @@ def at_random() -> RandomChooser:
 
 
 def by_criterion(name: str, *, higher_is_better: bool | None = None) -> CriterionChooser:
-    """Choose the run with the best criterion, such as ``"udr_lasso"``; its direction is known unless given."""
+    """Choose the run with the best criterion.
+
+    Parameters
+    ----------
+    name
+        Such as ``"udr_lasso"``.
+    higher_is_better
+        Needed where nothing says which way is good; see `direction`.
+    """
     return CriterionChooser(name, higher_is_better)
 
 
 def by_few_labels(name: str) -> FewLabelsChooser:
-    """Choose the run with the best score from a few labels on the target, such as ``"mig.few100"``.
+    """Choose the run with the best score from a few labels on the target.
+
+    Parameters
+    ----------
+    name
+        Such as ``"mig.few100"``.
 
     Raises
     ------

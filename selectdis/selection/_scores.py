@@ -31,8 +31,8 @@ def beats(scores: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    scores : (n_runs,) or (n_runs, n_scores)
-        Higher is better. NaN: not in the draw, and NaN in the result.
+    scores
+        (n_runs,) or (n_runs, n_scores). Higher is better. NaN: not in the draw, and NaN in the result.
 
     Returns
     -------
@@ -62,6 +62,7 @@ def score_metrics(records: pd.DataFrame, score: str | Sequence[str]) -> list[str
     ``"win_rate"`` means the six of Locatello et al. 2019 as far as they are there, and otherwise every metric on mean
     codes; a sequence of names means the win rate over these; another string is a metric.
     """
+    score = current_score_name(score) if isinstance(score, str) else score
     if score == WIN_RATE:
         names = metric_names(records)
         chosen = [name for name in DISENTANGLEMENT if name in names]

@@ -23,6 +23,13 @@ def transfer_table(records: pd.DataFrame, *, level: float = 0.95) -> pd.DataFram
     ties counting one half. The paper draws 10,000 times; here the mean over all draws is taken exactly. Metrics are
     the six of the paper where they are there, and otherwise all on mean codes.
 
+    Parameters
+    ----------
+    records
+        One row per run; without the column ``seed``, runs of a configuration are numbered.
+    level
+        Of the intervals.
+
     Returns
     -------
     DataFrame
@@ -53,7 +60,7 @@ def _cell(values: np.ndarray, metric: str, data: str, level: float) -> dict:
 
 
 def _by_source(records: pd.DataFrame, scores: np.ndarray) -> np.ndarray:
-    """Mean over source seeds of P(beats random), for each pair of (data set, metric): where chosen, where judged."""
+    """Return the mean over source seeds of P(beats random), (data set, metric) of choice x (data set, metric) judged."""
     datasets, names = pd.factorize(records[DATASET])
     configurations, kinds = pd.factorize(records[CONFIGURATION])
     seeds = records[SEED].to_numpy()
@@ -78,7 +85,7 @@ def _configuration_worths(
     n_datasets: int,
     n_kinds: int,
 ) -> np.ndarray:
-    """(data set, configuration, metric): mean over the `rows` of the configuration of P(beats another of the rows)."""
+    """Return (data set, configuration, metric): the mean over a configuration's `rows` of P(beats another of them)."""
     worth = np.full((n_datasets, n_kinds, scores.shape[1]), np.nan)
     for dataset in range(n_datasets):
         here = np.flatnonzero(rows & (datasets == dataset))
@@ -92,7 +99,7 @@ def _configuration_worths(
 
 
 def _chosen(configurations: np.ndarray, scores: np.ndarray, worth: np.ndarray) -> np.ndarray:
-    """(source metric, data set, metric): what the best run's configuration is worth, the mean over tied best runs."""
+    """Return (source metric, data set, metric): what the best run's configuration is worth, the mean over ties."""
     found = np.full((scores.shape[1], worth.shape[0], worth.shape[2]), np.nan)
     for metric in range(scores.shape[1]):
         column = scores[:, metric]
