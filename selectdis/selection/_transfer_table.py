@@ -60,7 +60,7 @@ def _cell(values: np.ndarray, metric: str, data: str, level: float) -> dict:
 
 
 def _by_source(records: pd.DataFrame, scores: np.ndarray) -> np.ndarray:
-    """Return the mean over source seeds of P(beats random), (data set, metric) of choice x (data set, metric) judged."""
+    """Return the mean over source seeds of P(beats random), (data set, metric) of choice x of judgement."""
     datasets, names = pd.factorize(records[DATASET])
     configurations, kinds = pd.factorize(records[CONFIGURATION])
     seeds = records[SEED].to_numpy()
