@@ -25,6 +25,7 @@ from rich.progress import (
 from rich.table import Table
 
 from selectdis.cli._folders import kept_spec
+from selectdis.records import STRENGTH, score_name
 from selectdis.study import Listener, StageInfo, Study
 
 __all__ = [
@@ -145,7 +146,7 @@ def print_table(frame: pd.DataFrame, *, title: str, rows: int | None = 20) -> No
     table = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     room, left_out = width, []
     for column, texts in cells.items():
-        name = column.removeprefix("metric.").removeprefix("criterion.").removeprefix("strength.")
+        name = score_name(column).removeprefix(STRENGTH)
         room -= max(map(len, [name, *texts])) + 3
         if room < 0 and table.columns:
             left_out.append(name)

@@ -52,7 +52,8 @@ def active_units(kl: np.ndarray, *, threshold: float = ACTIVE_NATS) -> int:
     Returns
     -------
     int
-        In 0 .. n_latents; neither direction is better.
+        In 0 .. n_latents; higher is held to be better (none: collapsed). By KL as in the UDR (Duan et al. 2020),
+        where Burda et al. 2016 take the variance of the mean.
 
     Raises
     ------
@@ -113,6 +114,6 @@ def _describe(name: str, paper: str, low: float, high: float, better: bool | Non
 
 INFINITY = float("inf")
 RECONSTRUCTION = _describe("reconstruction", "Kingma and Welling 2014", 0.0, INFINITY, False)
-KL = _describe("kl", "Kingma and Welling 2014", 0.0, INFINITY, None)
+KL = _describe("kl", "Kingma and Welling 2014", 0.0, INFINITY, False)  # less is closer to the prior
 ELBO = _describe("elbo", "Kingma and Welling 2014", -INFINITY, 0.0, True)
-ACTIVE_UNITS = _describe("active_units", "Burda et al. 2016", 0.0, INFINITY, None)
+ACTIVE_UNITS = _describe("active_units", "Burda et al. 2016", 0.0, INFINITY, True)  # fewer may have collapsed

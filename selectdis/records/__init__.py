@@ -1,31 +1,43 @@
 """What a record is: its columns, its status, the directions of its scores, and its labels in words."""
 
-from selectdis.records._directions import direction
-from selectdis.records._record import Record, as_frame, final, is_candidate_id, plain
-from selectdis.records._tables import (
+from selectdis.records._columns import (
+    CANDIDATE,
+    CONFIGURATION,
+    CRITERION,
+    DATASET,
+    METRIC,
+    OBJECTIVE,
+    SAMPLED,
+    SEED,
+    STATUS,
+    STRENGTH,
     criterion_names,
-    each_run_once,
-    labelled,
-    labelled_datasets,
+    is_score,
     metric_names,
     need,
-    pickable,
-    read_records,
-)
+    score_columns,
+    score_name,
+    strength_columns,
+    without_labels,
+)  # fmt: skip
+from selectdis.records._directions import direction
+from selectdis.records._labels import (
+    configuration_labels,
+    number,
+    objective_label,
+    run_label,
+    score_label,
+    strength_label,
+    with_settings,
+)  # fmt: skip
+from selectdis.records._record import Record, as_frame, is_candidate_id, json_ready
+from selectdis.records._status import is_finished, is_settled, pickable
+from selectdis.records._tables import each_run_once, labelled, labelled_datasets, read_records
 
 __all__ = [
-    "Record",
-    "as_frame",
-    "criterion_names",
-    "direction",
-    "each_run_once",
-    "final",
-    "is_candidate_id",
-    "labelled",
-    "labelled_datasets",
-    "metric_names",
-    "need",
-    "pickable",
-    "plain",
-    "read_records",
-]
+    "CANDIDATE", "CONFIGURATION", "CRITERION", "DATASET", "METRIC", "OBJECTIVE", "SAMPLED", "SEED", "STATUS",
+    "STRENGTH", "Record", "as_frame", "configuration_labels", "criterion_names", "direction", "each_run_once",
+    "is_candidate_id", "is_finished", "is_score", "is_settled", "json_ready", "labelled", "labelled_datasets",
+    "metric_names", "need", "number", "objective_label", "pickable", "read_records", "run_label", "score_columns",
+    "score_label", "score_name", "strength_columns", "strength_label", "with_settings", "without_labels",
+]  # fmt: skip

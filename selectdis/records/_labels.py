@@ -11,8 +11,22 @@ from typing import Any
 import pandas as pd
 
 from selectdis.objectives import OBJECTIVES
+from selectdis.records._columns import (
+    CONFIGURATION,
+    OBJECTIVE,
+    SAMPLED,
+    SEED,
+    STRENGTH,
+    score_name,
+    strength_columns,
+)
 
-__all__ = ["configuration_labels", "number", "objective_label", "run_label", "score_label", "strength_label"]
+__all__ = [
+    *("configuration_labels", "number", "objective_label", "run_label", "score_label", "strength_label"),
+    "with_settings",
+]
+
+_SETTINGS = ("architecture", "latents", "learning_rate", "batch_size", "width", "steps")
 
 _OBJECTIVES = {
     "beta_vae": "β-VAE",
@@ -52,14 +66,12 @@ _MODELS = {"lr": "logistic", "gbt": "trees", "efficiency": "efficiency"}
 
 def score_label(name: str) -> str:
     """``dci_disentanglement.sampled`` -> ``DCI disentanglement (sampled)``."""
-    plain = name.removeprefix("metric.").removeprefix("criterion.")
-    sampled = plain.endswith(".sampled")
-    plain = plain.removesuffix(".sampled")
+    plain = score_name(name).removesuffix(SAMPLED)
     if found := _DOWNSTREAM.fullmatch(plain):
         label = f"downstream {_MODELS[found[1]]} {found[2].replace('_', ' ')}"
     else:
         label = _SCORES.get(plain, plain.replace("_", " "))
-    return f"{label} (sampled)" if sampled else label
+    return f"{label} (sampled)" if name.endswith(SAMPLED) else label
 
 
 def objective_label(name: str) -> str:
@@ -68,46 +80,68 @@ def objective_label(name: str) -> str:
 
 
 def strength_label(objective: str) -> str:
-    """The symbol of what the literature sweeps: ``beta_vae`` -> ``β``."""
+    """Return the symbol of what the literature sweeps: ``beta_vae`` -> ``β``."""
     return _STRENGTHS.get(OBJECTIVES[objective].main, "strength") if objective in OBJECTIVES else "strength"
 
 
-def configuration_labels(records: pd.DataFrame) -> dict[str, str]:
-    """Configuration id -> a label that tells it from the others: the objective, its strength, and what else differs."""
-    if records.empty or "configuration" not in records:
+def configuration_labels(records: pd.DataFrame, *, plain: bool = False) -> dict[str, str]:
+    """Return each configuration's label: the objective, its strength, and what else tells it from the others.
+
+    ``β-VAE β=4, latents 10``; or with `plain`, in the words of a study file, ``beta_vae beta=4 latents=10``, where what
+    all of an objective share is left out.
+    """
+    if records.empty or CONFIGURATION not in records:
         return {}
-    rows = records.drop_duplicates("configuration")
-    differing = [name for name in _settings(rows) if rows[name].nunique(dropna=False) > 1]
-    labels = {str(row["configuration"]): _label(row, differing) for row in rows.to_dict("records")}
+    rows = records.drop_duplicates(CONFIGURATION)
+    settings = _differing(rows, [name for name in _SETTINGS if name in rows])
+    labels = {}
+    for _, group in rows.groupby(OBJECTIVE if OBJECTIVE in rows else CONFIGURATION, dropna=False, observed=True):
+        columns = _differing(group, strength_columns(group)) + settings
+        for row in group.to_dict("records"):
+            labels[str(row[CONFIGURATION])] = _plain_label(row, columns) if plain else _label(row, settings)
     shared = {label for label, count in Counter(labels.values()).items() if count > 1}
     return {c: f"{label} [{c.rsplit('-', 1)[-1][:4]}]" if label in shared else label for c, label in labels.items()}
 
 
-def _settings(rows: pd.DataFrame) -> list[str]:
-    return [name for name in ("architecture", "width", "latents", "learning_rate", "batch_size") if name in rows]
+def _differing(rows: pd.DataFrame, columns: list[str]) -> list[str]:
+    return [name for name in columns if rows[name].nunique(dropna=False) > 1]
 
 
-def _label(row: Mapping[Any, Any], differing: list[str]) -> str:
-    objective = str(row.get("objective", row["configuration"]))
-    parts = [objective_label(objective)]
+def _label(row: Mapping[Any, Any], settings: list[str]) -> str:
+    objective = str(row.get(OBJECTIVE, row[CONFIGURATION]))
+    first = objective_label(objective)
     if (strength := row.get("strength")) is not None and not pd.isna(strength):
-        parts.append(f"{strength_label(objective)}={strength:g}")
-    for name in differing:
-        value = row[name]
-        parts.append(str(value) if name == "architecture" else f"{name.replace('_', ' ')} {number(value)}")
-    return ", ".join([" ".join(parts[:2]), *parts[2:]])
+        first += f" {strength_label(objective)}={strength:g}"
+    told = (str(row[s]) if s == "architecture" else f"{s.replace('_', ' ')} {number(row[s])}" for s in settings)
+    return ", ".join([first, *told])
+
+
+def _plain_label(row: Mapping[Any, Any], columns: list[str]) -> str:
+    told = {column.removeprefix(STRENGTH): row[column] for column in columns if not pd.isna(row[column])}
+    values = (f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}" for name, value in told.items())
+    return " ".join([str(row.get(OBJECTIVE, row[CONFIGURATION])), *values])
+
+
+def with_settings(board: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
+    """Return `board` with the column `settings` behind its configurations: each in words, told apart in `records`."""
+    if records.empty or CONFIGURATION not in board:
+        return board
+    board = board.copy()
+    words = board[CONFIGURATION].map(configuration_labels(records, plain=True))
+    board.insert(list(board.columns).index(CONFIGURATION) + 1, "settings", words)
+    return board
 
 
 def run_label(row: Mapping[Any, Any], labels: Mapping[str, str]) -> str:
-    """A configuration's label and the seed."""
-    configuration = str(row.get("configuration", ""))
-    seed = row.get("seed")
+    """Return a configuration's label and the seed."""
+    configuration = str(row.get(CONFIGURATION, ""))
+    seed = row.get(SEED)
     label = labels.get(configuration, configuration)
     return label if seed is None or pd.isna(seed) else f"{label}, seed {int(seed)}"
 
 
 def number(value: Any, digits: int = 3) -> str:
-    """A number as a table shows it; a dash where there is none."""
+    """Return a number as a table shows it; a dash where there is none."""
     if value is None or (not isinstance(value, str) and pd.isna(value)):
         return "–"
     if isinstance(value, str):

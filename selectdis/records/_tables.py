@@ -1,4 +1,4 @@
-"""What every function here asks of a table of records: one row a run, columns looked up with a readable error."""
+"""Tables of records: read from files, cut down to the runs that count, each run once."""
 
 from __future__ import annotations
 
@@ -7,63 +7,31 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from selectdis.errors import SelectdisError, nearest
+from selectdis.errors import SelectdisError
+from selectdis.records._columns import (
+    CANDIDATE,
+    CONFIGURATION,
+    DATASET,
+    METRIC,
+    SEED,
+    STATUS,
+    is_score,
+    metric_names,
+    need,
+)
+from selectdis.records._status import pickable
 
-__all__ = [
-    "criterion_names",
-    "each_run_once",
-    "labelled",
-    "labelled_datasets",
-    "metric_names",
-    "need",
-    "pickable",
-    "read_records",
-]
+__all__ = ["each_run_once", "labelled", "labelled_datasets", "read_records"]
 
-METRIC, CRITERION = "metric.", "criterion."
-_LOST = ("diverged", "failed")
-_NO_IDENTITY = ("stage", "trial", "status", "seconds", "failed_step", "error")
+_NO_IDENTITY = ("stage", "trial", STATUS, "seconds", "failed_step", "error")
 _READERS = "a .csv, .csv.gz or .parquet file"
 
 
-def need(records: pd.DataFrame, *columns: str) -> None:
-    """Raise `SelectdisError`, naming the first of `columns` that `records` lacks and the nearest that it has."""
-    for column in columns:
-        if column not in records.columns:
-            hint = nearest(column, map(str, records.columns))
-            raise SelectdisError(f"the records have no column {column!r}{hint}")
-
-
-def metric_names(records: pd.DataFrame) -> list[str]:
-    """Names of the supervised scores that hold at least one number, without their ``metric.`` prefix."""
-    return _names(records, METRIC)
-
-
-def criterion_names(records: pd.DataFrame) -> list[str]:
-    """Names of the unsupervised scores that hold at least one number, without their ``criterion.`` prefix."""
-    return _names(records, CRITERION)
-
-
-def _names(records: pd.DataFrame, prefix: str) -> list[str]:
-    columns = [column for column in map(str, records.columns) if column.startswith(prefix)]
-    return [column.removeprefix(prefix) for column in columns if bool(records[column].notna().any())]
-
-
-def pickable(records: pd.DataFrame) -> np.ndarray:
-    """(n_runs,) bool: the runs that finished. A diverged or failed run is never picked, and never an opponent."""
-    if "status" not in records.columns:
-        return np.ones(len(records), dtype=bool)
-    codes, states = pd.factorize(records["status"])  # a few states, many runs
-    lost = np.array([state in _LOST for state in states] + [False])  # -1: no status
-    return ~lost[codes]
-
-
 def labelled(records: pd.DataFrame) -> pd.DataFrame:
-    """The finished runs of data sets with labels, which are those where some metric holds a number."""
-    need(records, "dataset", "configuration")
+    """Return the finished runs of data sets with labels, which are those where some metric holds a number."""
+    need(records, DATASET, CONFIGURATION)
     columns = [METRIC + name for name in metric_names(records)]
     if not columns:
         raise SelectdisError("the records hold no supervised score (a column metric.<name>): no data set is labelled")
@@ -71,16 +39,15 @@ def labelled(records: pd.DataFrame) -> pd.DataFrame:
 
 
 def each_run_once(records: pd.DataFrame) -> pd.DataFrame:
-    """`records` without the further rows of a run that is there already, such as where a file is given twice; warns.
+    """Leave out further rows of a run that is there already, such as where a file is given twice; warns.
 
     A run is known by its data set, candidate and steps; without candidates by all that is no score, if that holds a
     seed. Where it does not, nothing is left out.
     """
-    if "candidate" in records and bool(records["candidate"].notna().all()):
-        identity = [column for column in ("dataset", "candidate", "steps") if column in records]
-    elif "seed" in records:
-        scores = tuple(str(column) for column in records if str(column).startswith((METRIC, CRITERION)))
-        identity = [str(column) for column in records if column not in (*_NO_IDENTITY, *scores)]
+    if CANDIDATE in records and bool(records[CANDIDATE].notna().all()):
+        identity = [column for column in (DATASET, CANDIDATE, "steps") if column in records]
+    elif SEED in records:
+        identity = [str(column) for column in records if column not in _NO_IDENTITY and not is_score(column)]
     else:
         return records
     again = records.duplicated(identity).to_numpy()
@@ -92,17 +59,17 @@ def each_run_once(records: pd.DataFrame) -> pd.DataFrame:
 
 
 def labelled_datasets(records: pd.DataFrame) -> list[str]:
-    """Names of the data sets with labels, in order of appearance."""
-    return [str(name) for name in labelled(records)["dataset"].unique()]
+    """Return the names of the data sets with labels, in order of appearance."""
+    return [str(name) for name in labelled(records)[DATASET].unique()]
 
 
 def read_records(files: Path | str | Sequence[Path | str]) -> pd.DataFrame:
-    """Records tables as one frame.
+    """Read tables of records as one frame.
 
     Parameters
     ----------
     files
-        One or several .csv, .csv.gz or .parquet files, one row a run.
+        One or several .csv, .csv.gz or .parquet files, one row per run.
 
     Raises
     ------

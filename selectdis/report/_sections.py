@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from selectdis import selection
 from selectdis.errors import SelectdisError
-from selectdis.records._labels import configuration_labels, number, objective_label, run_label, score_label
+from selectdis.records import configuration_labels, number, objective_label, pickable, run_label, score_label
 from selectdis.report._tables import Heatmap, boards, heatmap_table
 from selectdis.visualization import _charts as charts
 from selectdis.visualization._pictures import Anatomy, png_bytes, tile
@@ -104,8 +104,7 @@ def _telling_scores(records: pd.DataFrame) -> list[str]:
 
 def _numbers(material: Material) -> Section:
     records = material.everything
-    states = records["status"].astype(str) if "status" in records else pd.Series("complete", index=records.index)
-    lost = int(states.isin(("diverged", "failed")).sum())
+    lost = int((~pickable(records)).sum())
     hours = float(records["seconds"].fillna(0).sum()) / 3600 if "seconds" in records else 0.0
     steps = number(records["steps"].max()) if "steps" in records else "–"
     facts = [
@@ -255,7 +254,7 @@ def _data(images: np.ndarray) -> str:
 
 def _failures(material: Material) -> Section:
     records = material.everything
-    lost = records[records["status"].isin(("diverged", "failed"))] if "status" in records else records.iloc[:0]
+    lost = records[~pickable(records)]
     if lost.empty:
         raise SelectdisError("every run finished")
     labels = configuration_labels(records)

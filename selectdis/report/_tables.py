@@ -10,7 +10,7 @@ import pandas as pd
 
 from selectdis import selection
 from selectdis.errors import SelectdisError
-from selectdis.records._labels import configuration_labels, number, run_label, score_label
+from selectdis.records import configuration_labels, number, run_label, score_label
 from selectdis.visualization._snapshot import Material, StageRuns
 
 __all__ = ["Board", "Cell", "Heatmap", "boards", "heatmap_table"]

@@ -12,6 +12,7 @@ import numpy as np
 from selectdis._arrays import DegenerateWarning
 from selectdis.criteria import CRITERIA, Pool
 from selectdis.data._reference import DataReference
+from selectdis.records import is_finished
 from selectdis.scoring._files import codes_path
 from selectdis.scoring._probe import encode_probe
 from selectdis.spec._model import EvaluationSpec
@@ -68,7 +69,7 @@ def _blocks(count: int, seed: int) -> np.ndarray | None:
 
 
 def _codes(record: dict[str, Any], folder: str, data: DataReference, evaluation: EvaluationSpec) -> np.ndarray | None:
-    if record["status"] not in ("complete", "stopped") or "kl_per_latent" not in record:
+    if not is_finished(record) or "kl_per_latent" not in record:
         return None
     path = codes_path(folder, data, record["candidate"])
     try:

@@ -3,8 +3,9 @@
 Pandas in, pandas out: no training, no search, no tracking in here.
 """
 
-from selectdis.records._directions import direction
-from selectdis.records._tables import criterion_names, labelled_datasets, metric_names, pickable, read_records
+from typing import Any
+
+from selectdis.records import criterion_names, direction, labelled_datasets, metric_names, pickable, read_records
 from selectdis.selection._analysis import AnalysisTable, analysis
 from selectdis.selection._backtest import BacktestResult, Picker, backtest
 from selectdis.selection._calibrated import Calibrated, calibrated
@@ -21,7 +22,7 @@ from selectdis.selection._intervals import moderated_interval
 from selectdis.selection._leaderboard import leaderboard
 from selectdis.selection._rules import AverageConfiguration, Pick, RandomRun, Rule
 from selectdis.selection._run_choosers import RunChooser, at_random, by_criterion, by_few_labels
-from selectdis.selection._scores import DISENTANGLEMENT, beats, run_scores, score_metrics
+from selectdis.selection._scores import DISENTANGLEMENT, beats, current_score_name, run_scores, score_metrics
 from selectdis.selection._transfer_table import transfer_table
 from selectdis.selection._trust import Trust, trust
 from selectdis.selection._variance import variance_explained
@@ -52,6 +53,7 @@ __all__ = [
     "by_win_rate",
     "calibrated",
     "criterion_names",
+    "current_score_name",
     "dataset_transfer",
     "default_rules",
     "direction",
@@ -71,3 +73,11 @@ __all__ = [
     "trust",
     "variance_explained",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Answer to names of earlier versions, for one release."""
+    if name == "by_mean_rank":
+        current_score_name("mean_rank")
+        return by_win_rate
+    raise AttributeError(f"module 'selectdis.selection' has no attribute {name!r}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from selectdis.records._tables import criterion_names, each_run_once, labelled, labelled_datasets
+from selectdis.records import OBJECTIVE, criterion_names, each_run_once, labelled, labelled_datasets, score_name
 from selectdis.selection._correlations import (
     POOLED,
     annealing_effect,
@@ -15,7 +15,7 @@ from selectdis.selection._correlations import (
     mean_against_sampled,
     rank_correlations,
 )
-from selectdis.selection._scores import DISENTANGLEMENT, WIN_RATE, score_metrics
+from selectdis.selection._scores import DISENTANGLEMENT, WIN_RATE, current_score_name, score_metrics
 from selectdis.selection._variance import SOURCES, variance_explained
 
 __all__ = ["AnalysisTable", "analysis"]
@@ -32,23 +32,28 @@ class AnalysisTable:
 
 
 def analysis(records: pd.DataFrame, score: str = WIN_RATE) -> list[AnalysisTable]:
-    """All analyses that the records have the columns for.
+    """Make all analyses that the records have the columns for.
 
     Parameters
     ----------
     records
-        One row a run; at least one labelled data set.
+        One row per run; at least one labelled data set.
     score
         What variance and transfer between data sets are shown for: ``"win_rate"`` or a metric.
+
+    Returns
+    -------
+    list of AnalysisTable
+        In the order in which a reader wants them.
 
     Raises
     ------
     SelectdisError
         No labelled data set, or no such score.
     """
-    known = each_run_once(labelled(records))
+    known, score = each_run_once(labelled(records)), current_score_name(score)
     score_metrics(known, score)
-    tables = [_variance(known, score)] if "objective" in known else []
+    tables = [_variance(known, score)] if OBJECTIVE in known else []
     tables.append(_matrices("metrics", "Rank correlation of metrics", rank_correlations(known), known))
     if criterion_names(known):
         found = rank_correlations(known, "criteria")
@@ -60,7 +65,7 @@ def analysis(records: pd.DataFrame, score: str = WIN_RATE) -> list[AnalysisTable
     if downstream := downstream_correlations(known):
         tables.append(_matrices("downstream", "Rank correlation of metrics and downstream scores", downstream, known))
     tables.append(_sampled(known))
-    if "objective" in known:
+    if OBJECTIVE in known:
         tables.append(_annealing(known, score))
     return [table for table in tables if not table.whole.empty]
 
@@ -78,8 +83,8 @@ def _variance(records: pd.DataFrame, score: str) -> AnalysisTable:
 
 def _sampled(records: pd.DataFrame) -> AnalysisTable:
     whole = mean_against_sampled(records)
-    names = whole["score"].str.replace(r"^(metric|criterion)\.", "", regex=True)
-    shown = whole.assign(score=names).groupby("score", sort=False)[["spearman", "mean", "sampled"]].mean()
+    by_score = whole.assign(score=whole["score"].map(score_name)).groupby("score", sort=False)
+    shown = by_score[["spearman", "mean", "sampled"]].mean()
     title = "Scores on mean against sampled codes (means over data sets)"
     return AnalysisTable("sampled", title, _texts(shown), whole)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from selectdis.errors import SelectdisError, whole_number
-from selectdis.records._tables import METRIC
+from selectdis.records import DATASET, METRIC
 from selectdis.selection._defaults import default_rules
 from selectdis.selection._folds import ORACLE, Picker, judged_runs, leave_one_out, measure, seed_splits, with_two_runs
 from selectdis.selection._intervals import (
@@ -18,7 +18,7 @@ from selectdis.selection._intervals import (
     moderated_interval,
 )
 from selectdis.selection._rules import AverageConfiguration, RandomRun
-from selectdis.selection._scores import WIN_RATE, score_metrics
+from selectdis.selection._scores import WIN_RATE, current_score_name, score_metrics
 from selectdis.selection._transfer_table import transfer_table
 
 __all__ = ["BacktestResult", "Picker", "backtest"]
@@ -33,13 +33,13 @@ class BacktestResult:
     Attributes
     ----------
     table
-        One row a rule, best first, baselines included. ``p_beats_random`` (probability that the pick beats another
+        One row per rule, best first, baselines included. ``p_beats_random`` (probability that the pick beats another
         run drawn at random from the target; ties count one half) with ``p_low`` and ``p_high``; ``percentile`` and
         ``percentile_worst`` (median and lowest over data sets, 0 to 100); ``regret`` to the best run, in units of the
         score, with ``regret_low`` and ``regret_high``; ``gap_closed``: the share of the way from a random run to
         the best one.
     by_dataset
-        One row a rule and data set that played the target.
+        One row per rule and data set that played the target.
     paper
         The table of Locatello et al. 2019, section 5.6, on these records (see `transfer_table`).
     protocol
@@ -66,7 +66,7 @@ class BacktestResult:
     rules: Mapping[str, Picker] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        """A line that says what the numbers rest on, and the table of rules as shown on a screen."""
+        """Say in a line what the numbers rest on, then show the table of rules as on a screen."""
         padded = self.shown.apply(lambda column: column.str.ljust(column.str.len().max()))
         table = padded.to_string(index=False, justify="left")
         left_out = "".join(f"\nleft out: {name} ({why})" for name, why in self.left_out.items())
@@ -92,7 +92,7 @@ class BacktestResult:
         )
 
     def row(self, rule: Picker | str) -> pd.Series:
-        """The row of `table` of a rule, by the rule itself or by its label."""
+        """Return the row of `table` of a rule, by the rule itself or by its label."""
         label = rule if isinstance(rule, str) else next((k for k, v in self.rules.items() if v == rule), rule.label)
         found = self.table[self.table["rule"] == label]
         if found.empty:
@@ -117,7 +117,7 @@ def backtest(
     Parameters
     ----------
     records
-        One row a run (``dataset``, ``configuration``, ``metric.*``, ``criterion.*``); unlabelled data sets, diverged
+        One row per run (``dataset``, ``configuration``, ``metric.*``, ``criterion.*``); unlabelled data sets, diverged
         and failed runs, and runs without the score are left out.
     rules
         Rules, or label -> rule; default: `default_rules`. The random run, the average configuration, and the oracle
@@ -131,22 +131,28 @@ def backtest(
     seed
         Of the resamples.
 
+    Returns
+    -------
+    BacktestResult
+        The table of rules, best first, the same for each data set, and what the numbers rest on.
+
     Raises
     ------
     SelectdisError
-        No labelled data set, a column that a rule needs is missing, one data set with one seed a configuration, or a
+        No labelled data set, a column that a rule needs is missing, one data set with one seed per configuration, or a
         negative seed.
     """
     rng = np.random.default_rng(whole_number("seed", seed, 0))
+    score = current_score_name(score) if isinstance(score, str) else score
     named = _named(rules, records)
     judged, scores = judged_runs(records, score)
     _refuse_cheats(named, judged, score)
     kept, left_out = with_two_runs(judged)
     judged, scores = judged[kept], scores[kept]
-    names = list(judged["dataset"].unique())
+    names = list(judged[DATASET].unique())
     alone = len(names) == 1
-    trials = seed_splits(judged, scores, n_bootstrap, rng) if alone else leave_one_out(judged, scores, n_bootstrap, rng)
-    measured = measure(named, trials)
+    folds = seed_splits(judged, scores, n_bootstrap, rng) if alone else leave_one_out(judged, scores, n_bootstrap, rng)
+    measured = measure(named, folds)
     table, by_dataset = (_summarise_splits if alone else _summarise)(measured, level, rng)
     return BacktestResult(
         table=table.sort_values("p_beats_random", ascending=False, kind="stable", ignore_index=True),
@@ -196,7 +202,7 @@ def _row(label: str, rows: pd.DataFrame) -> dict:
 
 
 def _exact(row: dict) -> tuple[float, float] | None:
-    """A baseline that picks no run, or the best one, is no estimate: its probability is known."""
+    """Return what is known of a baseline that picks no run, or the best one: that is no estimate."""
     return (row["p_beats_random"],) * 2 if row["rule"] in (RANDOM, AVERAGE, ORACLE) else None
 
 
@@ -229,7 +235,7 @@ def _summarise(measured: pd.DataFrame, level: float, rng: np.random.Generator) -
 def _summarise_splits(
     measured: pd.DataFrame, level: float, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The interval is that of one split's pick: splits share runs, so that their mean looks surer than it is.
+    """Give the interval of one split's pick: splits share runs, so that their mean looks surer than it is.
 
     It is widened by the share that one run makes up: no pick's percentile is known any finer.
     """

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from selectdis.errors import SelectdisError
-from selectdis.records._tables import CRITERION, criterion_names, need
+from selectdis.records import CONFIGURATION, CRITERION, DATASET, OBJECTIVE, STRENGTH, criterion_names, need
 from selectdis.selection._run_choosers import RunScores
-from selectdis.selection._scores import WIN_RATE, percentiles, run_scores
+from selectdis.selection._scores import WIN_RATE, current_score_name, percentiles, run_scores
 
 __all__ = ["Calibrated", "calibrated"]
 
-_CATEGORIES = ("objective", "architecture")
+_CATEGORIES = (OBJECTIVE, "architecture")
 _NUMBERS = ("latents", "batch_size", "learning_rate", "steps")
 _MODELS = ("ridge", "boosting", "forest")
 _MIDDLE = 0.5  # the rank of a run of which nothing is known
@@ -50,15 +50,15 @@ class Calibrated:
 
     def fit(self, proxies: pd.DataFrame) -> RunScores:
         """Learn on the proxies' runs of the configurations that the target has; once for each such set."""
-        need(proxies, "dataset", "configuration")
+        need(proxies, DATASET, CONFIGURATION)
         supervised = run_scores(proxies, self.score)
         proxies, supervised = proxies[np.isfinite(supervised)], supervised[np.isfinite(supervised)]
         known: dict[frozenset, RunScores] = {}
 
         def scores(target: pd.DataFrame) -> np.ndarray:
-            configurations = frozenset(target["configuration"].unique())
+            configurations = frozenset(target[CONFIGURATION].unique())
             if configurations not in known:
-                shared = proxies["configuration"].isin(configurations).to_numpy()
+                shared = proxies[CONFIGURATION].isin(configurations).to_numpy()
                 rows = shared if shared.sum() >= self.min_runs else np.ones(len(proxies), dtype=bool)
                 known[configurations] = self._learn(proxies[rows], supervised[rows], target)
             return known[configurations](target)
@@ -66,15 +66,15 @@ class Calibrated:
         return scores
 
     def _learn(self, proxies: pd.DataFrame, supervised: np.ndarray, target: pd.DataFrame) -> RunScores:
-        ranks = percentiles(pd.Series(supervised), proxies["dataset"].reset_index(drop=True))
+        ranks = percentiles(pd.Series(supervised), proxies[DATASET].reset_index(drop=True))
         if len(proxies) < self.min_runs:  # too few to learn slopes from: the configuration's own mean, seeds tie
             return _prior(proxies, ranks)
         names, settings = self._criteria(proxies, target), _Settings(proxies)
-        alone = proxies["dataset"].nunique() == 1
+        alone = proxies[DATASET].nunique() == 1
         known = _which_configuration(proxies) if alone else _prior(proxies, ranks)
         seen = known(proxies) if alone else _prior_elsewhere(proxies, ranks)
         inputs = np.column_stack([seen, _features(proxies, names, settings)])
-        weights = 1.0 / proxies.groupby("dataset", observed=True)["dataset"].transform("size").to_numpy(dtype=float)
+        weights = 1.0 / proxies.groupby(DATASET, observed=True)[DATASET].transform("size").to_numpy(dtype=float)
         model = _fit(self.model, inputs, ranks, weights * len(weights) / weights.sum(), self.seed)
 
         def scores(runs: pd.DataFrame) -> np.ndarray:
@@ -99,7 +99,7 @@ def calibrated(
     criteria: Sequence[str] | None = None,
     seed: int = 0,
 ) -> Calibrated:
-    """The run with the best predicted supervised score.
+    """Choose the run with the best predicted supervised score.
 
     A regression from a run's criteria (as ranks within its data set, of the run and of the mean over its
     configuration's seeds), its settings, and what its configuration scored on the *other* proxies (with one proxy:
@@ -120,7 +120,7 @@ def calibrated(
     seed
         Of the estimators that draw random numbers.
     """
-    return Calibrated(model, score, None if criteria is None else tuple(criteria), seed)
+    return Calibrated(model, current_score_name(score), None if criteria is None else tuple(criteria), seed)
 
 
 class _Settings:
@@ -128,7 +128,7 @@ class _Settings:
 
     def __init__(self, proxies: pd.DataFrame) -> None:
         self.levels = [(c, v) for c in _CATEGORIES if c in proxies for v in sorted(proxies[c].dropna().unique())]
-        numbers = [c for c in map(str, proxies.columns) if c in _NUMBERS or c.startswith("strength.")]
+        numbers = [c for c in map(str, proxies.columns) if c in _NUMBERS or c.startswith(STRENGTH)]
         logs = {c: _log(proxies[c]) for c in numbers}
         self.centres = {c: float(np.nanmean(v)) for c, v in logs.items() if np.isfinite(v).any() and np.nanstd(v) > 0}
 
@@ -148,11 +148,11 @@ def _log(values: pd.Series) -> np.ndarray:
 
 def _features(runs: pd.DataFrame, names: list[str], settings: _Settings) -> np.ndarray:
     """(n_runs, n_features): settings, and for each criterion its rank, that squared, and the mean over its seeds."""
-    datasets = runs["dataset"] if "dataset" in runs else pd.Series("target", index=runs.index)
+    datasets = runs[DATASET] if DATASET in runs else pd.Series("target", index=runs.index)
     values = runs[[CRITERION + name for name in names]].astype(float)
     ranks = percentiles(values, datasets) - _MIDDLE
     ranks = np.where(np.isnan(ranks), 0.0, ranks)
-    kinds, configurations = pd.factorize(runs["configuration"])
+    kinds, configurations = pd.factorize(runs[CONFIGURATION])
     groups = pd.factorize(datasets)[0] * len(configurations) + kinds
     counts = np.bincount(groups)[:, None].clip(min=1)
     sums = (
@@ -162,18 +162,18 @@ def _features(runs: pd.DataFrame, names: list[str], settings: _Settings) -> np.n
 
 
 def _prior(proxies: pd.DataFrame, ranks: np.ndarray) -> RunScores:
-    """Mean over proxies of the win rate of a run's configuration."""
-    means = _means(proxies, ranks).groupby(level="configuration", observed=True).mean()
-    return lambda runs: runs["configuration"].map(means).fillna(_MIDDLE).to_numpy(dtype=float)
+    """Return the mean over proxies of the win rate of a run's configuration."""
+    means = _means(proxies, ranks).groupby(level=CONFIGURATION, observed=True).mean()
+    return lambda runs: runs[CONFIGURATION].map(means).fillna(_MIDDLE).to_numpy(dtype=float)
 
 
 def _prior_elsewhere(proxies: pd.DataFrame, ranks: np.ndarray) -> np.ndarray:
-    """The same for each proxy run, without its own data set: what it scored itself must not be among its inputs."""
+    """Return it for each proxy run without its own data set: what it scored itself must not be among its inputs."""
     means = _means(proxies, ranks)
-    total = means.groupby(level="configuration", observed=True).transform("sum")
-    others = means.groupby(level="configuration", observed=True).transform("size") - 1
+    total = means.groupby(level=CONFIGURATION, observed=True).transform("sum")
+    others = means.groupby(level=CONFIGURATION, observed=True).transform("size") - 1
     elsewhere = ((total - means) / others.where(others > 0)).fillna(_MIDDLE)
-    index = pd.MultiIndex.from_arrays([proxies["dataset"].to_numpy(), proxies["configuration"].to_numpy()])
+    index = pd.MultiIndex.from_arrays([proxies[DATASET].to_numpy(), proxies[CONFIGURATION].to_numpy()])
     return elsewhere.reindex(index).to_numpy(dtype=float)
 
 
@@ -183,14 +183,14 @@ def _which_configuration(proxies: pd.DataFrame) -> RunScores:
     With one proxy the mean over the *other* seeds will not do: together with the criteria's means over all seeds it
     gives away the run's own score.
     """
-    names = pd.Index(proxies["configuration"].unique())
-    return lambda runs: np.eye(len(names) + 1)[names.get_indexer(runs["configuration"]), :-1]  # -1: unknown, all zeros
+    names = pd.Index(proxies[CONFIGURATION].unique())
+    return lambda runs: np.eye(len(names) + 1)[names.get_indexer(runs[CONFIGURATION]), :-1]  # -1: unknown, all zeros
 
 
 def _means(proxies: pd.DataFrame, ranks: np.ndarray) -> pd.Series:
-    keys = [proxies["dataset"].to_numpy(), proxies["configuration"].to_numpy()]
+    keys = [proxies[DATASET].to_numpy(), proxies[CONFIGURATION].to_numpy()]
     means = pd.Series(ranks).groupby(keys, observed=True).mean()
-    means.index.names = ["dataset", "configuration"]
+    means.index.names = [DATASET, CONFIGURATION]
     return means
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from selectdis.errors import SelectdisError
-from selectdis.records._tables import need
-from selectdis.selection._scores import WIN_RATE, run_scores
+from selectdis.records import CONFIGURATION, DATASET, need
+from selectdis.selection._scores import WIN_RATE, current_score_name, percentiles, run_scores
 
 __all__ = ["ConfigurationScore", "by_lcb", "by_mean", "by_median", "by_win_rate", "seed_statistics"]
 
@@ -38,20 +38,18 @@ class ConfigurationScore:
         return score if self.statistic == "mean" else f"{self.statistic}{bound}:{score}"
 
     def scores(self, proxies: pd.DataFrame) -> pd.Series:
-        """Configurations, best first, with the share of the others that they beat on the proxies, in [0, 1].
+        """Return configurations, best first, with the share of the others that they beat on the proxies, in [0, 1].
 
         The share is taken within each proxy and averaged over the proxies that have the configuration, so that a
         proxy with large scores does not outvote the others. Runs without the score are left out.
         """
-        need(proxies, "configuration", "dataset")
-        table = seed_statistics(proxies, run_scores(proxies, self.score), by=["dataset", "configuration"], z=self.z)
+        need(proxies, CONFIGURATION, DATASET)
+        table = seed_statistics(proxies, run_scores(proxies, self.score), by=[DATASET, CONFIGURATION], z=self.z)
         if table.empty:
             raise SelectdisError(f"no finished run on a proxy has the score of {self!r}: the proxy needs labels")
         values = table[self.statistic]
-        others = values.groupby(level="dataset", observed=True).transform("size") - 1
-        shares = (values.groupby(level="dataset", observed=True).rank() - 1) / others.clip(lower=1)
-        shares = shares.where(others > 0, 0.5)
-        return shares.groupby(level="configuration", observed=True).mean().sort_values(ascending=False, kind="stable")
+        shares = pd.Series(percentiles(values, values.index.get_level_values(DATASET)), index=values.index)
+        return shares.groupby(level=CONFIGURATION, observed=True).mean().sort_values(ascending=False, kind="stable")
 
 
 def seed_statistics(records: pd.DataFrame, scores: np.ndarray, *, by: list[str], z: float = 1.0) -> pd.DataFrame:
@@ -71,24 +69,24 @@ def seed_statistics(records: pd.DataFrame, scores: np.ndarray, *, by: list[str],
 
 
 def _frozen(score: str | Sequence[str]) -> str | tuple[str, ...]:
-    return score if isinstance(score, str) else tuple(score)
+    return current_score_name(score) if isinstance(score, str) else tuple(score)
 
 
 def by_mean(score: str | Sequence[str] = WIN_RATE) -> ConfigurationScore:
-    """Configurations by the mean over seeds of a metric, or of the win rate over several."""
+    """Rank configurations by the mean over seeds of a metric, or of the win rate over several."""
     return ConfigurationScore("mean", _frozen(score))
 
 
 def by_median(score: str | Sequence[str] = WIN_RATE) -> ConfigurationScore:
-    """Configurations by the median over seeds of a metric, or of the win rate over several."""
+    """Rank configurations by the median over seeds of a metric, or of the win rate over several."""
     return ConfigurationScore("median", _frozen(score))
 
 
 def by_lcb(score: str | Sequence[str] = WIN_RATE, z: float = 1.0) -> ConfigurationScore:
-    """Configurations by mean - z sd / sqrt(seeds) of a metric: a high mean that few seeds support counts less."""
+    """Rank configurations by mean - z sd / sqrt(seeds) of a metric: a high mean that few seeds support counts less."""
     return ConfigurationScore("lcb", _frozen(score), z)
 
 
 def by_win_rate(metrics: Sequence[str] | None = None) -> ConfigurationScore:
-    """Configurations by the mean over seeds of the runs' win rate over `metrics` (default: see `score_metrics`)."""
+    """Rank configurations by the mean over seeds of a run's win rate over `metrics` (default: see `score_metrics`)."""
     return ConfigurationScore("mean", WIN_RATE if metrics is None else tuple(metrics))

@@ -8,13 +8,17 @@ import numpy as np
 import pandas as pd
 
 from selectdis.errors import SelectdisError
-from selectdis.records._tables import (
-    CRITERION,
-    METRIC,
+from selectdis.records import (
+    CONFIGURATION,
+    DATASET,
+    OBJECTIVE,
+    SAMPLED,
     criterion_names,
     labelled,
     metric_names,
     need,
+    score_columns,
+    score_name,
 )
 from selectdis.selection._scores import WIN_RATE, beats, percentiles, run_scores
 
@@ -27,20 +31,19 @@ __all__ = [
 ]
 
 POOLED = "pooled"
-_SAMPLED = ".sampled"
 
 
 def rank_correlations(
     records: pd.DataFrame, of: Literal["metrics", "criteria", "all"] = "metrics", *, min_runs: int = 3
 ) -> dict[str, pd.DataFrame]:
-    """Spearman correlations over runs, for each labelled data set and ``"pooled"`` over all.
+    """Return Spearman correlations over runs, for each labelled data set and ``"pooled"`` over all.
 
     Pooled means over the runs of all data sets, ranked within their own: what a data set's level is does not count.
 
     Parameters
     ----------
     records
-        One row a run.
+        One row per run.
     of
         ``"metrics"``: metric x metric; ``"criteria"``: metric x criterion; ``"all"``: every score x every score.
     min_runs
@@ -52,41 +55,50 @@ def rank_correlations(
         Data set -> table in [-1, 1]. Raw directions: a good criterion where lower is better has a negative one.
     """
     known = labelled(records)
-    metrics, criteria = metric_names(known), criterion_names(known)
-    if of == "criteria" and not criteria:
+    metrics = metric_names(known)
+    if of == "criteria" and not criterion_names(known):
         raise SelectdisError("the records hold no unsupervised score (a column criterion.<name>)")
-    columns = [METRIC + m for m in metrics] + ([CRITERION + c for c in criteria] if of != "metrics" else [])
+    columns = score_columns(known)[: len(metrics) if of == "metrics" else None]
     values = known[columns].astype(float)
     ranks = pd.DataFrame(percentiles(values, known["dataset"]), columns=columns, index=known.index)
-    groups = {str(name): ranks.loc[rows] for name, rows in known.groupby("dataset", sort=False).groups.items()}
+    groups = {str(name): ranks.loc[rows] for name, rows in known.groupby(DATASET, sort=False).groups.items()}
     tables = {name: part.corr(method="spearman", min_periods=min_runs) for name, part in groups.items()}
     tables[POOLED] = ranks.corr(method="pearson", min_periods=min_runs)  # they are ranks already
     if of == "all":
         return tables
     right = columns[: len(metrics)] if of == "metrics" else columns[len(metrics) :]
-    return {name: _plain(table.loc[columns[: len(metrics)], right]) for name, table in tables.items()}
-
-
-def _plain(table: pd.DataFrame) -> pd.DataFrame:
-    def short(name: str) -> str:
-        return name.removeprefix(METRIC).removeprefix(CRITERION)
-
-    return table.rename(index=short, columns=short)
+    tables = {name: table.loc[columns[: len(metrics)], right] for name, table in tables.items()}
+    return {name: table.rename(index=score_name, columns=score_name) for name, table in tables.items()}
 
 
 def dataset_transfer(records: pd.DataFrame, score: str = WIN_RATE) -> pd.DataFrame:
-    """Spearman correlation, over configurations, of their mean scores on two data sets: (data sets, data sets).
+    """Return the Spearman correlation, over configurations, of their mean scores on each two data sets.
 
-    NaN where two data sets share fewer than three configurations.
+    Parameters
+    ----------
+    records
+        One row per run.
+    score
+        ``"win_rate"`` or a metric.
+
+    Returns
+    -------
+    DataFrame
+        (data sets, data sets); NaN where two share fewer than three configurations.
     """
     known = labelled(records)
     scores = pd.Series(run_scores(known, score), index=known.index)
-    means = scores.groupby([known["configuration"], known["dataset"]], observed=True).mean().unstack()
-    return means[list(known["dataset"].unique())].corr(method="spearman", min_periods=3)
+    means = scores.groupby([known[CONFIGURATION], known[DATASET]], observed=True).mean().unstack()
+    return means[list(known[DATASET].unique())].corr(method="spearman", min_periods=3)
 
 
 def mean_against_sampled(records: pd.DataFrame) -> pd.DataFrame:
-    """Each score on mean codes against the same on sampled codes: rank correlation and mean difference.
+    """Compare each score on mean codes with the same on sampled codes: rank correlation and mean difference.
+
+    Parameters
+    ----------
+    records
+        One row per run.
 
     Returns
     -------
@@ -95,22 +107,30 @@ def mean_against_sampled(records: pd.DataFrame) -> pd.DataFrame:
         mean - sampled, ``runs``. Empty where no score was taken on sampled codes.
     """
     known = labelled(records)
-    names = [METRIC + m for m in metric_names(known)] + [CRITERION + c for c in criterion_names(known)]
-    pairs = [name for name in names if name + _SAMPLED in names]
+    names = score_columns(known)
+    pairs = [name for name in names if name + SAMPLED in names]
     rows = []
-    for dataset, part in known.groupby("dataset", sort=False):
+    for dataset, part in known.groupby(DATASET, sort=False):
         for name in pairs:
-            both = part[[name, name + _SAMPLED]].astype(float).dropna()
-            mean, sampled = both[name].mean(), both[name + _SAMPLED].mean()
+            both = part[[name, name + SAMPLED]].astype(float).dropna()
+            mean, sampled = both[name].mean(), both[name + SAMPLED].mean()
             row = {"dataset": dataset, "score": name, "spearman": _spearman(both.iloc[:, 0], both.iloc[:, 1])}
             rows.append({**row, "mean": mean, "sampled": sampled, "difference": mean - sampled, "runs": len(both)})
     return pd.DataFrame(rows, columns=["dataset", "score", "spearman", "mean", "sampled", "difference", "runs"])
 
 
 def downstream_correlations(records: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Metric x downstream score (accuracies at 10 to 10,000 labels and their ratios): as `rank_correlations`.
+    """Return metric x downstream score (accuracies at 10 to 10,000 labels, their ratios) as `rank_correlations` does.
 
-    Empty where no downstream score was taken.
+    Parameters
+    ----------
+    records
+        One row per run.
+
+    Returns
+    -------
+    dict
+        Data set -> table; empty where no downstream score was taken.
     """
     tables = rank_correlations(records)
     downstream = [name for name in tables[POOLED].columns if name.startswith("downstream")]
@@ -121,7 +141,14 @@ def downstream_correlations(records: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def annealing_effect(records: pd.DataFrame, *, annealed: str = "annealed_vae") -> pd.DataFrame:
-    """Does an annealed capacity help? Probability that an annealed run beats a run of each other objective.
+    """Return the probability that a run with an annealed capacity beats a run of each other objective.
+
+    Parameters
+    ----------
+    records
+        One row per run.
+    annealed
+        The objective whose runs are annealed.
 
     Returns
     -------
@@ -129,18 +156,18 @@ def annealing_effect(records: pd.DataFrame, *, annealed: str = "annealed_vae") -
         ``dataset``, ``score`` (win rate and each metric), ``against`` (an objective), ``p_beats`` in [0, 1] (ties one
         half; 0.5: no difference; Mann-Whitney U / (n m)), ``runs`` and ``opponents``. Empty without annealed runs.
     """
-    need(records, "objective")
+    need(records, OBJECTIVE)
     known = labelled(records)
     rows: list[dict] = []
-    for dataset, part in known.groupby("dataset", sort=False):
-        kinds = [kind for kind in part["objective"].unique() if kind != annealed]
-        if len(kinds) == len(part["objective"].unique()):
+    for dataset, part in known.groupby(DATASET, sort=False):
+        kinds = [kind for kind in part[OBJECTIVE].unique() if kind != annealed]
+        if len(kinds) == len(part[OBJECTIVE].unique()):
             continue
         for score in (WIN_RATE, *metric_names(part)):
             values = run_scores(part, score)
-            mine = values[(part["objective"] == annealed).to_numpy()]
+            mine = values[(part[OBJECTIVE] == annealed).to_numpy()]
             for kind in kinds:
-                other = values[(part["objective"] == kind).to_numpy()]
+                other = values[(part[OBJECTIVE] == kind).to_numpy()]
                 rows.append({"dataset": dataset, "score": score, "against": kind, **_duel(mine, other)})
     return pd.DataFrame(rows, columns=["dataset", "score", "against", "p_beats", "runs", "opponents"])
 

@@ -7,11 +7,12 @@ import re
 import pandas as pd
 
 from selectdis.errors import SelectdisError, nearest
-from selectdis.records._tables import criterion_names, labelled, metric_names
+from selectdis.records import criterion_names, labelled, metric_names
 from selectdis.selection._calibrated import calibrated
 from selectdis.selection._configurations import ConfigurationScore, by_win_rate
 from selectdis.selection._rules import Rule
 from selectdis.selection._run_choosers import RunChooser, at_random, by_criterion, by_few_labels
+from selectdis.selection._scores import current_score_name
 
 __all__ = ["default_rules", "parse_rule"]
 
@@ -20,7 +21,7 @@ _STATISTICS = ("mean", "median", "lcb")
 
 
 def default_rules(records: pd.DataFrame) -> list[Rule]:
-    """Rules that the records have the columns for.
+    """Return the rules that the records have the columns for.
 
     The proxies alone (win rate; its lower confidence bound; a random seed of the best configuration), each well known
     criterion within the best configurations and on its own, the calibrated rule, and any few-label score.
@@ -40,7 +41,7 @@ def default_rules(records: pd.DataFrame) -> list[Rule]:
 
 
 def parse_rule(text: str) -> Rule:
-    """A rule from ``"CONFIGURATION > RUN @ TOP"``, as study files and the command line give it.
+    """Read a rule from ``"CONFIGURATION > RUN @ TOP"``, as study files and the command line give it.
 
     CONFIGURATION is ``any``, ``win_rate``, a metric, ``mig+sap`` (the win rate over these), or ``mean:``,
     ``median:``, ``lcb:`` or ``lcb2:`` (two standard errors below) and one of those. RUN is ``random``, ``calibrated``,
@@ -65,7 +66,7 @@ def _configuration(text: str) -> ConfigurationScore | None:
     if not found or (found[2] and found[1] != "lcb"):
         hint = nearest(text.partition(":")[0], _STATISTICS)
         raise SelectdisError(f"a configuration is chosen by mean:, median: or lcb: of a metric, not {text!r}{hint}")
-    names = tuple(found[3].split("+"))
+    names = tuple(current_score_name(name) for name in found[3].split("+"))
     score = names if len(names) > 1 else names[0]
     return ConfigurationScore(found[1] or "mean", score, float(found[2] or 1))  # type: ignore[arg-type]
 

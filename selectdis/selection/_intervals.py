@@ -18,7 +18,7 @@ def moderated_interval(
     level: float = 0.95,
     bounds: tuple[float, float] = (0.0, 1.0),
 ) -> tuple[float, float]:
-    """A t interval for the mean over data sets, with a variance that few data sets cannot make vanish.
+    """Return a t interval for the mean over data sets, with a variance that few data sets cannot make vanish.
 
     The variance over data sets is moderated (Smyth 2004, with one prior degree of freedom):
     s^2 = ((D - 1) var(values) + prior_variance) / D, with D degrees of freedom. Two data sets that agree by luck then
@@ -26,7 +26,8 @@ def moderated_interval(
 
     Parameters
     ----------
-    values : (n_datasets,)
+    values
+        (n_datasets,) in `bounds`.
     prior_variance
         Of one value where nothing is known: that of a random pick.
     bootstrap_variance
@@ -49,12 +50,12 @@ def moderated_interval(
 
 
 def hierarchical_variance(replicates: np.ndarray, rng: np.random.Generator) -> float:
-    """Variance of the mean under resampling data sets, and seeds within each.
+    """Return the variance of the mean under resampling data sets, and seeds within each.
 
     Parameters
     ----------
-    replicates : (n_datasets, n_bootstrap)
-        The value on each data set under resampled seeds.
+    replicates
+        (n_datasets, n_bootstrap): the value on each data set under resampled seeds.
     rng
         Draws the data sets, and for each of them one of its replicates.
     """
@@ -67,12 +68,12 @@ def hierarchical_variance(replicates: np.ndarray, rng: np.random.Generator) -> f
 
 
 def group_resamples(groups: np.ndarray, n_bootstrap: int, rng: np.random.Generator) -> np.ndarray:
-    """Row numbers that resample runs with replacement within each group.
+    """Draw row numbers that resample runs with replacement within each group.
 
     Parameters
     ----------
-    groups : (n_runs,) int
-        Codes 0 to k - 1, of configurations say.
+    groups
+        (n_runs,) int: codes 0 to k - 1, of configurations say.
     n_bootstrap, rng
         How many resamples, and from where.
 

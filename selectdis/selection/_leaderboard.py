@@ -9,10 +9,22 @@ import numpy as np
 import pandas as pd
 
 from selectdis.errors import SelectdisError
-from selectdis.records._directions import direction
-from selectdis.records._tables import CRITERION, METRIC, criterion_names, metric_names, need, pickable
+from selectdis.records import (
+    CANDIDATE,
+    CONFIGURATION,
+    CRITERION,
+    DATASET,
+    METRIC,
+    SEED,
+    criterion_names,
+    direction,
+    metric_names,
+    need,
+    pickable,
+    score_columns,
+)
 from selectdis.selection._configurations import seed_statistics
-from selectdis.selection._scores import WIN_RATE, run_scores
+from selectdis.selection._scores import WIN_RATE, current_score_name, run_scores
 
 __all__ = ["leaderboard"]
 
@@ -28,12 +40,12 @@ def leaderboard(
     order: Literal["mean", "median", "lcb"] = "mean",
     z: float = 1.0,
 ) -> pd.DataFrame:
-    """Configurations or runs of each data set, best first.
+    """Rank the configurations or runs of each data set, best first.
 
     Parameters
     ----------
     records
-        One row a run. Diverged and failed runs are left out.
+        One row per run. Diverged and failed runs are left out.
     by
         ``"configuration"`` (over its seeds) or ``"run"``.
     score
@@ -53,31 +65,37 @@ def leaderboard(
         identity and ``score``, or ``configuration``, ``seeds``, ``mean``, ``median``, ``sd``, ``lcb`` and each
         metric's and criterion's mean. Higher is better in all but the raw metrics and criteria. Runs without a score
         come last.
+
+    Raises
+    ------
+    SelectdisError
+        No such score or criterion, or another `by`.
     """
     if by not in ("configuration", "run"):
         raise SelectdisError(f"a leaderboard is by 'configuration' or by 'run', not {by!r}")
-    need(records, "dataset", "configuration")
+    need(records, DATASET, CONFIGURATION)
+    score = current_score_name(score) if isinstance(score, str) else score
     records = records[pickable(records)].reset_index(drop=True)
     scores, ranked_by = _ranked_by(records, score, criterion)
     board = _runs(records, scores, ranked_by) if by == "run" else _configurations(records, scores, ranked_by, z)
     column = "score" if by == "run" else order
     board = board.sort_values(column, ascending=False, na_position="last", kind="stable")
-    places = pd.Categorical(board["dataset"], categories=records["dataset"].unique())
+    places = pd.Categorical(board[DATASET], categories=records[DATASET].unique())
     board = board.iloc[np.argsort(places.codes, kind="stable")].reset_index(drop=True)
-    board.insert(1, "rank", board.groupby("dataset", sort=False).cumcount() + 1)
+    board.insert(1, "rank", board.groupby(DATASET, sort=False).cumcount() + 1)
     return board
 
 
 def _ranked_by(
     records: pd.DataFrame, score: str | Sequence[str], criterion: str | None
 ) -> tuple[np.ndarray, pd.Series]:
-    """The score of each run where its data set has labels, otherwise the criterion; and the name of which."""
+    """Return each run's score where its data set has labels, otherwise its criterion; and the name of which."""
     if isinstance(score, str) and METRIC + score not in records and CRITERION + score in records:
         return direction(score) * records[CRITERION + score].to_numpy(dtype=float), pd.Series(
             score, index=records.index
         )
     names = [METRIC + name for name in metric_names(records)]
-    has_labels = records[names].notna().any(axis=1).groupby(records["dataset"]).transform("any").to_numpy(dtype=bool)
+    has_labels = records[names].notna().any(axis=1).groupby(records[DATASET]).transform("any").to_numpy(dtype=bool)
     scores, label = np.full(len(records), np.nan), np.full(len(records), "", dtype=object)
     if has_labels.any():
         scores[has_labels] = run_scores(records[has_labels], score)
@@ -98,23 +116,19 @@ def _default_criterion(records: pd.DataFrame) -> str:
     raise SelectdisError("an unlabelled data set has neither metrics nor criteria: there is nothing to rank runs by")
 
 
-def _scored(records: pd.DataFrame) -> list[str]:
-    return [METRIC + m for m in metric_names(records)] + [CRITERION + c for c in criterion_names(records)]
-
-
 def _runs(records: pd.DataFrame, scores: np.ndarray, ranked_by: pd.Series) -> pd.DataFrame:
-    identity = [name for name in ("candidate", "configuration", "seed") if name in records]
-    board = records[["dataset", *identity, *_scored(records)]].copy()
+    identity = [name for name in (CANDIDATE, CONFIGURATION, SEED) if name in records]
+    board = records[[DATASET, *identity, *score_columns(records)]].copy()
     board.insert(1, "ranked_by", ranked_by)
     board.insert(2 + len(identity), "score", scores)
     return board
 
 
 def _configurations(records: pd.DataFrame, scores: np.ndarray, ranked_by: pd.Series, z: float) -> pd.DataFrame:
-    keys = ["dataset", "configuration"]
+    keys = [DATASET, CONFIGURATION]
     table = seed_statistics(records, scores, by=keys, z=z)
     groups = records.groupby(keys, sort=False, observed=True)
-    means = groups[_scored(records)].mean()
+    means = groups[score_columns(records)].mean()
     means.insert(0, "ranked_by", ranked_by.groupby([records[key] for key in keys], sort=False).first())
     means.insert(1, "seeds", groups.size())
     return means.join(table[["mean", "median", "sd", "lcb"]]).pipe(_statistics_first).reset_index()

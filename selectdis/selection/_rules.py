@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from selectdis.errors import SelectdisError
-from selectdis.records._tables import need, pickable
+from selectdis.records import CANDIDATE, CONFIGURATION, SEED, need, pickable
 from selectdis.selection._configurations import ConfigurationScore
-from selectdis.selection._run_choosers import Random, RunChooser
+from selectdis.selection._run_choosers import RandomChooser, RunChooser
 
 __all__ = ["AverageConfiguration", "Pick", "RandomRun", "Rule", "Weights"]
 
@@ -54,7 +54,7 @@ class Rule:
     """
 
     configuration: ConfigurationScore | None = field(default_factory=ConfigurationScore)
-    run: RunChooser = field(default_factory=Random)
+    run: RunChooser = field(default_factory=RandomChooser)
     top: int = 1
 
     def __post_init__(self) -> None:
@@ -72,9 +72,9 @@ class Rule:
         return self.run.target_columns
 
     def configurations(self, proxies: pd.DataFrame) -> list[str]:
-        """The `top` configurations on the proxies, best first: what to train on the target."""
+        """Return the `top` configurations on the proxies, best first: what to train on the target."""
         if self.configuration is None:
-            return [str(name) for name in proxies.loc[pickable(proxies), "configuration"].unique()]
+            return [str(name) for name in proxies.loc[pickable(proxies), CONFIGURATION].unique()]
         return [str(name) for name in _best(self.configuration.scores(proxies[pickable(proxies)]), self.top)]
 
     def fit(self, proxies: pd.DataFrame) -> Weights:
@@ -86,15 +86,15 @@ class Rule:
         def weights(target: pd.DataFrame) -> np.ndarray:
             allowed = _allowed(target, ranking, self.top)
             if allowed.all():
-                return _share(choose(target))
+                return _shared_pick(choose(target))
             shares = np.zeros(len(target))
-            shares[allowed] = _share(choose(target[allowed]))
+            shares[allowed] = _shared_pick(choose(target[allowed]))
             return shares
 
         return weights
 
     def weights(self, proxies: pd.DataFrame, target: pd.DataFrame) -> np.ndarray:
-        """(n_target_runs,) probability of picking each run of `target`: 1 for one run, or shared where runs tie."""
+        """Return the probability of picking each run of `target`, (n_runs,): 1 for one run, shared by ties."""
         return self.fit(proxies)(target)
 
     def pick(self, proxies: pd.DataFrame, target: pd.DataFrame, *, seed: int = 0) -> Pick:
@@ -108,10 +108,10 @@ class Rule:
         shares = self.weights(proxies, target)
         where = int(np.random.default_rng(seed).choice(len(shares), p=shares))
         row, tied = target.iloc[where], int((shares > 0).sum())
-        number = row.get("seed")
+        number = row.get(SEED)
         return Pick(
-            candidate=str(row.get("candidate", target.index[where])),
-            configuration=str(row["configuration"]),
+            candidate=str(row.get(CANDIDATE, target.index[where])),
+            configuration=str(row[CONFIGURATION]),
             seed=None if number is None or pd.isna(number) else int(number),
             row=target.index[where],
             tied=tied,
@@ -119,7 +119,7 @@ class Rule:
         )
 
     def rank(self, proxies: pd.DataFrame, target: pd.DataFrame) -> pd.DataFrame:
-        """The target's runs as the rule sees them, best first: those it may pick by its score, then the others.
+        """Return the target's runs as the rule sees them, best first: those it may pick by its score, then the others.
 
         Adds to `target` the columns ``rule_score`` (of the run chooser, higher is better; NaN for a run out of the
         question) and ``pick`` (probability of being picked).
@@ -129,7 +129,7 @@ class Rule:
         allowed = _allowed(target, ranking, self.top)
         scores, shares = np.full(len(target), np.nan), np.zeros(len(target))
         scores[allowed] = self.run.fit(proxies)(target[allowed])
-        shares[allowed] = _share(scores[allowed])
+        shares[allowed] = _shared_pick(scores[allowed])
         ranked = target.assign(rule_score=scores, pick=shares)
         return ranked.sort_values(["pick", "rule_score"], ascending=False, na_position="last", kind="stable")
 
@@ -155,7 +155,7 @@ class AverageConfiguration:
     def fit(self, proxies: pd.DataFrame) -> Weights:
         def weights(target: pd.DataFrame) -> np.ndarray:
             alive = pickable(target)
-            codes, names = pd.factorize(target["configuration"])
+            codes, names = pd.factorize(target[CONFIGURATION])
             counts = np.bincount(codes[alive], minlength=len(names))
             return _normalised(alive / np.maximum(counts[codes], 1))
 
@@ -163,13 +163,13 @@ class AverageConfiguration:
 
 
 def _allowed(target: pd.DataFrame, ranking: pd.Series | None, top: int) -> np.ndarray:
-    need(target, "configuration")
+    need(target, CONFIGURATION)
     alive = pickable(target)
     if not alive.any():
         raise SelectdisError(f"no run on the target has finished: there is nothing to pick among {len(target)} runs")
     if ranking is None:
         return alive
-    codes, names = pd.factorize(target["configuration"])
+    codes, names = pd.factorize(target[CONFIGURATION])
     present = ranking[ranking.index.isin(names[np.bincount(codes[alive], minlength=len(names)) > 0])]
     if present.empty:
         raise SelectdisError(
@@ -180,11 +180,11 @@ def _allowed(target: pd.DataFrame, ranking: pd.Series | None, top: int) -> np.nd
 
 
 def _best(ranking: pd.Series, top: int) -> list:
-    """The best `top`, and all those tied with the last of them."""
+    """Return the best `top`, and all those tied with the last of them."""
     return list(ranking.index[(ranking >= ranking.iloc[min(top, len(ranking)) - 1]).to_numpy()])
 
 
-def _share(scores: np.ndarray) -> np.ndarray:
+def _shared_pick(scores: np.ndarray) -> np.ndarray:
     known = ~np.isnan(scores)
     return _normalised((scores == scores[known].max()).astype(float) if known.any() else np.ones(len(scores)))
 

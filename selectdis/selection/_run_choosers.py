@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 
 from selectdis.errors import SelectdisError
-from selectdis.records._directions import direction
-from selectdis.records._tables import CRITERION, METRIC, need
+from selectdis.records import CRITERION, METRIC, direction, need
 
-__all__ = ["Criterion", "FewLabels", "Random", "RunChooser", "RunScores", "at_random", "by_criterion", "by_few_labels"]
+__all__ = [
+    *("CriterionChooser", "FewLabelsChooser", "RandomChooser", "RunChooser", "RunScores"),
+    *("at_random", "by_criterion", "by_few_labels"),
+]
 
 RunScores = Callable[[pd.DataFrame], np.ndarray]
 """(n_runs rows) -> (n_runs,): higher is better, equal scores share the pick, and NaN never wins."""
@@ -35,7 +37,7 @@ class RunChooser(Protocol):
 
 
 @dataclass(frozen=True, repr=False)
-class Random:
+class RandomChooser:
     """Any run, each as likely as the other."""
 
     label = "random"
@@ -49,7 +51,7 @@ class Random:
 
 
 @dataclass(frozen=True, repr=False)
-class Criterion:
+class CriterionChooser:
     """The run with the best unsupervised score on the target."""
 
     name: str
@@ -81,7 +83,7 @@ class Criterion:
 
 
 @dataclass(frozen=True, repr=False)
-class FewLabels:
+class FewLabelsChooser:
     """The run with the best supervised score from a few labels of the target."""
 
     name: str
@@ -114,22 +116,35 @@ class FewLabels:
         return scores
 
 
-def at_random() -> Random:
-    """Any run of the chosen configurations."""
-    return Random()
+def at_random() -> RandomChooser:
+    """Choose any run of the configurations that are in."""
+    return RandomChooser()
 
 
-def by_criterion(name: str, *, higher_is_better: bool | None = None) -> Criterion:
-    """The run with the best criterion, such as ``"udr_lasso"``; its direction is known unless given."""
-    return Criterion(name, higher_is_better)
+def by_criterion(name: str, *, higher_is_better: bool | None = None) -> CriterionChooser:
+    """Choose the run with the best criterion.
+
+    Parameters
+    ----------
+    name
+        Such as ``"udr_lasso"``.
+    higher_is_better
+        Needed where nothing says which way is good; see `direction`.
+    """
+    return CriterionChooser(name, higher_is_better)
 
 
-def by_few_labels(name: str) -> FewLabels:
-    """The run with the best score from a few labels on the target, such as ``"mig.few100"``.
+def by_few_labels(name: str) -> FewLabelsChooser:
+    """Choose the run with the best score from a few labels on the target.
+
+    Parameters
+    ----------
+    name
+        Such as ``"mig.few100"``.
 
     Raises
     ------
     SelectdisError
         The name carries no number of labels: a score from every label would be the oracle.
     """
-    return FewLabels(name)
+    return FewLabelsChooser(name)

@@ -1,30 +1,38 @@
-"""One number a run, higher is better: a metric, or the win rate over metrics within a data set."""
+"""One number per run, higher is better: a metric, or the win rate over metrics within a data set."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from selectdis.errors import SelectdisError
-from selectdis.records._directions import direction
-from selectdis.records._tables import METRIC, metric_names, need
+from selectdis.records import DATASET, METRIC, direction, metric_names, need
 
-__all__ = ["DISENTANGLEMENT", "beats", "percentiles", "run_scores", "score_metrics"]
+__all__ = ["DISENTANGLEMENT", "WIN_RATE", "beats", "current_score_name", "percentiles", "run_scores", "score_metrics"]
 
 # The six scores of Locatello et al. 2019; what "win_rate" averages where they are there.
 DISENTANGLEMENT = ("beta_vae", "factor_vae", "mig", "dci_disentanglement", "modularity", "sap")
 WIN_RATE = "win_rate"
 
 
+def current_score_name(name: str) -> str:
+    """Return what the score `name` is called today; a name of an earlier version works for one release, with a hint."""
+    if name != "mean_rank":
+        return name
+    warnings.warn(f"the score 'mean_rank' is called {WIN_RATE!r} now: write that", FutureWarning, stacklevel=3)
+    return WIN_RATE
+
+
 def beats(scores: np.ndarray) -> np.ndarray:
-    """Probability that each run beats another run drawn at random from the same table; ties count one half.
+    """Return the probability that each run beats another run drawn at random from the same table; ties count one half.
 
     Parameters
     ----------
-    scores : (n_runs,) or (n_runs, n_scores)
-        Higher is better. NaN: not in the draw, and NaN in the result.
+    scores
+        (n_runs,) or (n_runs, n_scores). Higher is better. NaN: not in the draw, and NaN in the result.
 
     Returns
     -------
@@ -38,8 +46,8 @@ def beats(scores: np.ndarray) -> np.ndarray:
     return shares.reshape(np.shape(scores))
 
 
-def percentiles(values: pd.DataFrame | pd.Series, datasets: pd.Series) -> np.ndarray:
-    """`beats` within each data set, so that data sets with other scales can be pooled: (n_runs, ...), in [0, 1]."""
+def percentiles(values: pd.DataFrame | pd.Series, datasets: pd.Series | pd.Index) -> np.ndarray:
+    """Return `beats` within each data set, (n_runs, ...): data sets with other scales can be pooled."""
     raw = values.to_numpy(dtype=float)
     shares = np.full(raw.shape, np.nan)
     codes, names = pd.factorize(datasets)
@@ -49,11 +57,12 @@ def percentiles(values: pd.DataFrame | pd.Series, datasets: pd.Series) -> np.nda
 
 
 def score_metrics(records: pd.DataFrame, score: str | Sequence[str]) -> list[str]:
-    """Names of the metrics that `score` consists of.
+    """Return the names of the metrics that `score` consists of.
 
     ``"win_rate"`` means the six of Locatello et al. 2019 as far as they are there, and otherwise every metric on mean
     codes; a sequence of names means the win rate over these; another string is a metric.
     """
+    score = current_score_name(score) if isinstance(score, str) else score
     if score == WIN_RATE:
         names = metric_names(records)
         chosen = [name for name in DISENTANGLEMENT if name in names]
@@ -65,14 +74,14 @@ def score_metrics(records: pd.DataFrame, score: str | Sequence[str]) -> list[str
 
 
 def run_scores(records: pd.DataFrame, score: str | Sequence[str] = WIN_RATE) -> np.ndarray:
-    """The supervised score of each run.
+    """Return the supervised score of each run.
 
     Parameters
     ----------
     records
-        One row a run.
+        One row per run.
     score
-        ``"win_rate"``, a metric, or several metrics to average the ranks of (see `score_metrics`).
+        ``"win_rate"``, a metric, or several metrics to take the win rate over (see `score_metrics`).
 
     Returns
     -------
@@ -80,12 +89,13 @@ def run_scores(records: pd.DataFrame, score: str | Sequence[str] = WIN_RATE) -> 
         Higher is better: a metric in its own unit (negated where lower is better); a win rate as the share of the
         runs of the same data set that a run beats, averaged over metrics, in [0, 1]. NaN where no metric is known.
     """
+    score = current_score_name(score) if isinstance(score, str) else score
     names = score_metrics(records, score)
     need(records, *(METRIC + name for name in names))
     values = records[[METRIC + name for name in names]].astype(float) * [direction(name) for name in names]
     if isinstance(score, str) and score != WIN_RATE:
         return values.iloc[:, 0].to_numpy()
-    need(records, "dataset")
-    shares = percentiles(values, records["dataset"])
+    need(records, DATASET)
+    shares = percentiles(values, records[DATASET])
     known = np.isfinite(shares).sum(axis=1)
     return np.where(known > 0, np.nansum(shares, axis=1) / np.maximum(known, 1), np.nan)

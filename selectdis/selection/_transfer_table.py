@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from selectdis.records._tables import labelled, need
+from selectdis.records import CONFIGURATION, DATASET, SEED, labelled, need
 from selectdis.selection._intervals import moderated_interval
-from selectdis.selection._scores import beats, run_scores, score_metrics
+from selectdis.selection._scores import WIN_RATE, beats, run_scores, score_metrics
 
 __all__ = ["transfer_table"]
 
@@ -15,7 +15,7 @@ _CELLS = [("same", "same"), ("same", "different"), ("different", "same"), ("diff
 
 
 def transfer_table(records: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
-    """Probability that a configuration chosen by one metric on one data set beats a random run elsewhere.
+    """Return the probability that a configuration chosen by one metric on one data set beats a random run elsewhere.
 
     The protocol: draw a metric m, a data set d and one of its seeds s; take the best run of seed s, and go on with its
     configuration alone. Draw another metric or the same, another data set or the same. The probability that a run of
@@ -23,18 +23,25 @@ def transfer_table(records: pd.DataFrame, *, level: float = 0.95) -> pd.DataFram
     ties counting one half. The paper draws 10,000 times; here the mean over all draws is taken exactly. Metrics are
     the six of the paper where they are there, and otherwise all on mean codes.
 
+    Parameters
+    ----------
+    records
+        One row per run; without the column ``seed``, runs of a configuration are numbered.
+    level
+        Of the intervals.
+
     Returns
     -------
     DataFrame
-        One row a cell: ``metric`` and ``data_set`` ("same" or "different"), ``p_beats_random`` in [0, 1] (0.5: no
+        One row per cell: ``metric`` and ``data_set`` ("same" or "different"), ``p_beats_random`` in [0, 1] (0.5: no
         better than random), ``p_low``, ``p_high`` (`moderated_interval` over source data sets), ``datasets``. NaN where
         a cell needs a second metric, data set or seed that is not there.
     """
-    need(records, "dataset", "configuration")
+    need(records, DATASET, CONFIGURATION)
     known = labelled(records)
-    if "seed" not in known:
-        known = known.assign(seed=known.groupby(["dataset", "configuration"], observed=True).cumcount())
-    scores = np.stack([run_scores(known, name) for name in score_metrics(known, "win_rate")], axis=1)
+    if SEED not in known:
+        known = known.assign(seed=known.groupby([DATASET, CONFIGURATION], observed=True).cumcount())
+    scores = np.stack([run_scores(known, name) for name in score_metrics(known, WIN_RATE)], axis=1)
     values = _by_source(known, scores)  # (source data set, source metric, data set, metric)
     return pd.DataFrame([_cell(values, metric, data, level) for metric, data in _CELLS])
 
@@ -53,14 +60,14 @@ def _cell(values: np.ndarray, metric: str, data: str, level: float) -> dict:
 
 
 def _by_source(records: pd.DataFrame, scores: np.ndarray) -> np.ndarray:
-    """Mean over source seeds of P(beats random), for each pair of (data set, metric): where chosen, where judged."""
-    datasets, names = pd.factorize(records["dataset"])
-    configurations, kinds = pd.factorize(records["configuration"])
-    seeds = records["seed"].to_numpy()
+    """Return the mean over source seeds of P(beats random), (data set, metric) of choice x of judgement."""
+    datasets, names = pd.factorize(records[DATASET])
+    configurations, kinds = pd.factorize(records[CONFIGURATION])
+    seeds = records[SEED].to_numpy()
     shape = (len(names), scores.shape[1])
     total, count = np.zeros(shape + shape), np.zeros(shape + shape)
     for seed in np.unique(seeds):
-        worth = _worth(datasets, configurations, scores, seeds != seed, len(names), len(kinds))
+        worth = _configuration_worths(datasets, configurations, scores, seeds != seed, len(names), len(kinds))
         for source in range(len(names)):
             rows = np.flatnonzero((datasets == source) & (seeds == seed))
             if len(rows):
@@ -70,7 +77,7 @@ def _by_source(records: pd.DataFrame, scores: np.ndarray) -> np.ndarray:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _worth(
+def _configuration_worths(
     datasets: np.ndarray,
     configurations: np.ndarray,
     scores: np.ndarray,
@@ -78,7 +85,7 @@ def _worth(
     n_datasets: int,
     n_kinds: int,
 ) -> np.ndarray:
-    """(data set, configuration, metric): mean over the `rows` of the configuration of P(beats another of the rows)."""
+    """Return (data set, configuration, metric): the mean over a configuration's `rows` of P(beats another of them)."""
     worth = np.full((n_datasets, n_kinds, scores.shape[1]), np.nan)
     for dataset in range(n_datasets):
         here = np.flatnonzero(rows & (datasets == dataset))
@@ -92,7 +99,7 @@ def _worth(
 
 
 def _chosen(configurations: np.ndarray, scores: np.ndarray, worth: np.ndarray) -> np.ndarray:
-    """(source metric, data set, metric): what the best run's configuration is worth, the mean over tied best runs."""
+    """Return (source metric, data set, metric): what the best run's configuration is worth, the mean over ties."""
     found = np.full((scores.shape[1], worth.shape[0], worth.shape[2]), np.nan)
     for metric in range(scores.shape[1]):
         column = scores[:, metric]

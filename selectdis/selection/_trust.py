@@ -84,7 +84,7 @@ class Trust:
         return "That cannot be told from chance."
 
     def to_dict(self) -> dict[str, Any]:
-        """The numbers and the sentence, ready for JSON: NaN becomes None."""
+        """Return the numbers and the sentence, ready for JSON: NaN becomes None."""
         numbers = {
             name: None if pd.isna(value := getattr(self, name)) else value
             for name in ("p", "low", "high", "regret", "picked", "average", "best")
@@ -96,7 +96,7 @@ class Trust:
 
 
 def trust(rule: Picker, evidence: BacktestResult | pd.DataFrame | None, **options: Any) -> Trust:
-    """What is known of `rule`.
+    """Say what is known of `rule`.
 
     Parameters
     ----------

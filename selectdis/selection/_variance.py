@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from selectdis.records._tables import labelled, metric_names, need
+from selectdis.records import CONFIGURATION, DATASET, OBJECTIVE, labelled, metric_names, need, strength_columns
 from selectdis.selection._intervals import group_resamples
-from selectdis.selection._scores import WIN_RATE, run_scores
+from selectdis.selection._scores import WIN_RATE, current_score_name, run_scores
 
 __all__ = ["SOURCES", "variance_explained"]
 
@@ -20,7 +20,7 @@ def variance_explained(
     level: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """R^2 of one-way ANOVAs of a score on the objective, on objective and strength, and on the whole configuration.
+    """Return R^2 of one-way ANOVAs of a score on objective, on objective and strength, and on the whole configuration.
 
     As in Locatello et al. 2019, section 5.4: R^2 = sum of squares between groups / total sum of squares, within a data
     set. What the configuration leaves is the seed's. Group sizes may differ.
@@ -28,7 +28,7 @@ def variance_explained(
     Parameters
     ----------
     records
-        One row a run; needs ``objective``; strengths are the ``strength.*`` columns, or else ``strength``.
+        One row per run; needs ``objective``; strengths are the ``strength.*`` columns, or else ``strength``.
     scores
         Metrics, and ``"win_rate"``; default: the win rate and every metric.
     n_bootstrap, level, seed
@@ -38,15 +38,16 @@ def variance_explained(
     Returns
     -------
     DataFrame
-        One row a data set, score and source (``objective``, ``objective + strength``, ``configuration``, ``seed``):
+        One row per data set, score and source (``objective``, ``objective + strength``, ``configuration``, ``seed``):
         ``share`` in [0, 1] with ``low`` and ``high``; ``adjusted`` for the number of groups, which with few seeds is
         the better estimate, since k groups in n runs explain (k - 1) / (n - 1) by chance; ``groups`` and ``runs``.
     """
-    need(records, "objective", "configuration", "dataset")
+    need(records, OBJECTIVE, CONFIGURATION, DATASET)
     known = labelled(records)
+    scores = scores and [current_score_name(score) for score in scores]
     rng = np.random.default_rng(seed)
     rows: list[dict] = []
-    for name, part in known.groupby("dataset", sort=False, observed=True):
+    for name, part in known.groupby(DATASET, sort=False, observed=True):
         there = metric_names(part)
         wanted = [WIN_RATE, *there] if scores is None else [s for s in scores if s == WIN_RATE or s in there]
         values = np.stack([run_scores(part, score) for score in wanted], axis=1)
@@ -78,14 +79,14 @@ def _dataset(
     from scipy.stats import norm
 
     groups = _groups(records)
-    shares = {source: _share(values, codes) for source, codes in groups.items()}
+    shares = {source: _r_squared(values, codes) for source, codes in groups.items()}
     draws = group_resamples(groups["configuration"], n_bootstrap, rng)
     z, n = norm.ppf(0.5 + level / 2), len(values)
     rows = []
     for source in SOURCES:
         group = "configuration" if source == "seed" else source
         codes, k = groups[group], len(np.unique(groups[group]))
-        error = np.std([_share(values[drawn], codes[drawn]) for drawn in draws], axis=0)
+        error = np.std([_r_squared(values[drawn], codes[drawn]) for drawn in draws], axis=0)
         for column in range(values.shape[1]):
             share = float(shares[group][column])
             adjusted = 1 - (1 - share) * (n - 1) / (n - k) if n > k else np.nan
@@ -98,17 +99,17 @@ def _dataset(
 
 
 def _groups(records: pd.DataFrame) -> dict[str, np.ndarray]:
-    strengths = [c for c in map(str, records.columns) if c.startswith("strength.")] or ["strength"]
-    columns = ["objective", *(c for c in strengths if c in records)]
+    strengths = strength_columns(records) or [column for column in ["strength"] if column in records]
+    columns = [OBJECTIVE, *strengths]
     both = records[columns].groupby(columns, dropna=False, sort=False, observed=True).ngroup().to_numpy()
     return {
-        "objective": pd.factorize(records["objective"])[0],
+        "objective": pd.factorize(records[OBJECTIVE])[0],
         "objective + strength": both,
-        "configuration": pd.factorize(records["configuration"])[0],
+        "configuration": pd.factorize(records[CONFIGURATION])[0],
     }
 
 
-def _share(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
+def _r_squared(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """(n_scores,) between-group over total sum of squares; 0 where the score does not vary."""
     order = np.argsort(codes, kind="stable")
     starts = np.flatnonzero(np.diff(codes[order], prepend=-1))

@@ -9,6 +9,7 @@ from selectdis import selection
 from selectdis.criteria import CRITERIA
 from selectdis.errors import SelectdisError, nearest
 from selectdis.metrics import SCORES, resolve_metrics
+from selectdis.records import score_name
 from selectdis.spec._spec_error import Mistake
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def wrong_names(spec: StudySpec) -> Iterator[Mistake]:
     asked += [(("constraints",), constraint.score, [*metrics, *criteria]) for constraint in spec.constraints]
     asked += [(("select", "score"), name, ["win_rate", *metrics]) for name in spec.select.score.split("+")]
     for path, name, known in asked:
-        if _plain(name) not in known:
+        if score_name(name) not in known:
             yield Mistake(_unknown(name, known), path)
     if problem := _wrong_rule(spec.select.run, metrics, criteria):
         yield Mistake(problem, ("select", "run"))
@@ -82,7 +83,7 @@ def _wrong_rule(run: str, metrics: list[str], criteria: list[str]) -> str:
         )
     if kind == "calibrated":
         return _problem(f"any > {run}")
-    plain = _plain(run[1:] if run[:1] in ("+", "-") else run)
+    plain = score_name(run[1:] if run[:1] in ("+", "-") else run)
     return "" if plain in ("random", *criteria) else _unknown(run, ["random", "calibrated", "labels:", *criteria])
 
 
@@ -99,13 +100,9 @@ def _problem(rule: str) -> str:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    if _plain(name).lstrip("+-").removesuffix(".sampled") in EVERY:
+    if score_name(name).lstrip("+-").removesuffix(".sampled") in EVERY:
         return (
             f"{name!r} is not measured by this study: evaluation.metrics, evaluation.criteria and evaluation.sampled "
             "say what is"
         )
     return f"no score is called {name!r}{nearest(name, known)}; see docs/metrics.md"
-
-
-def _plain(name: str) -> str:
-    return name.removeprefix("metric.").removeprefix("criterion.")

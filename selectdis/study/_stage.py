@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial
 from selectdis.data._reference import DataReference
 from selectdis.execution._job import CohortJob
 from selectdis.execution._study_plan import jobs_of
-from selectdis.records import Record, as_frame, final
+from selectdis.records import Record, as_frame, is_settled
 from selectdis.scoring._many_runs import pool_criteria
 from selectdis.study._pruning import given_up
 from selectdis.study._search import Params, candidate_from
@@ -147,7 +147,7 @@ class Stage:
             Told of finished runs, and of (runs done, runs known to be needed).
         """
         order = Order(run_jobs, tuple(seeds), max_seeds, deadline, on_records, on_progress)
-        self._known = {record["candidate"]: record for record in self.raw_records() if final(record)}
+        self._known = {record["candidate"]: record for record in self.raw_records() if is_settled(record)}
         with self.trials.heartbeat():
             self.trials.recover(order.seeds, retry_failed=True)
             while order.more():
@@ -163,7 +163,7 @@ class Stage:
 
     def _finish(self) -> None:
         records = self.raw_records()
-        usable = {r["candidate"] for r in records if final(r) and "kl_per_latent" in r}
+        usable = {r["candidate"] for r in records if is_settled(r) and "kl_per_latent" in r}
         if set(self.study.user_attrs.get(POOL, {})) != usable:
             pool = pool_criteria(records, self.folder, self.data, self.spec.evaluation)
             self.study.set_user_attr(POOL, pool)
@@ -213,7 +213,7 @@ class Stage:
         todo: dict[str, Candidate] = {}
         for trial in map(self.trials.fresh, batch):
             for seed in wanted[trial.number]:
-                if final(record_of(trial, seed)):
+                if is_settled(record_of(trial, seed)):
                     continue
                 candidate = candidate_from(trial.params, self.spec, seed=seed)
                 if candidate.id in self._known:
@@ -225,7 +225,7 @@ class Stage:
 
     def _store(self, trial: FrozenTrial, record: Record) -> None:
         self.trials.store(trial, record)
-        if final(record):
+        if is_settled(record):
             self._known[record["candidate"]] = record
 
     def _tell_settled(self, records: Sequence[Record], trials_of: dict[str, list[FrozenTrial]], order: Order) -> None:
@@ -254,4 +254,4 @@ class Stage:
         return going_on
 
     def _settled(self, trial: FrozenTrial, seeds: Sequence[int]) -> bool:
-        return all(final(record_of(trial, seed)) for seed in seeds)
+        return all(is_settled(record_of(trial, seed)) for seed in seeds)

@@ -24,7 +24,7 @@ from selectdis.data._reference import DataReference, fitting_options
 from selectdis.errors import SelectdisError
 from selectdis.execution._executor import default_jobs, run_jobs
 from selectdis.execution._study_plan import device_here
-from selectdis.records._settings import with_settings
+from selectdis.records import with_settings
 from selectdis.scoring._files import model_path
 from selectdis.scoring._scorer import check_split
 from selectdis.spec._model import StudySpec, check_spec, read_spec, with_preset

@@ -12,7 +12,7 @@ import pandas as pd
 
 from selectdis import selection
 from selectdis.errors import SelectdisError
-from selectdis.records._settings import with_settings
+from selectdis.records import with_settings, without_labels
 from selectdis.scoring._files import model_path
 from selectdis.training import Run
 
@@ -48,7 +48,7 @@ class Transfer:
         """Apply `rule` to the runs of `stage`."""
         records = stage.records
         ready = stage.judged and _any_finished(records)
-        pick = rule.pick(proxies, _without_labels(records, rule)) if ready else None
+        pick = rule.pick(proxies, without_labels(records, rule.target_columns)) if ready else None
         return cls(
             stage.data.name,
             records,
@@ -96,7 +96,7 @@ class Transfer:
     @cached_property
     def allowed(self) -> pd.DataFrame:
         """The runs that the rule picks from: those that finished, of the configurations that are in."""
-        ranked = self.rule.rank(self.proxies, _without_labels(self.records, self.rule))
+        ranked = self.rule.rank(self.proxies, without_labels(self.records, self.rule.target_columns))
         return ranked[ranked["rule_score"].notna()]
 
     @property
@@ -141,16 +141,10 @@ class Transfer:
             if _any_finished(self.records):
                 warnings.warn(f"the target {self.target}: {self.why}", stacklevel=2)
             return with_settings(self.records, everything)
-        ranked = self.rule.rank(self.proxies, _without_labels(self.records, self.rule))
+        ranked = self.rule.rank(self.proxies, without_labels(self.records, self.rule.target_columns))
         ranked.insert(1, "rank", range(1, len(ranked) + 1))
         return with_settings(ranked, everything).reset_index(drop=True)
 
 
 def _any_finished(records: pd.DataFrame) -> bool:
-    return "status" in records and bool(records["status"].isin(("complete", "stopped")).any())
-
-
-def _without_labels(records: pd.DataFrame, rule: selection.Rule) -> pd.DataFrame:
-    """What `rule` may see of the target: no score that takes labels, but for those from a few that it asks for."""
-    hidden = [c for c in map(str, records) if c.startswith("metric.") and c not in rule.target_columns]
-    return records.drop(columns=hidden)
+    return bool(selection.pickable(records).any())

@@ -7,7 +7,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from selectdis.records import Record, is_candidate_id
+from selectdis.records import Record, is_candidate_id, is_settled
 
 __all__ = ["COPY_OF", "attribute", "raw_records", "record_of", "records_of"]
 
@@ -54,7 +54,6 @@ def raw_records(trials: Iterable[FrozenTrial]) -> list[Record]:
     for trial in trials:
         number = trial.user_attrs.get(COPY_OF, trial.number)
         for record in records_of(trial):
-            previous = found.get(record["candidate"])
-            if previous is None or previous["status"] == "failed":
+            if not is_settled(found.get(record["candidate"])):
                 found[record["candidate"]] = record | {"trial": number}
     return sorted(found.values(), key=lambda record: (record["trial"], record["seed"]))

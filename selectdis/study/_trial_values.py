@@ -10,7 +10,7 @@ import numpy as np
 from optuna.study import StudyDirection
 
 from selectdis.errors import SelectdisError, nearest
-from selectdis.records._directions import direction
+from selectdis.records import CRITERION, METRIC, SAMPLED, direction, is_finished, is_score, score_name
 from selectdis.selection._scores import DISENTANGLEMENT
 
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ __all__ = ["constraint_values", "directions", "resolve", "trial_values"]
 
 def trial_values(records: Iterable[Mapping[Any, Any]], spec: StudySpec) -> list[float | None]:
     """One number for each of ``spec.optimise``: the mean over the finished runs, or None where there is none."""
-    finished = [record for record in records if record["status"] in ("complete", "stopped")]
+    finished = [record for record in records if is_finished(record)]
     return [_mean([_value(record, name) for record in finished]) for name in spec.optimise]
 
 
 def directions(spec: StudySpec) -> list[StudyDirection]:
     """Optuna's directions of ``spec.optimise``."""
     return [
-        StudyDirection.MAXIMIZE if name == "score" or direction(_plain(name)) > 0 else StudyDirection.MINIMIZE
+        StudyDirection.MAXIMIZE if name == "score" or direction(score_name(name)) > 0 else StudyDirection.MINIMIZE
         for name in spec.optimise
     ]
 
@@ -37,7 +37,7 @@ def constraint_values(records: Sequence[Mapping[str, Any]], spec: StudySpec) -> 
     """Optuna's constraints of a configuration: at most 0 where its mean score is within the bounds."""
     values = {}
     for constraint in spec.constraints:
-        mean = _mean([_value(record, constraint.score) for record in records if record["status"] == "complete"])
+        mean = _mean([_value(record, constraint.score) for record in records if is_finished(record)])
         if constraint.min is not None:
             values[f"{constraint.score} >= {constraint.min:g}"] = math.inf if mean is None else constraint.min - mean
         if constraint.max is not None:
@@ -53,10 +53,10 @@ def resolve(record: Mapping[Any, Any], name: str) -> str:
     SelectdisError
         If the record has no such score; the message offers the nearest.
     """
-    for column in (name, f"metric.{name}", f"criterion.{name}"):
+    for column in (name, METRIC + name, CRITERION + name):
         if column in record:
             return column
-    known = [str(column).split(".", 1)[1] for column in record if str(column).startswith(("metric.", "criterion."))]
+    known = [score_name(str(column)) for column in record if is_score(column)]
     raise SelectdisError(f"no score {name!r} was recorded{nearest(name, known)}; recorded: {', '.join(sorted(known))}")
 
 
@@ -64,19 +64,15 @@ def _value(record: Mapping[Any, Any], name: str) -> float:
     if name == "score":
         # Ranks depend on which other runs are there, so a sampler is given the mean of the metrics themselves; the
         # leaderboard of a finished study uses win rates.
-        present = [record[f"metric.{metric}"] for metric in DISENTANGLEMENT if f"metric.{metric}" in record]
+        present = [record[METRIC + metric] for metric in DISENTANGLEMENT if METRIC + metric in record]
         # A study may measure other metrics alone; then those are its score.
         present = present or [
             value
             for column, value in record.items()
-            if column.startswith("metric.") and not column.endswith(".sampled") and direction(_plain(column)) > 0
+            if column.startswith(METRIC) and not column.endswith(SAMPLED) and direction(score_name(column)) > 0
         ]
         return float(np.mean(present)) if present else math.nan
     return float(record[resolve(record, name)])
-
-
-def _plain(name: str) -> str:
-    return name.removeprefix("metric.").removeprefix("criterion.")
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -11,7 +11,7 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from selectdis.records import Record, final, plain
+from selectdis.records import Record, is_settled, json_ready
 from selectdis.study._locks import Heartbeat, exclusively
 from selectdis.study._retry import with_patience
 from selectdis.study._search import Params, distributions_of, make_sampler, suggest
@@ -180,7 +180,7 @@ class Trials:
         latest = {_key(_params(trial)): trial for trial in self._now() if not _set_aside(trial)}
         for trial in latest.values():
             records = [record_of(trial, seed) for seed in seeds]
-            undone = any(not final(r) if retry_failed else r is None for r in records)
+            undone = any(not is_settled(r) if retry_failed else r is None for r in records)
             if trial.state.is_finished() and undone:
                 copied = {attribute(record["seed"]): record for record in records_of(trial)}
                 first = trial.user_attrs.get(COPY_OF, trial.number)
@@ -197,7 +197,7 @@ class Trials:
     def store(self, trial: FrozenTrial, record: Record) -> None:
         """Write the record of a run, at once and for good."""
         self._report(trial, record)
-        self._set(trial, attribute(record["seed"]), plain(record))
+        self._set(trial, attribute(record["seed"]), json_ready(record))
 
     def tell(self, trial: FrozenTrial, *, complete: bool = True) -> None:
         """Finish a trial with the mean over its runs; without `complete` as failed, for another driver to try again."""

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from selectdis.data import ImageDataset
+from selectdis.records import STRENGTH, is_score
 
 __all__ = [
     "CURVE_POINTS",
@@ -57,11 +58,7 @@ def parameters(record: Record, strengths: tuple[str, ...] = ()) -> dict[str, str
 
 def scores(record: Record) -> dict[str, float]:
     """Metrics and criteria, finite ones only, as ``metric/mig``: the slash makes MLflow group its charts."""
-    found = {
-        metric_key(name): float(value)
-        for name, value in record.items()
-        if name.startswith(("metric.", "criterion.")) and _is_finite(value)
-    }
+    found = {metric_key(name): float(value) for name, value in record.items() if is_score(name) and _is_finite(value)}
     for name in ("seconds", "failed_step"):
         if _is_finite(record.get(name)):
             found[f"run/{name}"] = float(record[name])
@@ -137,14 +134,14 @@ def digest_of(content: Any) -> str:
 
 def _is_parameter(name: str, value: Any) -> bool:
     scalar = value is None or isinstance(value, str | int | float | np.generic)
-    return scalar and name not in _NO_PARAMETERS and not name.startswith(("metric.", "criterion."))
+    return scalar and name not in _NO_PARAMETERS and not is_score(name)
 
 
 def _note(record: Record) -> str:
     strengths = ", ".join(
-        f"{name.removeprefix('strength.')} {value:g}"
+        f"{name.removeprefix(STRENGTH)} {value:g}"
         for name, value in record.items()
-        if name.startswith("strength.") and _is_finite(value)
+        if name.startswith(STRENGTH) and _is_finite(value)
     )
     state = str(record.get("status", "complete"))
     if state == "diverged" and _is_finite(record.get("failed_step")):

@@ -18,7 +18,7 @@ def best_runs(study: Any, stage_name: str, records: pd.DataFrame, n: int) -> lis
 
     On the proxy by the study's score; on the target by its rule's criterion, since labels are not to be seen there.
     """
-    finished = records[records["status"].isin(("complete", "stopped"))] if "status" in records else records
+    finished = records[selection.pickable(records)]
     try:
         values = _values(study, stage_name, finished)
     except SelectdisError:  # no such score, such as a proxy of which every run failed

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from selectdis.errors import SelectdisError
-from selectdis.records._labels import objective_label, score_label, strength_label
+from selectdis.records import objective_label, score_label, strength_label
 from selectdis.visualization._theme import INK, MUTED, RULE, SURFACE, figure_style, new_figure, series_colour
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from selectdis import selection
 from selectdis.errors import SelectdisError, nearest
-from selectdis.records._labels import configuration_labels, objective_label, run_label, score_label
+from selectdis.records import configuration_labels, objective_label, run_label, score_label
 from selectdis.visualization import _charts as charts
 from selectdis.visualization._pictures import Anatomy, latent_labels, tile
 from selectdis.visualization._snapshot import Material, StageRuns, gather, stage_scores

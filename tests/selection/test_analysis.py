@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from selectdis.selection import (
     analysis,
@@ -43,6 +44,34 @@ def test_the_adjusted_share_of_the_seed_is_the_true_one(shared, spread, expected
     seed = shares(variance_explained(records, ["mig"], n_bootstrap=50)).loc["seed"]
     assert seed["adjusted"] == pytest.approx(expected, abs=0.08)
     assert seed["low"] <= seed["share"] <= seed["high"]
+
+
+def test_the_adjusted_share_is_that_of_mean_squares():
+    """1 - (mean square within groups) / (variance of the runs), n - k and n - 1 degrees of freedom."""
+    records = make_records(1, 6, 3, shared=1.0, rng=np.random.default_rng(3)).drop(index=[0, 5])
+    found, values = shares(variance_explained(records, ["mig"], n_bootstrap=2)), records["metric.mig"]
+    for source, groups in (("objective", records["objective"]), ("seed", records["configuration"])):
+        residuals = values - values.groupby(groups.to_numpy()).transform("mean")
+        left = (residuals**2).sum() / (16 - 6) / values.var(ddof=1)
+        assert 0 < left < 1
+        assert found.loc[source, "adjusted"] == pytest.approx(left if source == "seed" else 1 - left)
+    single = shares(variance_explained(records[records["seed"] == 1], ["mig"], n_bootstrap=2))
+    assert np.isnan(single.loc["configuration", "adjusted"])  # as many groups as runs
+
+
+def test_intervals_of_shares_are_as_wide_as_their_level():
+    records = make_records(1, 12, 8, rng=np.random.default_rng(0))
+    wide, narrow = (shares(variance_explained(records, ["mig"], level=level)).loc["objective"] for level in (0.95, 0.5))
+    ratio = stats.norm.ppf(0.975) / stats.norm.ppf(0.75)
+    assert wide["high"] - wide["share"] == pytest.approx(ratio * (narrow["high"] - narrow["share"]))
+    assert 0 < wide["low"] < narrow["low"]
+
+
+def test_resampled_runs_keep_their_configuration():
+    """Where the configuration is all, it explains every resample whole, whatever the order of rows."""
+    records = make_records(1, 12, 4, spread=0, metric_noise=0, rng=np.random.default_rng(0))
+    row = shares(variance_explained(records.sample(frac=1, random_state=0), ["mig"], n_bootstrap=20))
+    assert row.loc["configuration", "low"] == pytest.approx(1)
 
 
 def test_a_constant_or_missing_score_is_no_crash():

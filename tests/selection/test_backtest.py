@@ -5,7 +5,17 @@ import pandas as pd
 import pytest
 
 from selectdis.errors import SelectdisError
-from selectdis.selection import Rule, at_random, backtest, beats, by_criterion, by_few_labels, by_win_rate, run_scores
+from selectdis.selection import (
+    Rule,
+    at_random,
+    backtest,
+    beats,
+    by_criterion,
+    by_few_labels,
+    by_win_rate,
+    moderated_interval,
+    run_scores,
+)
 
 from . import coverage
 from .records import make_records
@@ -63,6 +73,27 @@ def test_the_numbers_are_those_of_a_plain_loop(records, result):
         row = result.by_dataset.query("rule == 'transfer' and dataset == @dataset").iloc[0]
         assert row["p"] == pytest.approx(pick @ wins)
         assert row["regret"] == pytest.approx(scores.max() - pick @ scores)
+
+
+def test_the_table_sums_up_its_data_sets(records):
+    """With one resample there is no bootstrap: the intervals are those of the data sets alone."""
+    loud = records.assign(**{f"metric.{name}": 100 * records[f"metric.{name}"] for name in ("mig",)})
+    result = backtest(loud, [USELESS, Rule()], score="mig", n_bootstrap=1, level=0.8)
+    variance = loud.groupby("dataset")["metric.mig"].var(ddof=0).mean()
+    for rule in (USELESS, Rule()):
+        row, parts = result.row(rule), result.by_dataset[result.by_dataset["rule"] == rule.label]
+        p, regret = parts["p"].to_numpy(), parts["regret"].to_numpy()
+        assert row["p_beats_random"] == pytest.approx(p.mean())
+        assert row["percentile"] == pytest.approx(100 * np.median(p))
+        assert row["percentile_worst"] == pytest.approx(100 * p.min())
+        assert row["regret"] == pytest.approx(regret.mean())
+        assert row["gap_closed"] == pytest.approx(
+            (parts["score"] - parts["mean"]).sum() / (parts["best"] - parts["mean"]).sum()
+        )
+        assert (row["p_low"], row["p_high"]) == pytest.approx(moderated_interval(p, level=0.8))
+        expected = moderated_interval(regret, prior_variance=variance, level=0.8, bounds=(0.0, np.inf))
+        assert (row["regret_low"], row["regret_high"]) == pytest.approx(expected)
+        assert row["regret_high"] > 1
 
 
 def test_the_same_seed_gives_the_same_result(records, result):
@@ -138,6 +169,7 @@ def test_one_data_set_splits_its_seeds():
     assert 0.6 < row["p_beats_random"] <= 1
     assert row["p_low"] < row["p_beats_random"] <= row["p_high"]
     assert result.by_dataset["runs"].eq(24).all()
+    assert result.row(PERFECT)["p_low"] < 1 - 1 / 24 + 1e-9  # no finer than one run
 
 
 def test_one_seed_on_one_data_set_is_an_error():

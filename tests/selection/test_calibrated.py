@@ -1,6 +1,7 @@
 """The calibrated rule learns what criteria are worth from labelled proxies."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from selectdis.errors import SelectdisError
@@ -91,3 +92,24 @@ def test_a_named_criterion_must_be_there():
 def test_it_is_worth_its_while_in_a_backtest():
     result = backtest(noisy(5, np.random.default_rng(8), seeds=5), [Rule(None, calibrated())], n_bootstrap=5)
     assert result.row("any > calibrated")["p_beats_random"] > 0.8
+
+
+@pytest.mark.parametrize("model", ["ridge", "boosting", "forest"])
+def test_each_proxy_weighs_the_same_however_many_runs_it_has(model):
+    """On two small proxies the criterion is right; on one with six times their runs it is upside down."""
+    rng = np.random.default_rng(9)
+    small, large = (make_records(3, 6, seeds, shared=0, own=0, rng=rng) for seeds in (8, 96))
+    large = large[large["dataset"] == "data2"].assign(dataset="large")
+    large["criterion.perfect"] *= -1
+    target = small[small["dataset"] == "data2"]
+    proxies = pd.concat([small[small["dataset"] != "data2"], large])
+    predicted = calibrated(model, criteria=["perfect"]).fit(proxies)(target)
+    assert np.corrcoef(predicted, target["criterion.perfect"])[0, 1] > 0.2
+
+
+def test_a_run_does_not_learn_from_what_it_scored_itself():
+    """Configurations differ, but on each data set in another way: their means elsewhere say nothing of the target."""
+    records = make_records(4, 24, 4, shared=0, own=3, spread=0.5, criterion_noise=2.0, rng=np.random.default_rng(10))
+    proxies, target = records[records["dataset"] != "data3"], records[records["dataset"] == "data3"]
+    predicted = calibrated(score="mig", criteria=["udr_lasso"]).fit(proxies)(target)
+    assert np.corrcoef(predicted, target["metric.mig"])[0, 1] > 0.7

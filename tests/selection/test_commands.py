@@ -1,7 +1,5 @@
 """`selectdis backtest` and `selectdis analyze` on files."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,8 +8,6 @@ from typer.testing import CliRunner
 
 from selectdis.cli._analyze import analyze
 from selectdis.cli._backtest import backtest
-from selectdis.errors import SelectdisError
-from selectdis.selection import read_records
 
 from .records import make_records
 
@@ -51,25 +47,6 @@ def test_analyze(files, tmp_path):
     assert {"variance.csv", "metrics.csv", "criteria.csv", "datasets.csv", "annealing.csv"} == {
         file.name for file in (tmp_path / "tables").iterdir()
     }
-
-
-@pytest.mark.parametrize("name", ["missing.csv", "broken.parquet", "notes.txt"])
-def test_files_that_cannot_be_read(tmp_path, name):
-    if name != "missing.csv":
-        (tmp_path / name).write_text("no table")
-    with pytest.raises(SelectdisError, match=name):
-        read_records(tmp_path / name)
-    with pytest.raises(SelectdisError, match="no records given"):
-        read_records([])
-
-
-def test_a_compressed_table_that_is_cut_short_or_damaged(files, tmp_path):
-    whole = Path(files[1]).read_bytes()
-    for name, content in {"cut": whole[:500], "bad": whole[:2000] + b"\xff" * 40 + whole[2040:], "none": b""}.items():
-        path = tmp_path / f"{name}.csv.gz"
-        path.write_bytes(content)
-        with pytest.raises(SelectdisError, match=f"{name}.csv.gz cannot be read as a table of records"):
-            read_records(path)
 
 
 def test_a_file_given_twice_counts_once(files):

@@ -28,6 +28,15 @@ def test_many_data_sets_give_the_t_interval():
     np.testing.assert_allclose(moderated_interval(values), expected, atol=1e-3)
 
 
+def test_few_data_sets_are_moderated_by_what_a_random_pick_would_do():
+    values = np.array([0.4, 0.5, 0.75])
+    error = np.sqrt((2 * values.var(ddof=1) + 0.02) / 3 / 3)
+    low, high = moderated_interval(values, prior_variance=0.02, level=0.8, bounds=(-1.0, 2.0))
+    assert high == pytest.approx(0.55 + stats.t.ppf(0.9, 3) * error)
+    assert low == pytest.approx(0.55 - stats.t.ppf(0.9, 3) * error)
+    assert moderated_interval(values, prior_variance=0.02, level=0.8, bounds=(0.5, 0.6)) == (0.5, 0.6)
+
+
 def test_never_narrower_than_the_bootstrap():
     low, high = moderated_interval(np.full(5, 0.5), bootstrap_variance=0.01)
     assert high - low == pytest.approx(2 * stats.t.ppf(0.975, 5) * 0.1)

@@ -58,6 +58,10 @@ def test_unlabelled_data_is_ranked_by_a_criterion(records):
 def test_a_criterion_can_rank_labelled_data(records):
     board = leaderboard(records, "run", score="udr_lasso")
     assert board["ranked_by"].eq("udr_lasso").all()
+    best = (
+        leaderboard(records.assign(**{"criterion.kl": records["seed"]}), "run", score="kl").groupby("dataset").first()
+    )
+    assert best["seed"].tolist() == [0, 0]  # less of it is better
 
 
 def test_failed_runs_are_out_and_unscored_runs_last(records):

@@ -1,12 +1,16 @@
 """Rules on records whose answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from selectdis import selection
 from selectdis.errors import SelectdisError
+from selectdis.metrics import METRICS
 from selectdis.selection import (
     AverageConfiguration,
     RandomRun,
@@ -21,7 +25,10 @@ from selectdis.selection import (
     calibrated,
     default_rules,
     parse_rule,
+    run_scores,
+    score_metrics,
 )
+from selectdis.selection._configurations import seed_statistics
 
 from .records import make_records
 
@@ -62,6 +69,22 @@ def test_one_seed_gets_the_spread_of_the_others():
     assert by_lcb("mig").scores(table({"a": [0.2], "b": [0.3]})).index[0] == "b"
 
 
+def test_statistics_over_seeds_by_hand():
+    records = table({"a": [1.0, 2.0, 6.0], "b": [0.0, 4.0], "c": [3.0]})
+    found = seed_statistics(records, records["metric.mig"].to_numpy(), by=["configuration"], z=2.0)
+    sd = np.sqrt([7.0, 8.0, 7.5])  # one seed alone: the root of the mean variance of the others
+    np.testing.assert_allclose(found["sd"].iloc[:2], sd[:2])
+    np.testing.assert_allclose(found["lcb"], np.array([3, 2, 3]) - 2 * sd / np.sqrt([3, 2, 1]))
+    assert found["median"].tolist() == [2, 2, 3]
+
+
+def test_configurations_are_scored_by_the_share_of_the_others_that_they_beat():
+    first = table({"a": [3.0], "b": [1.0], "c": [1.0], "d": [0.0]}, dataset="first")
+    proxies = pd.concat([first, table({"d": [9.0]}, dataset="alone")])
+    scores = by_mean("mig").scores(proxies)
+    assert scores.to_dict() == {"a": 1.0, "b": 0.5, "c": 0.5, "d": 0.25}  # d: 0 there, and 0.5 without opponents
+
+
 def test_every_proxy_votes_alike_whatever_its_scale():
     votes = [table({"a": [1.0], "b": [2.0], "c": [0.0]}, dataset=f"small{k}") for k in range(3)]
     loud = table({"a": [1000.0], "b": [0.0], "c": [500.0]}, dataset="loud")
@@ -80,6 +103,47 @@ def test_a_lower_criterion_is_better_where_it_is_known_or_said():
     target = table({"a": [0, 0]}, criteria=[0.1, 0.9]).rename(columns={"criterion.udr_lasso": "criterion.kl"})
     assert Rule(None, by_criterion("kl")).pick(target, target).seed == 0
     assert Rule(None, by_criterion("kl", higher_is_better=True)).pick(target, target).seed == 1
+
+
+def test_a_metric_of_which_less_is_better_is_turned_round(monkeypatch):
+    worse = replace(METRICS["mig"], name="confusion", produces=("confusion",), higher_is_better=False)
+    monkeypatch.setitem(METRICS, "confusion", worse)
+    records = table({"a": [0.1, 0.3], "b": [0.7, 0.9]}).rename(columns={"metric.mig": "metric.confusion"})
+    assert run_scores(records, "confusion").tolist() == [-0.1, -0.3, -0.7, -0.9]
+    np.testing.assert_allclose(run_scores(records), [1, 2 / 3, 1 / 3, 0])
+    assert Rule(by_mean("confusion")).configurations(records) == ["a"]
+    few = records.rename(columns={"metric.confusion": "metric.confusion.few10"})
+    assert Rule(None, by_few_labels("confusion.few10")).pick(few, few).candidate == "a-s0"
+
+
+def test_the_win_rate_is_over_the_metrics_that_a_run_has():
+    records = table({"a": [1.0, 2.0, 3.0]}).assign(**{"metric.sap": [5.0, np.nan, 9.0], "metric.mig.few10": [9, 5, 1]})
+    np.testing.assert_allclose(run_scores(records), [0, 0.5, 1])
+    other = records.rename(columns={"metric.mig": "metric.infom", "metric.sap": "metric.irs"})
+    assert score_metrics(other, "win_rate") == ["infom", "irs"]  # none of the six: all on every label and mean codes
+    unknown = records.assign(**{"metric.mig": np.nan})
+    assert np.isnan(run_scores(unknown, ["mig", "sap"])[1])
+
+
+def test_names_of_an_earlier_version_work_with_a_hint():
+    def now(call):
+        with pytest.warns(FutureWarning, match="'mean_rank' is called 'win_rate' now") as found:
+            result = call()
+        assert len(found) == 1
+        return result
+
+    records = make_records(2, 4, 3, rng=np.random.default_rng(0))
+    assert now(lambda: parse_rule("lcb:mean_rank > udr_lasso")).label == "lcb:win_rate > udr_lasso"
+    assert now(lambda: selection.by_mean_rank)() == by_win_rate()
+    assert now(lambda: by_median("mean_rank")) == by_median("win_rate")
+    assert now(lambda: calibrated(score="mean_rank")) == calibrated()
+    np.testing.assert_array_equal(now(lambda: run_scores(records, "mean_rank")), run_scores(records))
+    assert now(lambda: selection.leaderboard(records, score="mean_rank"))["ranked_by"].eq("win_rate").all()
+    assert now(lambda: selection.backtest(records, [Rule()], score="mean_rank", n_bootstrap=2)).score == "win_rate"
+    assert "win_rate" in now(lambda: selection.analysis(records, "mean_rank"))[0].title
+    assert now(lambda: selection.trust(Rule(), records, score="mean_rank", n_bootstrap=2)).score == "win rate"
+    with pytest.raises(AttributeError):
+        _ = selection.by_mean_place
 
 
 def test_an_unknown_direction_is_asked_for():

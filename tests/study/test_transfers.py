@@ -11,9 +11,9 @@ import selectdis.study._study as study_module
 from selectdis.data._reference import _load
 from selectdis.errors import SelectdisError
 from selectdis.execution._executor import run_jobs
+from selectdis.records import without_labels
 from selectdis.report import write_report
 from selectdis.study._replay import replay, stage_views
-from selectdis.study._transfer import _without_labels
 from tests.study.fakes import fake_work, spec, trained
 
 pytestmark = pytest.mark.usefixtures("no_training")
@@ -158,7 +158,7 @@ def test_a_rule_of_few_labels_sees_them_alone_and_needs_a_labelled_target(tmp_pa
         sd.Study(description | {"target": "digits"}, folder=tmp_path / "new", jobs=1).run()
     assert trained(tmp_path / "new") == []
     records = study.records.assign(**{"metric.mig.few100": 0.5})
-    seen = set(_without_labels(records, study.rule()))
+    seen = set(without_labels(records, study.rule().target_columns))
     assert "metric.mig.few100" in seen
     assert "metric.mig" not in seen
 
