@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["SelectdisError", "nearest", "whole_number"]
+__all__ = ["OldNameWarning", "SelectdisError", "nearest", "whole_number"]
 
 
 class SelectdisError(ValueError):
@@ -14,6 +14,10 @@ class SelectdisError(ValueError):
 
     The command line prints it without a traceback and exits with 2.
     """
+
+
+class OldNameWarning(FutureWarning):
+    """A name from before the last release was used; it works until the next one."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from selectdis.criteria import CRITERIA, Pool
 from selectdis.data._reference import DataReference
 from selectdis.scoring._files import codes_path
 from selectdis.scoring._probe import encode_probe
-from selectdis.spec._model import EvaluationSpec
+from selectdis.spec import EvaluationSpec
 
 __all__ = ["pool_criteria"]
 

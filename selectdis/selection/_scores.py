@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from selectdis.errors import SelectdisError
+from selectdis.errors import OldNameWarning, SelectdisError
 from selectdis.records._directions import direction
 from selectdis.records._tables import METRIC, metric_names, need
 
-__all__ = ["DISENTANGLEMENT", "beats", "percentiles", "run_scores", "score_metrics"]
+__all__ = ["DISENTANGLEMENT", "beats", "current_score_name", "percentiles", "run_scores", "score_metrics"]
 
 # The six scores of Locatello et al. 2019; what "win_rate" averages where they are there.
 DISENTANGLEMENT = ("beta_vae", "factor_vae", "mig", "dci_disentanglement", "modularity", "sap")
 WIN_RATE = "win_rate"
+
+
+def current_score_name(name: str) -> str:
+    """Return what the score `name` is called today; an old name works for one release, with a hint."""
+    if name != "mean_rank":
+        return name
+    warnings.warn("the score mean_rank is now called win_rate; write win_rate", OldNameWarning, stacklevel=2)
+    return WIN_RATE
 
 
 def beats(scores: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from selectdis.spec._model import StudySpec, read_spec
+from selectdis.spec import StudySpec, read_spec
 from selectdis.study._listener import Listener, StageInfo
 from selectdis.study._study import Study
 from selectdis.study._transfer import Transfer

@@ -7,7 +7,7 @@ import warnings
 import optuna
 
 from selectdis import selection
-from selectdis.spec._model import SearchSpec, StudySpec
+from selectdis.spec import SearchSpec, StudySpec
 from selectdis.study._search import Params, at_random, distributions_of, grid, params_of, quasi_random
 from selectdis.study._trial_values import trial_values
 from selectdis.study._trials import WARM_START

@@ -13,7 +13,7 @@ from scipy.stats import qmc
 
 from selectdis.objectives import OBJECTIVES
 from selectdis.objectives._specification import OBJECTIVE_NAMES
-from selectdis.spec._model import Range, SearchSpec, StudySpec
+from selectdis.spec import Range, SearchSpec, StudySpec
 from selectdis.training._candidate import ARCHITECTURES, Candidate
 
 __all__ = ["candidate_from", "distributions_of", "grid", "make_sampler", "params_of", "quasi_random", "suggest"]

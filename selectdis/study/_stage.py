@@ -26,7 +26,7 @@ from selectdis.study._trials import Trials
 from selectdis.training import Candidate
 
 if TYPE_CHECKING:
-    from selectdis.spec._model import StudySpec
+    from selectdis.spec import StudySpec
 
 __all__ = ["Stage"]
 

@@ -26,8 +26,7 @@ from selectdis.execution._study_plan import device_here
 from selectdis.records._settings import with_settings
 from selectdis.scoring._files import model_path
 from selectdis.scoring._scorer import check_split
-from selectdis.spec._model import StudySpec, check_spec, read_spec, with_preset
-from selectdis.spec._score_names import check_names
+from selectdis.spec import StudySpec, check_spec, read_spec
 from selectdis.study._importances import importances_of
 from selectdis.study._listener import Listener, Listeners, StageInfo
 from selectdis.study._locks import driver_lock
@@ -82,7 +81,7 @@ class Study:
         storage: str | None = None,
         lost_after: int = LOST_AFTER,
     ) -> None:
-        self.spec = spec if isinstance(spec, StudySpec) else check_spec(with_preset(spec))
+        self.spec = check_spec(spec)
         self.folder = Path(folder or Path("runs") / self.spec.name)
         self.jobs = jobs
         self.scheduler = scheduler
@@ -125,7 +124,6 @@ class Study:
         SelectdisError
             If the proxy has no labels, the folder is in use, or it holds a study with other settings.
         """
-        check_names(self.spec)
         self._check_device()
         proxies = self.proxies()
         for data in proxies:

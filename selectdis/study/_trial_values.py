@@ -14,7 +14,7 @@ from selectdis.records._directions import direction
 from selectdis.selection._scores import DISENTANGLEMENT
 
 if TYPE_CHECKING:
-    from selectdis.spec._model import StudySpec
+    from selectdis.spec import StudySpec
 
 __all__ = ["constraint_values", "directions", "resolve", "trial_values"]
 

@@ -19,7 +19,7 @@ from selectdis.study._trial_records import COPY_OF, attribute, record_of, record
 from selectdis.study._trial_values import constraint_values, trial_values
 
 if TYPE_CHECKING:
-    from selectdis.spec._model import StudySpec
+    from selectdis.spec import StudySpec
 
 __all__ = ["WARM_START", "Trials"]
 

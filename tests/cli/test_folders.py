@@ -11,7 +11,7 @@ import yaml
 import selectdis as sd
 from selectdis.cli._common import ProgressListener, again
 from selectdis.cli._folders import FIRST_LINE, SpecKeeper
-from selectdis.spec._model import read_spec
+from selectdis.spec import read_spec
 
 SPEC = {
     "name": "small",

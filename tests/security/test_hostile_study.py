@@ -18,7 +18,7 @@ from selectdis.execution._executor import run_jobs
 from selectdis.execution._job import CohortJob, codes_path, model_path
 from selectdis.execution._study_plan import jobs_of
 from selectdis.execution._worker import run_cohort
-from selectdis.spec._model import parse_spec
+from selectdis.spec import parse_spec
 from selectdis.study._journal import repair_journal
 from selectdis.study._locks import driver_lock
 from selectdis.study._search import candidate_from, grid
