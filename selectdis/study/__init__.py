@@ -1,4 +1,4 @@
-"""Studies: the study file, the search on the proxy, the transfer to the target."""
+"""Studies: the search on the proxy, the transfer to the target, and all that is recorded of them."""
 
 from __future__ import annotations
 

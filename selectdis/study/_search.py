@@ -14,9 +14,13 @@ from scipy.stats import qmc
 from selectdis.objectives import OBJECTIVES
 from selectdis.objectives._specification import OBJECTIVE_NAMES
 from selectdis.spec import Range, SearchSpec, StudySpec
+from selectdis.study._optuna import Ask
 from selectdis.training._candidate import ARCHITECTURES, Candidate
 
-__all__ = ["candidate_from", "distributions_of", "grid", "make_sampler", "params_of", "quasi_random", "suggest"]
+__all__ = [
+    "ENQUEUED", "Params", "candidate_from", "distributions_of", "grid", "make_sampler", "params_of", "starting_points",
+    "suggest",
+]  # fmt: skip
 
 # These know all their configurations beforehand; tpe and gp ask for what comes after the first ones.
 ENQUEUED = ("grid", "qmc", "random")
@@ -73,7 +77,7 @@ def grid(search: SearchSpec) -> Iterator[Params]:
             yield dict(zip(values, combination, strict=True))
 
 
-def quasi_random(search: SearchSpec, n: int) -> list[Params]:
+def sobol_points(search: SearchSpec, n: int) -> list[Params]:
     """`n` scrambled Sobol points of the whole conditional space, the same ones for the same ``search.seed``.
 
     One axis is the objective; the axes behind the shared parameters serve as whichever strengths that objective has.
@@ -83,7 +87,7 @@ def quasi_random(search: SearchSpec, n: int) -> list[Params]:
     return _distinct(sobol.random(4 * 2 ** max(n - 1, 0).bit_length()), search, n)  # a power of two keeps the balance
 
 
-def at_random(search: SearchSpec, n: int) -> list[Params]:
+def random_points(search: SearchSpec, n: int) -> list[Params]:
     """`n` points drawn independently, the same ones for the same ``search.seed``; more of them go on from there."""
     axes = max(len(values_of(search, objective)) for objective in search.objective)
     return _distinct(np.random.default_rng(search.seed).random((4 * n, axes)), search, n)
@@ -109,15 +113,25 @@ def _value_at(u: float, values: Values) -> Any:
     return round(value) if values.integer else min(max(value, low), high)
 
 
-def suggest(trial: optuna.Trial, search: SearchSpec) -> Params:
-    """Ask `trial` for one configuration: the objective first, then the parameters that it has."""
+def starting_points(search: SearchSpec) -> list[Params]:
+    """The whole grid, all quasi-random points, or those that a model-based sampler starts from."""
+    if search.sampler == "grid":
+        return list(grid(search))[: search.trials]
+    if search.sampler == "random":
+        return random_points(search, search.trials or 0)
+    if search.sampler == "qmc":
+        return sobol_points(search, search.trials or 0)
+    # tpe and gp: batches of these hardly spread, so they start spread out
+    return sobol_points(search, min(search.startup, search.trials or search.startup))
+
+
+def suggest(ask: Ask, search: SearchSpec) -> None:
+    """Ask for one configuration: the objective first, then the parameters that it has."""
     first = distributions_of(search, next(iter(search.objective)))["objective"]
-    objective = trial._suggest("objective", first)
-    values = {"objective": objective}
+    objective = ask("objective", first)
     for name, distribution in distributions_of(search, objective).items():
         if name != "objective":
-            values[name] = trial._suggest(name, distribution)
-    return values
+            ask(name, distribution)
 
 
 def make_sampler(search: SearchSpec, *, number: int = 0) -> optuna.samplers.BaseSampler:

@@ -13,12 +13,10 @@ import pandas as pd
 from selectdis import selection
 from selectdis.errors import SelectdisError
 from selectdis.records._settings import with_settings
-from selectdis.scoring._files import model_path
 from selectdis.training import Run
 
 if TYPE_CHECKING:
     from selectdis.study._stage import Stage
-    from selectdis.study._study import Study
 
 __all__ = ["Transfer"]
 
@@ -30,9 +28,12 @@ class Transfer:
     Attributes
     ----------
     target : name of the data set
-    records : one row a run on the target
+    records : one row per run on the target
     rule : the selection rule
-    pick : the picked run's place and why, or None where no run has finished
+    pick : the picked run and its place, or None where no run has finished
+    proxies : one row per run on the proxies, by which the rule was applied
+    score : what configurations and runs are compared by where there are labels
+    stage : where the runs are kept
     """
 
     target: str
@@ -41,23 +42,14 @@ class Transfer:
     pick: selection.Pick | None
     proxies: pd.DataFrame
     score: str
-    _stage: Stage
+    stage: Stage
 
     @classmethod
-    def of(cls, study: Study, stage: Stage, rule: selection.Rule, proxies: pd.DataFrame) -> Transfer:
+    def of(cls, stage: Stage, rule: selection.Rule, proxies: pd.DataFrame) -> Transfer:
         """Apply `rule` to the runs of `stage`."""
         records = stage.records
-        ready = stage.judged and _any_finished(records)
-        pick = rule.pick(proxies, _without_labels(records, rule)) if ready else None
-        return cls(
-            stage.data.name,
-            records,
-            rule,
-            pick,
-            proxies,
-            study.spec.select.score,
-            stage,
-        )
+        pick = rule.pick(proxies, _without_labels(records, rule)) if stage.judged and _any_finished(records) else None
+        return cls(stage.data.name, records, rule, pick, proxies, stage.spec.select.score, stage)
 
     @cached_property
     def trust(self) -> selection.Trust:
@@ -116,7 +108,7 @@ class Transfer:
     @property
     def model(self) -> str:
         """Where the picked run lies."""
-        return "" if self.pick is None else str(model_path(self._stage.folder, self._stage.data, self.pick.candidate))
+        return "" if self.pick is None else str(self.stage.model_path(self.pick.candidate))
 
     @property
     def best(self) -> Run:
@@ -129,10 +121,10 @@ class Transfer:
         """
         if self.pick is None:
             raise SelectdisError(f"no run on the target {self.target!r} has finished, so there is none to pick")
-        return Run.load(model_path(self._stage.folder, self._stage.data, self.pick.candidate))
+        return Run.load(self.stage.model_path(self.pick.candidate))
 
     def leaderboard(self) -> pd.DataFrame:
-        """The target's runs as the rule sees them, best first: its score, and the probability of picking each.
+        """Return the target's runs as the rule sees them, best first: its score, and the probability of picking each.
 
         Before the end of a transfer, which is said, its runs so far in the order of their training.
         """
@@ -147,7 +139,7 @@ class Transfer:
 
 
 def _any_finished(records: pd.DataFrame) -> bool:
-    return "status" in records and bool(records["status"].isin(("complete", "stopped")).any())
+    return "status" in records and bool(selection.pickable(records).any())
 
 
 def _without_labels(records: pd.DataFrame, rule: selection.Rule) -> pd.DataFrame:

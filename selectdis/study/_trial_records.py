@@ -1,15 +1,24 @@
-"""Records of runs as they lie in Optuna's trials: one user attribute a run, written as soon as it ends."""
+"""Records of runs as they lie in Optuna's trials, one user attribute per run, and what Optuna is told of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
-from selectdis.records import Record, is_candidate_id
+from selectdis.errors import SelectdisError, nearest
+from selectdis.records import Record, direction, is_candidate_id
+from selectdis.selection._scores import DISENTANGLEMENT
+from selectdis.spec import StudySpec
 
-__all__ = ["COPY_OF", "attribute", "raw_records", "record_of", "records_of"]
+__all__ = [
+    "COPY_OF", "attribute", "constraint_values", "directions", "merged_records", "record_in", "records_in",
+    "trial_values",
+]  # fmt: skip
 
 PREFIX = "run:"
 COPY_OF = "copy_of"  # of a trial that takes another one further: the number of the first
@@ -20,14 +29,14 @@ def attribute(seed: int) -> str:
     return f"{PREFIX}{seed}"
 
 
-def record_of(trial: FrozenTrial, seed: int) -> Record | None:
+def record_in(trial: FrozenTrial, seed: int) -> Record | None:
     """The record of one seed, or None before it ends."""
     key = attribute(seed)
     value = trial.user_attrs.get(key)
     return value if _holds_record(key, value) else None
 
 
-def records_of(trial: FrozenTrial) -> list[Record]:
+def records_in(trial: FrozenTrial) -> list[Record]:
     """The records of a trial, in the order of seeds."""
     found = {key: value for key, value in trial.user_attrs.items() if _holds_record(key, value)}
     return [found[key] for key in sorted(found, key=lambda key: int(key.removeprefix(PREFIX)))]
@@ -45,7 +54,7 @@ def _holds_record(key: str, value: Any) -> bool:
     )
 
 
-def raw_records(trials: Iterable[FrozenTrial]) -> list[Record]:
+def merged_records(trials: Iterable[FrozenTrial]) -> list[Record]:
     """One dict a run, in the order of configurations and seeds; a run that two trials hold appears once.
 
     A copy of a trial stands where the first one stood, so that an interrupted study reads like one that was not.
@@ -53,8 +62,73 @@ def raw_records(trials: Iterable[FrozenTrial]) -> list[Record]:
     found: dict[str, Record] = {}
     for trial in trials:
         number = trial.user_attrs.get(COPY_OF, trial.number)
-        for record in records_of(trial):
+        for record in records_in(trial):
             previous = found.get(record["candidate"])
             if previous is None or previous["status"] == "failed":
                 found[record["candidate"]] = record | {"trial": number}
     return sorted(found.values(), key=lambda record: (record["trial"], record["seed"]))
+
+
+def trial_values(records: Iterable[Mapping[Any, Any]], spec: StudySpec) -> list[float | None]:
+    """One number for each of ``spec.optimise``: the mean over the finished runs, or None where there is none."""
+    finished = [record for record in records if record["status"] in ("complete", "stopped")]
+    return [_mean([_value(record, name) for record in finished]) for name in spec.optimise]
+
+
+def directions(spec: StudySpec) -> list[StudyDirection]:
+    """Optuna's directions of ``spec.optimise``."""
+    return [
+        StudyDirection.MAXIMIZE if name == "score" or direction(_plain(name)) > 0 else StudyDirection.MINIMIZE
+        for name in spec.optimise
+    ]
+
+
+def constraint_values(records: Sequence[Mapping[str, Any]], spec: StudySpec) -> dict[str, float]:
+    """Optuna's constraints of a configuration: at most 0 where its mean score is within the bounds."""
+    values = {}
+    for constraint in spec.constraints:
+        mean = _mean([_value(record, constraint.score) for record in records if record["status"] == "complete"])
+        if constraint.min is not None:
+            values[f"{constraint.score} >= {constraint.min:g}"] = math.inf if mean is None else constraint.min - mean
+        if constraint.max is not None:
+            values[f"{constraint.score} <= {constraint.max:g}"] = math.inf if mean is None else mean - constraint.max
+    return values
+
+
+def _column(record: Mapping[Any, Any], name: str) -> str:
+    """The column of the score `name`, which may lack its ``metric.`` or ``criterion.``.
+
+    Raises
+    ------
+    SelectdisError
+        If the record has no such score; the message offers the nearest.
+    """
+    for column in (name, f"metric.{name}", f"criterion.{name}"):
+        if column in record:
+            return column
+    known = [str(column).split(".", 1)[1] for column in record if str(column).startswith(("metric.", "criterion."))]
+    raise SelectdisError(f"no score {name!r} was recorded{nearest(name, known)}; recorded: {', '.join(sorted(known))}")
+
+
+def _value(record: Mapping[Any, Any], name: str) -> float:
+    if name == "score":
+        # Ranks depend on which other runs are there, so a sampler is given the mean of the metrics themselves; the
+        # leaderboard of a finished study uses win rates.
+        present = [record[f"metric.{metric}"] for metric in DISENTANGLEMENT if f"metric.{metric}" in record]
+        # A study may measure other metrics alone; then those are its score.
+        present = present or [
+            value
+            for column, value in record.items()
+            if column.startswith("metric.") and not column.endswith(".sampled") and direction(_plain(column)) > 0
+        ]
+        return float(np.mean(present)) if present else math.nan
+    return float(record[_column(record, name)])
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("metric.").removeprefix("criterion.")
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    known = [value for value in values if math.isfinite(value)]
+    return float(np.mean(known)) if known else None

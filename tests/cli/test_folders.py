@@ -31,7 +31,7 @@ SPEC = {
 def ran(tmp_path_factory):
     """A study that ran in Python, in a folder of its own choice."""
     folder = tmp_path_factory.mktemp("ran") / "some where"
-    sd.Study(SPEC, folder=folder, jobs=1).run()
+    sd.Study(SPEC, folder=folder, n_jobs=1).run()
     return folder
 
 
