@@ -15,9 +15,10 @@ import selectdis.study._batch as batch_module
 from selectdis.data._reference import DataReference
 from selectdis.errors import SelectdisError
 from selectdis.execution._executor import run_jobs
-from selectdis.execution._job import CohortJob, codes_path, model_path
+from selectdis.execution._job import CohortJob
 from selectdis.execution._study_plan import jobs_of
 from selectdis.execution._worker import run_cohort
+from selectdis.scoring._files import codes_path, model_path
 from selectdis.spec import parse_spec
 from selectdis.study._folder import driver_lock, repair_journal
 from selectdis.study._search import candidate_from, grid

@@ -213,17 +213,6 @@ def test_a_failing_listener_is_said_once_and_stops_nothing(tmp_path):
     assert sum("Broken" in str(warning.message) for warning in caught) == 1
 
 
-def test_warm_start_tells_the_sampler_of_earlier_configurations(tmp_path):
-    make(tmp_path).run().records.to_csv(tmp_path / "records.csv", index=False)
-    search = {**spec()["search"], "sampler": "tpe", "trials": 4, "startup": 2}
-    study = sd.Study(
-        spec(name="warm", search=search, warm_start=str(tmp_path / "records.csv")), folder=tmp_path / "w", n_jobs=1
-    )
-    study.run()
-    stage = study.proxy_stages()[0]
-    assert len(stage.study.get_trials(states=[optuna.trial.TrialState.COMPLETE])) == 5 + 4
-
-
 def test_a_time_budget_stops_and_the_next_run_goes_on(tmp_path):
     study = make(tmp_path, time_budget=1e-9).run()
     assert len(study.records) < 15
