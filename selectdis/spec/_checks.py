@@ -65,13 +65,13 @@ def check_scores(spec: StudySpec) -> None:
 
 
 def _metrics(spec: EvaluationSpec) -> list[str]:
-    """Names of what is measured on labelled images."""
+    """List what is measured on labelled images."""
     names = [name for metric in resolve_metrics(spec.metrics).values() for name in metric.produces]
     return names + [f"{name}.sampled" for name in names if spec.sampled]
 
 
 def _criteria(spec: EvaluationSpec) -> list[str]:
-    """Names of what is computed without labels."""
+    """List what is computed without labels."""
     names: list[str] = []
     for name, criterion in CRITERIA.items():
         if criterion.cost == "cheap" or {name, "all"} & set(spec.criteria):
@@ -81,7 +81,7 @@ def _criteria(spec: EvaluationSpec) -> list[str]:
 
 
 def _wrong_rule(run: str, metrics: list[str], criteria: list[str]) -> str:
-    """What is wrong with how a rule picks a run, or nothing."""
+    """Say what is wrong with how a rule picks a run, or nothing."""
     kind, _, name = run.partition(":")
     if kind == "labels":
         few = [metric for metric in metrics if _from_few_labels(metric)]

@@ -24,7 +24,7 @@ def first_problem(error: ValidationError, model: type[BaseModel]) -> tuple[tuple
 
 
 def _path(problem: Any) -> tuple[str, ...]:
-    """The keys from the place that pydantic names to the culprit, where our own rule says so."""
+    """Return the keys from the place that pydantic names to the culprit, where our own rule says so."""
     return getattr(problem.get("ctx", {}).get("error"), "path", ())
 
 
@@ -44,7 +44,7 @@ def _sentence(problem: Any, model: type[BaseModel]) -> str:
 
 
 def _keys_at(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
-    """The keys that `model` knows at the nested `location`."""
+    """Return the keys that `model` knows at the nested `location`."""
     current: Any = model
     for part in location:
         fields = getattr(current, "model_fields", {})

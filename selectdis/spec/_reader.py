@@ -92,7 +92,7 @@ def _checked(content: StudySpec | dict[str, Any], tree: yaml.Node | None, source
 
 
 def _parsed(text: str, source: str) -> tuple[yaml.Node | None, Any]:
-    """The nodes of `text`, which know their lines, and the plain values that they make."""
+    """Return the nodes of `text`, which know their lines, and the plain values that they make."""
     try:
         loader = yaml.SafeLoader(text)
         tree = loader.get_single_node()
@@ -112,7 +112,7 @@ def _parsed(text: str, source: str) -> tuple[yaml.Node | None, Any]:
 
 
 def _count_values(node: Any, counted: dict[int, int | None], source: str) -> int:
-    """The number of values below `node` with aliases unfolded, since a few lines can hold billions of them.
+    """Count the values below `node` with aliases unfolded, since a few lines can hold billions of them.
 
     On the way, what YAML allows and a study file must not hold is refused: an alias of itself, and a key twice.
     """
@@ -131,7 +131,7 @@ def _count_values(node: Any, counted: dict[int, int | None], source: str) -> int
 
 
 def _refuse_doubled_keys(node: yaml.MappingNode, source: str) -> None:
-    """YAML would keep the last value, and say nothing of the others."""
+    """Refuse a key that comes twice: YAML would keep the last value, and say nothing of the others."""
     lines: dict[tuple[str, str], int] = {}
     for key, _ in node.value:
         line, name = key.start_mark.line + 1, (key.tag, str(key.value))
@@ -143,7 +143,7 @@ def _refuse_doubled_keys(node: yaml.MappingNode, source: str) -> None:
 
 
 def _line_of(node: Any, path: tuple[Any, ...]) -> int | None:
-    """The 1-based line of the deepest part of `path` that the tree below `node` holds."""
+    """Return the 1-based line of the deepest part of `path` that the tree below `node` holds."""
     line = None
     for part in path:
         found = _child(node, part) or _named_below(node, part)
@@ -154,7 +154,7 @@ def _line_of(node: Any, path: tuple[Any, ...]) -> int | None:
 
 
 def _named_below(node: Any, name: Any) -> tuple[Any, Any] | None:
-    """The key `name` at any depth: a rule over several keys complains at their common parent."""
+    """Find the key `name` at any depth: a rule over several keys complains at their common parent."""
     if not isinstance(node, yaml.MappingNode):
         return None
     return _child(node, name) or next((hit for _, value in node.value if (hit := _named_below(value, name))), None)

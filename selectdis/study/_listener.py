@@ -43,22 +43,22 @@ class Listener:
     """
 
     def stage_started(self, study: Study, stage: StageInfo) -> None:
-        """A stage begins, or goes on after a stop."""
+        """Hear that a stage begins, or goes on after a stop."""
 
     def progress(self, stage: StageInfo, done: int, total: int) -> None:
-        """`done` of the `total` runs known so far have ended."""
+        """Hear that `done` of the `total` runs known so far have ended."""
 
     def run_finished(self, study: Study, stage: StageInfo, record: dict[str, Any], run: Run | None) -> None:
-        """A run has ended; `record` is its flat row, `run` is None where training failed."""
+        """Hear that a run has ended; `record` is its flat row, `run` is None where training failed."""
 
     def stage_finished(self, study: Study, stage: StageInfo, records: pd.DataFrame) -> None:
-        """All runs have ended, and the criteria over many runs (UDR and others) are in `records`."""
+        """Hear that all runs have ended, and the criteria over many runs (UDR and others) are in `records`."""
 
     def picked(self, study: Study, stage: StageInfo, run: Run, why: str, trust: dict[str, Any]) -> None:
-        """A run was picked on the target."""
+        """Hear that a run was picked on the target."""
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """Hear that nothing more will come."""
 
 
 class Listeners:

@@ -82,13 +82,13 @@ def load_run(study: Study, info: StageInfo, candidate: str) -> Run | None:
 
 
 def _stage_of(study: Study, info: StageInfo, candidate: str) -> Stage | None:
-    """The stage that `info` is of, if `candidate` left a file there."""
+    """Return the stage that `info` is of, if `candidate` left a file there."""
     stages = study.proxy_stages() if info.name == "proxy" else study.target_stages()
     return next((s for s in stages if _name(s.data) == info.data.name and s.model_path(candidate).exists()), None)
 
 
 def _name(data: DataReference) -> str:
-    """What the data set calls itself."""
+    """Return what the data set calls itself."""
     try:
         return data.load().name
     except SelectdisError:

@@ -30,7 +30,7 @@ Values = tuple[Any, ...] | Range
 
 
 def values_of(search: SearchSpec, objective: str) -> dict[str, Values]:
-    """What each parameter of one objective's configurations may be: a tuple of values or a range, in a fixed order.
+    """Return what each parameter of an objective's configurations may be, in a fixed order: values, or a range.
 
     A strength is named ``<objective>.<strength>``, so that two objectives never share a parameter of other meaning.
     """
@@ -43,7 +43,7 @@ def values_of(search: SearchSpec, objective: str) -> dict[str, Values]:
 
 
 def distributions_of(search: SearchSpec, objective: str) -> dict[str, BaseDistribution]:
-    """The Optuna distributions of one objective's configurations.
+    """Return the Optuna distributions of one objective's configurations.
 
     Optuna refuses other choices in a study that exists. Where all configurations are enqueued, the distributions are
     therefore wide ones, so that a study can be extended by values and objectives.
@@ -70,7 +70,7 @@ def _distribution(values: Values, enqueued: bool) -> BaseDistribution:
 
 
 def grid(search: SearchSpec) -> Iterator[Params]:
-    """Every configuration of the space, objective by objective, the last key fastest."""
+    """Yield every configuration of the space, objective by objective, the last key fastest."""
     for objective in search.objective:
         values = values_of(search, objective)
         for combination in itertools.product(*(own for own in values.values() if not isinstance(own, Range))):
@@ -78,7 +78,7 @@ def grid(search: SearchSpec) -> Iterator[Params]:
 
 
 def sobol_points(search: SearchSpec, n: int) -> list[Params]:
-    """`n` scrambled Sobol points of the whole conditional space, the same ones for the same ``search.seed``.
+    """Draw `n` scrambled Sobol points of the whole conditional space, the same ones for the same ``search.seed``.
 
     One axis is the objective; the axes behind the shared parameters serve as whichever strengths that objective has.
     """
@@ -88,13 +88,13 @@ def sobol_points(search: SearchSpec, n: int) -> list[Params]:
 
 
 def random_points(search: SearchSpec, n: int) -> list[Params]:
-    """`n` points drawn independently, the same ones for the same ``search.seed``; more of them go on from there."""
+    """Draw `n` points independently, the same ones for the same ``search.seed``; more of them go on from there."""
     axes = max(len(values_of(search, objective)) for objective in search.objective)
     return _distinct(np.random.default_rng(search.seed).random((4 * n, axes)), search, n)
 
 
 def _distinct(points: np.ndarray, search: SearchSpec, n: int) -> list[Params]:
-    """The first `n` configurations that differ; there are more points, since lists of values make some coincide."""
+    """Return the first `n` configurations that differ: where values are listed, some points coincide."""
     configurations = (_configuration_at(point, search) for point in points)
     return list({tuple(params.items()): params for params in configurations}.values())[:n]
 
@@ -114,7 +114,7 @@ def _value_at(u: float, values: Values) -> Any:
 
 
 def starting_points(search: SearchSpec) -> list[Params]:
-    """The whole grid, all quasi-random points, or those that a model-based sampler starts from."""
+    """List the whole grid, all quasi-random points, or those that a model-based sampler starts from."""
     if search.sampler == "grid":
         return list(grid(search))[: search.trials]
     if search.sampler == "random":
@@ -135,7 +135,7 @@ def suggest(ask: Ask, search: SearchSpec) -> None:
 
 
 def make_sampler(search: SearchSpec, *, number: int = 0) -> optuna.samplers.BaseSampler:
-    """The Optuna sampler of trial `number`, for what is not enqueued beforehand (grids and quasi-random points are).
+    """Make the Optuna sampler of trial `number`, for what is not enqueued beforehand as grids and points are.
 
     Each trial has random numbers of its own: with one stream for all, a study that goes on after a stop would be
     suggested its first configurations again.
@@ -150,7 +150,7 @@ def make_sampler(search: SearchSpec, *, number: int = 0) -> optuna.samplers.Base
 
 
 def candidate_from(params: Mapping[str, Any], spec: StudySpec, *, seed: int = 0) -> Candidate:
-    """The candidate that one configuration and one seed make."""
+    """Make the candidate that one configuration and one seed make."""
     objective = params["objective"]
     prefix = f"{objective}."
     strengths = {name.removeprefix(prefix): value for name, value in params.items() if name.startswith(prefix)}
@@ -161,7 +161,7 @@ def candidate_from(params: Mapping[str, Any], spec: StudySpec, *, seed: int = 0)
 
 
 def params_of(record: Mapping[Any, Any], search: SearchSpec) -> Params | None:
-    """The configuration behind a row of records, or None where it lies outside the space of `search`."""
+    """Return the configuration behind a row of records, or None where it lies outside the space of `search`."""
     objective = record.get("objective")
     if objective not in search.objective:
         return None

@@ -249,6 +249,7 @@ class Study:
         Parameters
         ----------
         by : "configuration" or "run"
+            What a row is.
         score : str, optional
             A metric or ``"win_rate"`` (the default: the win rate over the disentanglement metrics).
         """

@@ -27,13 +27,20 @@ class Transfer:
 
     Attributes
     ----------
-    target : name of the data set
-    records : one row per run on the target
-    rule : the selection rule
-    pick : the picked run and its place, or None where no run has finished
-    proxies : one row per run on the proxies, by which the rule was applied
-    score : what configurations and runs are compared by where there are labels
-    stage : where the runs are kept
+    target : str
+        Name of the data set.
+    records : pandas.DataFrame
+        One row per run on the target.
+    rule : selectdis.selection.Rule
+        The selection rule.
+    pick : Pick or None
+        The picked run and its place; None where no run has finished, or the transfer has not come to its end.
+    proxies : pandas.DataFrame
+        One row per run on the proxies, which the rule has seen.
+    score : str
+        What runs are compared by where there are labels.
+    stage : Stage
+        Where the runs are kept.
     """
 
     target: str
@@ -143,6 +150,6 @@ def _any_finished(records: pd.DataFrame) -> bool:
 
 
 def _without_labels(records: pd.DataFrame, rule: selection.Rule) -> pd.DataFrame:
-    """What `rule` may see of the target: no score that takes labels, but for those from a few that it asks for."""
+    """Return what `rule` may see of the target: no score that takes labels, save those from a few that it asks for."""
     hidden = [c for c in map(str, records) if c.startswith("metric.") and c not in rule.target_columns]
     return records.drop(columns=hidden)

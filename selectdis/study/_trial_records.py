@@ -25,19 +25,19 @@ COPY_OF = "copy_of"  # of a trial that takes another one further: the number of 
 
 
 def attribute(seed: int) -> str:
-    """The trial's user attribute that holds the record of a seed."""
+    """Name the trial's user attribute that holds the record of a seed."""
     return f"{PREFIX}{seed}"
 
 
 def record_in(trial: FrozenTrial, seed: int) -> Record | None:
-    """The record of one seed, or None before it ends."""
+    """Return the record of one seed, or None before it ends."""
     key = attribute(seed)
     value = trial.user_attrs.get(key)
     return value if _holds_record(key, value) else None
 
 
 def records_in(trial: FrozenTrial) -> list[Record]:
-    """The records of a trial, in the order of seeds."""
+    """Return the records of a trial, in the order of seeds."""
     found = {key: value for key, value in trial.user_attrs.items() if _holds_record(key, value)}
     return [found[key] for key in sorted(found, key=lambda key: int(key.removeprefix(PREFIX)))]
 
@@ -55,7 +55,7 @@ def _holds_record(key: str, value: Any) -> bool:
 
 
 def merged_records(trials: Iterable[FrozenTrial]) -> list[Record]:
-    """One dict a run, in the order of configurations and seeds; a run that two trials hold appears once.
+    """Return one dict per run, in the order of configurations and seeds; a run that two trials hold appears once.
 
     A copy of a trial stands where the first one stood, so that an interrupted study reads like one that was not.
     """
@@ -70,13 +70,13 @@ def merged_records(trials: Iterable[FrozenTrial]) -> list[Record]:
 
 
 def trial_values(records: Iterable[Mapping[Any, Any]], spec: StudySpec) -> list[float | None]:
-    """One number for each of ``spec.optimise``: the mean over the finished runs, or None where there is none."""
+    """Return one number for each of ``spec.optimise``: the mean over the finished runs, or None where there is none."""
     finished = [record for record in records if record["status"] in ("complete", "stopped")]
     return [_mean([_value(record, name) for record in finished]) for name in spec.optimise]
 
 
 def directions(spec: StudySpec) -> list[StudyDirection]:
-    """Optuna's directions of ``spec.optimise``."""
+    """Return Optuna's directions of ``spec.optimise``."""
     return [
         StudyDirection.MAXIMIZE if name == "score" or direction(_plain(name)) > 0 else StudyDirection.MINIMIZE
         for name in spec.optimise
@@ -84,7 +84,7 @@ def directions(spec: StudySpec) -> list[StudyDirection]:
 
 
 def constraint_values(records: Sequence[Mapping[str, Any]], spec: StudySpec) -> dict[str, float]:
-    """Optuna's constraints of a configuration: at most 0 where its mean score is within the bounds."""
+    """Return Optuna's constraints of a configuration: at most 0 where its mean score is within the bounds."""
     values = {}
     for constraint in spec.constraints:
         mean = _mean([_value(record, constraint.score) for record in records if record["status"] == "complete"])
@@ -96,7 +96,7 @@ def constraint_values(records: Sequence[Mapping[str, Any]], spec: StudySpec) -> 
 
 
 def _column(record: Mapping[Any, Any], name: str) -> str:
-    """The column of the score `name`, which may lack its ``metric.`` or ``criterion.``.
+    """Return the column of the score `name`, which may lack its ``metric.`` or ``criterion.``.
 
     Raises
     ------

@@ -89,12 +89,11 @@ class Trials:
 
     def warm_start(self) -> None:
         """Tell the sampler, once, of the configurations in the records `spec.warm_start` that lie in this space."""
-        if self.spec.warm_start is not None:
-            self.exclusively(self._warm_start)
+        if (source := self.spec.warm_start) is not None:
+            self.exclusively(partial(self._warm_start, source))
 
-    def _warm_start(self) -> None:
-        source = self.spec.warm_start
-        if source is None or "warm_start" in self.study.user_attrs:
+    def _warm_start(self, source: str) -> None:
+        if "warm_start" in self.study.user_attrs:
             return
         added = 0
         for _, group in selection.read_records(source).groupby("configuration"):
@@ -133,7 +132,7 @@ class Trials:
         return self._now() if count else trials
 
     def _to_ask(self, trials: Sequence[FrozenTrial], total: int | None) -> int:
-        """Batches begin and end at the same trials however often a study was interrupted."""
+        """Count the trials to ask for: batches begin and end at the same ones however often a study was interrupted."""
         own = [t for t in trials if COPY_OF not in t.user_attrs and WARM_START not in t.user_attrs]
         left, batch = max((total or 0) - len(own), 0), self.spec.search.batch
         if begun := sum(ASKED in trial.user_attrs for trial in own) % batch:
@@ -157,7 +156,7 @@ class Trials:
         return started
 
     def _configured(self, trial: FrozenTrial) -> FrozenTrial | None:
-        """`trial` with all its parameters; None where today's space does not hold them."""
+        """Return `trial` with all its parameters; None where today's space does not hold them."""
         try:
             retry_while_away(lambda: self._suggest(trial))
         except ValueError as error:
@@ -259,7 +258,7 @@ def _set_aside(trial: FrozenTrial) -> bool:
 
 
 def _is_whole(trial: FrozenTrial, spec: StudySpec) -> bool:
-    """Whether the driver that took `trial` lived to get all its parameters."""
+    """Return whether the driver that took `trial` lived to get all its parameters."""
     objective = trial.params.get("objective")
     if objective not in spec.search.objective:
         return False
