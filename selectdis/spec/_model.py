@@ -14,16 +14,9 @@ from selectdis.spec._checks import SpecError, check_name, check_values
 from selectdis.training._candidate import Candidate
 
 __all__ = [
-    "ConstraintSpec",
-    "DataSpec",
-    "EvaluationSpec",
-    "Range",
-    "RuleSpec",
-    "SearchSpec",
-    "SeedsSpec",
-    "StudySpec",
+    "ConstraintSpec", "DataSpec", "EvaluationSpec", "Range", "RuleSpec", "SearchSpec", "SeedsSpec", "StudySpec",
     "TrainingSpec",
-]
+]  # fmt: skip
 
 
 class Section(BaseModel):

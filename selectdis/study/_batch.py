@@ -32,30 +32,14 @@ GIVE_UP_P = 0.1
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What one call of `Stage.run` asks for.
+    """What one call of `Stage.run` asks for."""
 
-    Parameters
-    ----------
-    seeds
-        Every configuration gets these.
-    max_seeds
-        With it, a configuration gets further seeds up to this number as long as it does not fall behind.
-    trials
-        Configurations in all up to which the sampler is asked.
-    deadline
-        `time.monotonic()` after which no further cohort is started.
-    n_jobs
-        Cohorts that run at the same time on this machine.
-    scheduler
-        Address of a Dask scheduler that does them instead.
-    """
-
-    seeds: tuple[int, ...]
-    max_seeds: int | None = None
-    trials: int | None = None
-    deadline: float | None = None
-    n_jobs: int = 1
-    scheduler: str | None = None
+    seeds: tuple[int, ...]  # of every configuration
+    max_seeds: int | None = None  # up to which a configuration gets further ones, as long as it does not fall behind
+    trials: int | None = None  # configurations in all, up to which the sampler is asked
+    deadline: float | None = None  # `time.monotonic()` after which no further cohort is started
+    n_jobs: int = 1  # cohorts at the same time on this machine
+    scheduler: str | None = None  # address of a Dask scheduler that does them instead
 
     def time_left(self) -> bool:
         """Return whether there is time to start anything."""
@@ -147,18 +131,8 @@ def falls_behind(
     """Test a configuration against the best one (Wilcoxon's signed ranks), over the seeds that both have.
 
     As `optuna.pruners.WilcoxonPruner`, which however compares with finished trials alone: here all are under way
-    together.
-
-    Parameters
-    ----------
-    number
-        The configuration.
-    values
-        Configuration -> seed -> value.
-    seeds
-        Those that count: later ones, which an earlier driver may have done, must not change the decision.
-    maximize
-        Whether higher values are better.
+    together. `values` is configuration -> seed -> value; of the seeds those count that are given: later ones, which an
+    earlier driver may have done, must not change the decision.
     """
     sign = 1 if maximize else -1
     known = {n: {seed: sign * own[seed] for seed in seeds if seed in own} for n, own in values.items()}

@@ -16,14 +16,7 @@ __all__ = ["StudyData"]
 
 
 class StudyData:
-    """References to the data sets that a study file names, and to targets that are given otherwise.
-
-    Parameters
-    ----------
-    spec : StudySpec
-    folder : Path
-        The study's folder, where images that exist only as an object are stored.
-    """
+    """References to the data sets of a study; images that exist only as an object are stored in its `folder`."""
 
     def __init__(self, spec: StudySpec, folder: Path) -> None:
         self.spec, self.folder = spec, folder

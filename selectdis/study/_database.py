@@ -26,13 +26,7 @@ T = TypeVar("T")
 
 
 def open_database(url: str, lost_after: int) -> RDBStorage:
-    """Open the PostgreSQL database at `url`; a driver counts as dead `lost_after` seconds after its last sign of life.
-
-    Raises
-    ------
-    SelectdisError
-        If it is no PostgreSQL URL, or the database cannot be reached.
-    """
+    """Open a PostgreSQL database; a driver counts as dead `lost_after` seconds after its last sign of life."""
     if not url.startswith("postgresql"):
         raise SelectdisError(
             f"a storage for several drivers is a PostgreSQL URL (postgresql://user@host/database), found "

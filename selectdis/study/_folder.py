@@ -70,13 +70,7 @@ def _unwritable(folder: Path, error: OSError) -> SelectdisError:
 
 
 def open_journal(folder: Path) -> JournalStorage:
-    """Open Optuna's journal in `folder`.
-
-    Raises
-    ------
-    SelectdisError
-        If it cannot be read or written.
-    """
+    """Open Optuna's journal in `folder`."""
     path = folder / JOURNAL
     try:
         return JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))

@@ -30,13 +30,7 @@ def queued_params(trial: FrozenTrial) -> dict[str, Any]:
 
 
 def start(study: optuna.Study, trial: FrozenTrial) -> bool:
-    """Take a trial from the queue; False where another driver was faster.
-
-    Raises
-    ------
-    optuna.exceptions.UpdateFinishedTrialError
-        If another driver has even finished it.
-    """
+    """Take a trial from the queue; False where another driver was faster, an error where that one has finished it."""
     return study._storage.set_trial_state_values(trial._trial_id, state=TrialState.RUNNING)
 
 

@@ -36,17 +36,8 @@ class Stage:
 
     A trial is a configuration. The record of each of its seeds is one user attribute, written as soon as the run ends;
     the trial is told when all its seeds have ended. So whatever kills the driver, what is in the storage is whole.
-
-    Parameters
-    ----------
-    name : "proxy" or "target"
-    spec : StudySpec
-    data : DataReference
-    optuna_study : optuna.Study
-    folder : Path
-        The study's folder, where workers leave models, codes and checkpoints.
-    shared : bool
-        Whether other drivers may work on the same storage.
+    Its name is "proxy" or "target"; in the study's `folder` workers leave models, codes and checkpoints; `shared` says
+    whether other drivers may work on the same storage.
     """
 
     def __init__(

@@ -30,18 +30,7 @@ FIXED = ("training", "evaluation", "optimise")
 
 
 class StudyStore:
-    """The storage of a study, and its stages there.
-
-    Parameters
-    ----------
-    spec : StudySpec
-    folder : Path
-        Of the study; it holds the journal where there is no `url`.
-    url : str, optional
-        Of a PostgreSQL database that several drivers share.
-    lost_after : int
-        Seconds without a sign of life after which a driver that shares the database counts as dead.
-    """
+    """The journal in a study's folder, or the database at `url` that several drivers share; and its stages there."""
 
     def __init__(self, spec: StudySpec, folder: Path, url: str | None, *, lost_after: int) -> None:
         self.spec, self.folder, self.url, self.lost_after = spec, folder, url, lost_after
@@ -88,13 +77,7 @@ class StudyStore:
                 )
 
     def begin(self, name: str, data: DataReference) -> Stage:
-        """Return the stage on `data`, made where it has not begun.
-
-        Raises
-        ------
-        SelectdisError
-            If it was made with other settings, or cannot be written.
-        """
+        """Return the stage on `data`, made where it has not begun; one of other settings is refused."""
         study = retry_while_away(
             lambda: optuna.create_study(
                 study_name=self._study_name(name, data),
