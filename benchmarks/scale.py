@@ -55,20 +55,20 @@ def measure(runs: int, options: argparse.Namespace) -> list[float]:
     import pandas as pd
 
     import selectdis as sd
+    import selectdis.study._batch as batch_module
     import selectdis.study._stage as stage_module
-    import selectdis.study._study as study_module
     from selectdis import selection
     from selectdis.execution._executor import run_jobs
 
     if not options.pool:
         stage_module.pool_criteria = lambda *_: {}
-    study_module.run_jobs = lambda jobs, more, **_: run_jobs(jobs, more, n_jobs=1, work=fake_work(options.pool))
+    batch_module.run_jobs = lambda jobs, more, **_: run_jobs(jobs, more, n_jobs=1, work=fake_work(options.pool))
     shutil.rmtree(options.folder, ignore_errors=True)
     values = np.linspace(1, 16, runs // options.seeds // 6).tolist()
     spec = spec_of(values, options)
 
     def make() -> Any:
-        return sd.Study(spec, folder=options.folder, jobs=1)
+        return sd.Study(spec, folder=options.folder, n_jobs=1)
 
     run = timed(lambda: make().run())
     again = timed(lambda: make().run())

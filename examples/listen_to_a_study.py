@@ -40,7 +40,7 @@ def main(steps: int, folder: Path) -> list[dict[str, Any]]:
             "tracking": None,
         },
         folder=folder / "study",
-        jobs=1,
+        n_jobs=1,
     )  # fmt: skip
     study.run(listeners=[listener])
     lines = [json.loads(line) for line in listener.path.read_text(encoding="utf-8").splitlines()]

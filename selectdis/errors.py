@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec, TypeVar
 
-__all__ = ["SelectdisError", "check_choice", "nearest", "renamed", "warn_renamed", "whole_number"]
+__all__ = ["OldNameWarning", "SelectdisError", "check_choice", "nearest", "renamed", "warn_renamed", "whole_number"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,8 +21,12 @@ class SelectdisError(ValueError):
     """
 
 
+class OldNameWarning(FutureWarning):
+    """A name from before the last release was used; it works until the next one."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
-    """``"; did you mean 'x'?"`` for the known word closest to `word`, or ``""`` where none is close."""
+    """Return ``"; did you mean 'x'?"`` for the known word closest to `word`, or ``""`` where none is close."""
     match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f"; did you mean {match[0]!r}?" if match else ""
 
@@ -37,7 +41,7 @@ def check_choice(option: str, value: Any, choices: Iterable[str]) -> str:
 
 def warn_renamed(old: str, new: str, *, stacklevel: int = 3) -> None:
     """Hint that `old` is now called `new`; it still works in this release."""
-    warnings.warn(f"{old} is now {new}; the old name works for one release", FutureWarning, stacklevel=stacklevel)
+    warnings.warn(f"{old} is now {new}; the old name works for one release", OldNameWarning, stacklevel=stacklevel)
 
 
 def renamed(**names: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
@@ -57,7 +61,20 @@ def renamed(**names: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
 
 
 def whole_number(name: str, value: Any, low: int, high: int | None = None) -> int:
-    """`value` as an int, whatever kind of whole number it is.
+    """Return `value` as an int, whatever kind of whole number it is.
+
+    Parameters
+    ----------
+    name : str
+        What the value is called in the error.
+    value : Any
+        What was given.
+    low, high : int
+        The range, both ends in it; no upper end where `high` is None.
+
+    Returns
+    -------
+    int
 
     Raises
     ------

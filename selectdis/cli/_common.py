@@ -67,7 +67,7 @@ def open_study(
     """The study of `file`; a folder that holds a study does as well."""
     if file.is_dir():
         file, folder = kept_spec(file, storage), folder or file
-    return Study.from_file(file, folder=folder, storage=storage, jobs=jobs, scheduler=scheduler)
+    return Study.from_file(file, folder=folder, storage=storage, n_jobs=jobs, scheduler=scheduler)
 
 
 class ProgressListener(Listener):

@@ -30,7 +30,7 @@ class SpecKeeper(Listener):
 
 
 def kept_spec(folder: Path, storage: str | None = None) -> Path:
-    """The study file that lies in a study's folder.
+    """Return the study file that lies in a study's folder.
 
     Raises
     ------

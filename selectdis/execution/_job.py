@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from selectdis.data._reference import DataReference
-from selectdis.spec._model import EvaluationSpec, TrainingSpec
+from selectdis.spec import EvaluationSpec, TrainingSpec
 from selectdis.training import Candidate
 
 __all__ = ["CohortJob", "ignore_interrupts", "stop_asked"]

@@ -15,7 +15,7 @@ from selectdis.data._reference import DataReference
 from selectdis.records import is_finished
 from selectdis.scoring._files import codes_path
 from selectdis.scoring._probe import encode_probe
-from selectdis.spec._model import EvaluationSpec
+from selectdis.spec import EvaluationSpec
 
 __all__ = ["pool_criteria"]
 

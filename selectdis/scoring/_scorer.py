@@ -15,7 +15,7 @@ from selectdis.criteria import CRITERIA, Criterion, Decoded, HeldOut, gaussian_k
 from selectdis.data import ImageDataset
 from selectdis.errors import SelectdisError
 from selectdis.scoring._evaluation import Evaluation
-from selectdis.spec._model import EvaluationSpec
+from selectdis.spec import EvaluationSpec
 from selectdis.training import Run
 
 __all__ = ["Scorer", "check_split"]

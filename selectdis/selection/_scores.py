@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from selectdis.errors import SelectdisError
+from selectdis.errors import SelectdisError, warn_renamed
 from selectdis.records import DATASET, METRIC, direction, metric_names, need
 
 __all__ = ["DISENTANGLEMENT", "WIN_RATE", "beats", "current_score_name", "percentiles", "run_scores", "score_metrics"]
@@ -22,7 +21,7 @@ def current_score_name(name: str) -> str:
     """Return what the score `name` is called today; a name of an earlier version works for one release, with a hint."""
     if name != "mean_rank":
         return name
-    warnings.warn(f"the score 'mean_rank' is called {WIN_RATE!r} now: write that", FutureWarning, stacklevel=3)
+    warn_renamed("the score mean_rank", WIN_RATE)
     return WIN_RATE
 
 

@@ -1,6 +1,7 @@
 """The study file: its model, its one reader, its checks, and the presets."""
 
 from selectdis.spec._model import (
+    ConstraintSpec,
     DataSpec,
     EvaluationSpec,
     Range,
@@ -9,12 +10,13 @@ from selectdis.spec._model import (
     SeedsSpec,
     StudySpec,
     TrainingSpec,
-    check_spec,
-    parse_spec,
-    read_spec,
 )
+from selectdis.spec._presets import PRESETS
+from selectdis.spec._reader import check_spec, parse_spec, read_spec
 
 __all__ = [
+    "PRESETS",
+    "ConstraintSpec",
     "DataSpec",
     "EvaluationSpec",
     "Range",

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from selectdis.data._load import current_options
-from selectdis.errors import SelectdisError
 from selectdis.objectives import OBJECTIVES
-from selectdis.spec._score_names import wrong_names
-from selectdis.spec._spec_error import Mistake, check_name, check_values
-from selectdis.spec._yaml_guard import refuse_bombs, refuse_doubles
-from selectdis.spec._yaml_lines import at_line, describe_problem
+from selectdis.selection._scores import current_score_name
+from selectdis.spec._checks import SpecError, check_name, check_values
 from selectdis.training._candidate import Candidate
 
-__all__ = ["DataSpec", "Range", "RuleSpec", "SearchSpec", "SeedsSpec", "StudySpec", "TrainingSpec", "read_spec"]
+__all__ = [
+    "ConstraintSpec", "DataSpec", "EvaluationSpec", "Range", "RuleSpec", "SearchSpec", "SeedsSpec", "StudySpec",
+    "TrainingSpec",
+]  # fmt: skip
 
 
-class Model(BaseModel):
+class Section(BaseModel):
+    """A part of a study file: unknown keys are refused, and nothing changes afterwards."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -34,26 +33,22 @@ class DataSpec(BaseModel):
 
     @property
     def options(self) -> dict[str, Any]:
+        """Arguments of the loader, beside the name."""
         return dict(self.__pydantic_extra__ or {})
-
-    @model_validator(mode="before")
-    @classmethod
-    def _current_names(cls, value: Any) -> Any:
-        return current_options(value) if isinstance(value, dict) else value
 
 
 def _data_from_name(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-Data = Annotated[DataSpec, BeforeValidator(_data_from_name)]
+Dataset = Annotated[DataSpec, BeforeValidator(_data_from_name)]
 
 
-def _one_or_more(value: Any) -> Any:
+def _datasets_from_names(value: Any) -> Any:
     return [_data_from_name(one) for one in (value if isinstance(value, list | tuple) else [value])]
 
 
-class Range(Model):
+class Range(Section):
     """A continuous (or whole-number) hyperparameter between two bounds, both included."""
 
     low: float
@@ -74,28 +69,28 @@ def _as_list(value: Any) -> Any:
     return value if isinstance(value, list | tuple | dict | Range) else [value]
 
 
-def _some(value: Any) -> Any:
+def _as_non_empty_list(value: Any) -> Any:
     values = _as_list(value)
     if isinstance(values, list | tuple) and not values:
         raise ValueError("needs at least one value")
     return values
 
 
-Numbers = Annotated[tuple[float, ...] | Range, BeforeValidator(_some)]
-Words = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
-SomeWords = Annotated[tuple[str, ...], BeforeValidator(_some)]
-Wholes = Annotated[tuple[int, ...], BeforeValidator(_some)]
+Numbers = Annotated[tuple[float, ...] | Range, BeforeValidator(_as_non_empty_list)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+NonEmptyNames = Annotated[tuple[str, ...], BeforeValidator(_as_non_empty_list)]
+Integers = Annotated[tuple[int, ...], BeforeValidator(_as_non_empty_list)]
 
 
-class SearchSpec(Model):
+class SearchSpec(Section):
     """The space: architectures, latents, learning rates, and each objective with strengths of its own."""
 
     objective: dict[str, dict[str, Numbers]] = Field(min_length=1)
-    architecture: SomeWords = ("conv",)
-    latents: Wholes = (10,)
+    architecture: NonEmptyNames = ("conv",)
+    latents: Integers = (10,)
     learning_rate: Numbers = (1e-4,)
-    width: Wholes | None = None
-    discriminator_width: Wholes | None = None
+    width: Integers | None = None
+    discriminator_width: Integers | None = None
     sampler: Literal["grid", "qmc", "random", "tpe", "gp"] = "grid"
     trials: int | None = Field(default=None, ge=1)
     batch: int = Field(default=8, ge=1)
@@ -118,9 +113,9 @@ class SearchSpec(Model):
                 check_name(f"strength of {objective}", strength, OBJECTIVES[objective].strength_names, path)
         if self.sampler == "grid" and self.ranges:
             message = f"a grid needs lists of values, found a range in {', '.join(self.ranges)}"
-            raise Mistake(f"{message}; list values, or take another sampler", ("sampler",))
+            raise SpecError(f"{message}; list values, or take another sampler", ("sampler",))
         if self.sampler != "grid" and self.trials is None:
-            raise Mistake(f"{self.sampler!r} needs a number of trials, and `trials` is missing", ("sampler",))
+            raise SpecError(f"{self.sampler!r} needs a number of trials, and `trials` is missing", ("sampler",))
         return self
 
     @model_validator(mode="after")
@@ -136,6 +131,7 @@ class SearchSpec(Model):
 
     @property
     def ranges(self) -> list[str]:
+        """Names of the hyperparameters that have a range rather than a list of values."""
         strengths = [
             f"{objective}.{name}"
             for objective, own in self.objective.items()
@@ -157,7 +153,7 @@ def _with_setting(name: str, value: Any) -> Candidate:
     return Candidate(**{name: value})
 
 
-class SeedsSpec(Model):
+class SeedsSpec(Section):
     """How many seeds a configuration gets: `count`, or from `count` up to `max` unless Wilcoxon's test gives it up."""
 
     count: int = Field(default=3, ge=1)
@@ -175,7 +171,7 @@ def _seeds_from_number(value: Any) -> Any:
     return {"count": value} if isinstance(value, int) else value
 
 
-class TrainingSpec(Model):
+class TrainingSpec(Section):
     """How every candidate is trained."""
 
     steps: int = Field(default=300_000, ge=1)
@@ -195,11 +191,11 @@ class TrainingSpec(Model):
         return value
 
 
-class EvaluationSpec(Model):
+class EvaluationSpec(Section):
     """What is measured on each run, and on how much data."""
 
-    metrics: Words = ("fast",)
-    criteria: Words = ("fast",)  # or "all": with those that train a classifier a run (pipe)
+    metrics: Names = ("fast",)
+    criteria: Names = ("fast",)  # or "all": with those that train a classifier per run (pipe)
     sampled: bool = True
     held_out: float = Field(default=0.1, ge=0.0, le=0.5)
     n_train: int = Field(default=10_000, ge=10)
@@ -208,17 +204,17 @@ class EvaluationSpec(Model):
     seed: int = 0
 
 
-class RuleSpec(Model):
+class RuleSpec(Section):
     """How configurations are chosen on the proxy, and a run among theirs on the target."""
 
     configuration: Literal["mean", "median", "lcb"] = "mean"
-    score: str = "win_rate"
+    score: Annotated[str, AfterValidator(current_score_name)] = "win_rate"
     run: str = "udr_lasso"
     top: int = Field(default=1, ge=1)
     seeds: int = Field(default=5, ge=1)
 
 
-class Constraint(Model):
+class ConstraintSpec(Section):
     """A bound on a score; configurations outside are sampled less and ranked behind all others."""
 
     score: str
@@ -226,21 +222,21 @@ class Constraint(Model):
     max: float | None = None
 
 
-class StudySpec(Model):
+class StudySpec(Section):
     """A whole study, as its YAML file says it."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
     description: str = ""
     preset: Literal["fast", "good", "paper"] | None = None
-    proxy: Annotated[tuple[DataSpec, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
-    target: Data | None = None
+    proxy: Annotated[tuple[DataSpec, ...], BeforeValidator(_datasets_from_names), Field(min_length=1)]
+    target: Dataset | None = None
     search: SearchSpec
     seeds: Annotated[SeedsSpec, BeforeValidator(_seeds_from_number)] = SeedsSpec()
     training: TrainingSpec = TrainingSpec()
     evaluation: EvaluationSpec = EvaluationSpec()
     select: RuleSpec = RuleSpec()
-    optimise: SomeWords = ("score",)
-    constraints: tuple[Constraint, ...] = ()
+    optimise: NonEmptyNames = ("score",)
+    constraints: tuple[ConstraintSpec, ...] = ()
     warm_start: str | None = None
     time_budget: float | None = Field(default=None, gt=0, description="minutes")
     storage: str | None = None
@@ -256,80 +252,3 @@ class StudySpec(Model):
                 f"{self.search.sampler!r}"
             )
         return self
-
-
-def read_spec(path: str | Path) -> StudySpec:
-    """The study file at `path`, checked.
-
-    Raises
-    ------
-    SelectdisError
-        If the file cannot be read, is not YAML, or holds an unknown key or a wrong value: with the key, its line and
-        the nearest right word.
-    """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SelectdisError(f"cannot read the study file {path}: {error}; give the path of a YAML file") from None
-    return parse_spec(text, source=str(path))
-
-
-def parse_spec(text: str, *, source: str = "study file") -> StudySpec:
-    """The study description in `text` (YAML), checked; see `read_spec`."""
-    try:
-        refuse_bombs(text, source=source)
-        refuse_doubles(text, source=source)
-        content = yaml.safe_load(text)
-    except SelectdisError:
-        raise
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" line {where.line + 1}" if where else ""
-        problem = getattr(error, "problem", None) or str(error) or type(error).__name__
-        raise SelectdisError(f"{source}{line}: not valid YAML: {problem}") from None
-    if not isinstance(content, dict):
-        raise SelectdisError(f"{source}: a study file holds `key: value` lines, found {type(content).__name__}")
-    return check_spec(with_preset(content), text=text, source=source)
-
-
-def check_spec(content: dict[str, Any], *, text: str = "", source: str = "study") -> StudySpec:
-    """The study described by a plain dict, checked."""
-    try:
-        spec = StudySpec.model_validate(content)
-    except ValidationError as error:
-        raise SelectdisError(describe_problem(error, StudySpec, text, source)) from None
-    if (wrong := next(wrong_names(spec), None)) is not None:
-        raise SelectdisError(at_line(wrong.path, str(wrong), text, source))
-    return spec
-
-
-PRESETS: dict[str, dict[str, Any]] = {
-    "fast": {
-        "training": {"steps": 3_000},
-        "seeds": {"count": 3},
-        "evaluation": {"metrics": ["fast"], "n_train": 2_000, "n_test": 1_000},
-    },
-    "good": {
-        "training": {"steps": 50_000},
-        "seeds": {"count": 5},
-        "evaluation": {"metrics": ["paper"]},
-    },
-    "paper": {
-        "training": {"steps": 300_000},
-        "seeds": {"count": 50},
-        "evaluation": {"metrics": ["all"]},
-    },
-}
-
-
-def with_preset(content: dict[str, Any]) -> dict[str, Any]:
-    """`content` completed by the preset that it names; its own keys win, one level down as well."""
-    preset = content.get("preset")
-    if not isinstance(preset, str):
-        return content
-    merged = dict(content)
-    for key, values in PRESETS.get(preset, {}).items():
-        own = content.get(key, {})
-        merged[key] = {**values, **own} if isinstance(own, dict) else own
-    return merged

@@ -1,8 +1,8 @@
-"""Studies: the study file, the search on the proxy, the transfer to the target."""
+"""Studies: the search on the proxy, the transfer to the target, and all that is recorded of them."""
 
 from __future__ import annotations
 
-from selectdis.spec._model import StudySpec, read_spec
+from selectdis.spec import StudySpec, read_spec
 from selectdis.study._listener import Listener, StageInfo
 from selectdis.study._study import Study
 from selectdis.study._transfer import Transfer

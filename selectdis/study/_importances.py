@@ -10,7 +10,7 @@ __all__ = ["importances_of"]
 
 
 def importances_of(study: optuna.Study) -> dict[str, float]:
-    """Parameter -> importance for the first score, in [0, 1].
+    """Return parameter -> importance for the first score, in [0, 1].
 
     The shared parameters are judged over all configurations; an objective's own strengths over that objective's
     configurations, since the others do not have them.

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from selectdis.errors import SelectdisError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from selectdis.data import ImageDataset
+    from selectdis.study._stage import Stage
     from selectdis.study._study import Study
+    from selectdis.study._transfer import Transfer
     from selectdis.training import Run
 
-__all__ = ["Listener", "Listeners", "StageInfo"]
+__all__ = ["Listener", "Listeners", "StageInfo", "installed_tracker"]
 
 
 class StageInfo(NamedTuple):
@@ -38,62 +43,71 @@ class Listener:
     """
 
     def stage_started(self, study: Study, stage: StageInfo) -> None:
-        """A stage begins, or goes on after a stop."""
+        """Hear that a stage begins, or goes on after a stop."""
 
     def progress(self, stage: StageInfo, done: int, total: int) -> None:
-        """`done` of the `total` runs known so far have ended."""
+        """Hear that `done` of the `total` runs known so far have ended."""
 
     def run_finished(self, study: Study, stage: StageInfo, record: dict[str, Any], run: Run | None) -> None:
-        """A run has ended; `record` is its flat row, `run` is None where training failed."""
+        """Hear that a run has ended; `record` is its flat row, `run` is None where training failed."""
 
     def stage_finished(self, study: Study, stage: StageInfo, records: pd.DataFrame) -> None:
-        """All runs have ended, and the criteria over many runs (UDR and others) are in `records`."""
+        """Hear that all runs have ended, and the criteria over many runs (UDR and others) are in `records`."""
 
     def picked(self, study: Study, stage: StageInfo, run: Run, why: str, trust: dict[str, Any]) -> None:
-        """A run was picked on the target."""
+        """Hear that a run was picked on the target."""
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """Hear that nothing more will come."""
 
 
-class Listeners(Listener):
-    """Several listeners as one. What one of them raises is said once and never stops the study."""
+class Listeners:
+    """The listeners to one study. What one of them raises is said once and never stops the study."""
 
-    def __init__(self, listeners: Iterable[Listener]) -> None:
-        self._listeners = list(listeners)
+    def __init__(self, study: Study, listeners: Iterable[Listener]) -> None:
+        self._study, self._listeners = study, list(listeners)
         self._reported: set[tuple[str, str]] = set()
+        # Otherwise the runs are not loaded, which costs reading a file each.
+        self._hear_of_runs = any(type(one).run_finished is not Listener.run_finished for one in self._listeners)
 
-    @property
-    def hear_of_runs(self) -> bool:
-        """Whether any of them is told of finished runs: to load these costs reading a file each."""
-        return any(type(one).run_finished is not Listener.run_finished for one in self._listeners)
-
-    def _tell(self, method: str, *arguments: Any) -> None:
+    def _tell(self, event: str, *arguments: Any) -> None:
         for listener in self._listeners:
             try:
-                getattr(listener, method)(*arguments)
+                getattr(listener, event)(*arguments)
             except Exception as error:
-                self._report(type(listener).__name__, method, error)
+                self._report(type(listener).__name__, event, error)
 
-    def _report(self, listener: str, method: str, error: Exception) -> None:
-        if (listener, method) not in self._reported:
-            self._reported.add((listener, method))
-            warnings.warn(f"{listener}.{method} failed, the study goes on: {error!r}", stacklevel=2)
+    def _report(self, listener: str, event: str, error: Exception) -> None:
+        if (listener, event) not in self._reported:
+            self._reported.add((listener, event))
+            warnings.warn(f"{listener}.{event} failed, the study goes on: {error!r}", stacklevel=2)
 
-    def stage_started(self, study: Study, stage: StageInfo) -> None:
-        self._tell("stage_started", study, stage)
+    def stage_started(self, stage: Stage) -> None:
+        self._tell("stage_started", self._study, stage.info)
 
-    def progress(self, stage: StageInfo, done: int, total: int) -> None:
-        self._tell("progress", stage, done, total)
+    def progress(self, info: StageInfo, done: int, total: int) -> None:
+        self._tell("progress", info, done, total)
 
-    def run_finished(self, study: Study, stage: StageInfo, record: dict[str, Any], run: Run | None) -> None:
-        self._tell("run_finished", study, stage, record, run)
+    def runs_finished(self, stage: Stage, records: Iterable[dict[str, Any]]) -> None:
+        for record in records if self._hear_of_runs else ():
+            self._tell("run_finished", self._study, stage.info, record, stage.load_run(record["candidate"]))
 
-    def stage_finished(self, study: Study, stage: StageInfo, records: pd.DataFrame) -> None:
-        self._tell("stage_finished", study, stage, records)
+    def stage_finished(self, stage: Stage, records: pd.DataFrame) -> None:
+        self._tell("stage_finished", self._study, stage.info, records)
 
-    def picked(self, study: Study, stage: StageInfo, run: Run, why: str, trust: dict[str, Any]) -> None:
-        self._tell("picked", study, stage, run, why, trust)
+    def picked(self, transfer: Transfer) -> None:
+        trust = transfer.trust.to_dict()
+        self._tell("picked", self._study, transfer.stage.info, transfer.best, transfer.why, trust)
 
     def close(self) -> None:
         self._tell("close")
+
+
+def installed_tracker(name: str | None, folder: Path) -> list[Listener]:
+    """Return the listener that a study file's `tracking` names, found among the installed ones."""
+    if name in (None, "none"):
+        return []
+    known = {point.name: point for point in entry_points(group="selectdis.listeners")}
+    if name not in known:
+        raise SelectdisError(f"tracking: no tracker is called {name!r}; installed: {', '.join(known)}, none")
+    return [known[name].load()(folder)]

@@ -12,7 +12,6 @@ import numpy as np
 from selectdis.data import ImageDataset
 from selectdis.data._reference import DataReference
 from selectdis.errors import SelectdisError
-from selectdis.scoring._files import model_path
 from selectdis.study._listener import Listener, StageInfo
 from selectdis.training import Run
 
@@ -32,22 +31,22 @@ class StageView(NamedTuple):
     transfer: Transfer | None
 
     def load_run(self, candidate: str) -> Run | None:
-        """The trained run of `candidate` (an id), or None where it left no file."""
-        return _load(model_path(self.info.folder, self.stage.data, candidate))
+        """Return the trained run of `candidate` (an id); None where it left no whole file."""
+        return self.stage.load_run(candidate)
 
 
 def stage_views(study: Study) -> Iterator[StageView]:
-    """Each proxy, then each target, as far as they have runs; images that are gone are said in a warning."""
+    """Yield each proxy, then each target, as far as they have runs; images that are gone are said in a warning."""
     proxies = [stage for stage in study.proxy_stages() if stage.raw_records()]
     for proxy in proxies:
-        yield StageView(_info(study, proxy), proxy, None)
+        yield StageView(_info(proxy), proxy, None)
     for transfer in study.transfers() if proxies else ():
-        yield StageView(_info(study, transfer._stage), transfer._stage, transfer)
+        yield StageView(_info(transfer.stage), transfer.stage, transfer)
 
 
-def _info(study: Study, stage: Stage) -> StageInfo:
+def _info(stage: Stage) -> StageInfo:
     try:
-        return study._info(stage)
+        return stage.info
     except SelectdisError as error:
         warnings.warn(
             f"the images of the {stage.name} {stage.data.name} cannot be loaded ({error}): what is recorded is shown, "
@@ -55,7 +54,7 @@ def _info(study: Study, stage: Stage) -> StageInfo:
             stacklevel=3,
         )
         nothing = ImageDataset(stage.data.name, np.zeros((1, 1, 1, 1), np.uint8))
-        return StageInfo(stage.name, nothing, study.folder, absent=str(error))
+        return StageInfo(stage.name, nothing, stage.folder, absent=str(error))
 
 
 def replay(study: Study, listener: Listener, views: Iterable[StageView] | None = None) -> None:
@@ -71,29 +70,26 @@ def replay(study: Study, listener: Listener, views: Iterable[StageView] | None =
 
 
 def model_file(study: Study, info: StageInfo, candidate: str) -> Path | None:
-    """Where the trained parameters of `candidate` (an id) on the data of a stage lie; None where there are none."""
-    for stage in study.proxy_stages() if info.name == "proxy" else study.target_stages():
-        if _name(stage.data) == info.data.name and (path := model_path(info.folder, stage.data, candidate)).exists():
-            return path
-    return None
+    """Return where the trained parameters of `candidate` (an id) on the data of a stage lie; None without a file."""
+    stage = _stage_of(study, info, candidate)
+    return None if stage is None else stage.model_path(candidate)
+
+
+def load_run(study: Study, info: StageInfo, candidate: str) -> Run | None:
+    """Return the trained run of `candidate` (an id) on the data of a stage; None where it left no whole file."""
+    stage = _stage_of(study, info, candidate)
+    return None if stage is None else stage.load_run(candidate)
+
+
+def _stage_of(study: Study, info: StageInfo, candidate: str) -> Stage | None:
+    """Return the stage that `info` is of, if `candidate` left a file there."""
+    stages = study.proxy_stages() if info.name == "proxy" else study.target_stages()
+    return next((s for s in stages if _name(s.data) == info.data.name and s.model_path(candidate).exists()), None)
 
 
 def _name(data: DataReference) -> str:
-    """What the data set calls itself."""
+    """Return what the data set calls itself."""
     try:
         return data.load().name
     except SelectdisError:
         return data.name
-
-
-def load_run(study: Study, info: StageInfo, candidate: str) -> Run | None:
-    """The trained run of `candidate` (an id) on the data of a stage; None where it left no file."""
-    path = model_file(study, info, candidate)
-    return None if path is None else _load(path)
-
-
-def _load(path: Path) -> Run | None:
-    try:
-        return Run.load(path)
-    except ValueError:  # missing or damaged: the study trains it again
-        return None

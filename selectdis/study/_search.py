@@ -12,10 +12,14 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from scipy.stats import qmc
 
 from selectdis.objectives import OBJECTIVES
-from selectdis.spec._model import Range, SearchSpec, StudySpec
+from selectdis.spec import Range, SearchSpec, StudySpec
+from selectdis.study._optuna import Ask
 from selectdis.training._candidate import ARCHITECTURES, Candidate
 
-__all__ = ["candidate_from", "distributions_of", "grid", "make_sampler", "params_of", "quasi_random", "suggest"]
+__all__ = [
+    "ENQUEUED", "Params", "candidate_from", "distributions_of", "grid", "make_sampler", "params_of", "starting_points",
+    "suggest",
+]  # fmt: skip
 
 # These know all their configurations beforehand; tpe and gp ask for what comes after the first ones.
 ENQUEUED = ("grid", "qmc", "random")
@@ -25,7 +29,7 @@ Values = tuple[Any, ...] | Range
 
 
 def values_of(search: SearchSpec, objective: str) -> dict[str, Values]:
-    """What each parameter of one objective's configurations may be: a tuple of values or a range, in a fixed order.
+    """Return what each parameter of an objective's configurations may be, in a fixed order: values, or a range.
 
     A strength is named ``<objective>.<strength>``, so that two objectives never share a parameter of other meaning.
     """
@@ -38,7 +42,7 @@ def values_of(search: SearchSpec, objective: str) -> dict[str, Values]:
 
 
 def distributions_of(search: SearchSpec, objective: str) -> dict[str, BaseDistribution]:
-    """The Optuna distributions of one objective's configurations.
+    """Return the Optuna distributions of one objective's configurations.
 
     Optuna refuses other choices in a study that exists. Where all configurations are enqueued, the distributions are
     therefore wide ones, so that a study can be extended by values and objectives.
@@ -65,15 +69,15 @@ def _distribution(values: Values, enqueued: bool) -> BaseDistribution:
 
 
 def grid(search: SearchSpec) -> Iterator[Params]:
-    """Every configuration of the space, objective by objective, the last key fastest."""
+    """Yield every configuration of the space, objective by objective, the last key fastest."""
     for objective in search.objective:
         values = values_of(search, objective)
         for combination in itertools.product(*(own for own in values.values() if not isinstance(own, Range))):
             yield dict(zip(values, combination, strict=True))
 
 
-def quasi_random(search: SearchSpec, n: int) -> list[Params]:
-    """`n` scrambled Sobol points of the whole conditional space, the same ones for the same ``search.seed``.
+def sobol_points(search: SearchSpec, n: int) -> list[Params]:
+    """Draw `n` scrambled Sobol points of the whole conditional space, the same ones for the same ``search.seed``.
 
     One axis is the objective; the axes behind the shared parameters serve as whichever strengths that objective has.
     """
@@ -82,14 +86,14 @@ def quasi_random(search: SearchSpec, n: int) -> list[Params]:
     return _distinct(sobol.random(4 * 2 ** max(n - 1, 0).bit_length()), search, n)  # a power of two keeps the balance
 
 
-def at_random(search: SearchSpec, n: int) -> list[Params]:
-    """`n` points drawn independently, the same ones for the same ``search.seed``; more of them go on from there."""
+def random_points(search: SearchSpec, n: int) -> list[Params]:
+    """Draw `n` points independently, the same ones for the same ``search.seed``; more of them go on from there."""
     axes = max(len(values_of(search, objective)) for objective in search.objective)
     return _distinct(np.random.default_rng(search.seed).random((4 * n, axes)), search, n)
 
 
 def _distinct(points: np.ndarray, search: SearchSpec, n: int) -> list[Params]:
-    """The first `n` configurations that differ; there are more points, since lists of values make some coincide."""
+    """Return the first `n` configurations that differ: where values are listed, some points coincide."""
     configurations = (_configuration_at(point, search) for point in points)
     return list({tuple(params.items()): params for params in configurations}.values())[:n]
 
@@ -108,19 +112,29 @@ def _value_at(u: float, values: Values) -> Any:
     return round(value) if values.integer else min(max(value, low), high)
 
 
-def suggest(trial: optuna.Trial, search: SearchSpec) -> Params:
-    """Ask `trial` for one configuration: the objective first, then the parameters that it has."""
+def starting_points(search: SearchSpec) -> list[Params]:
+    """List the whole grid, all quasi-random points, or those that a model-based sampler starts from."""
+    if search.sampler == "grid":
+        return list(grid(search))[: search.trials]
+    if search.sampler == "random":
+        return random_points(search, search.trials or 0)
+    if search.sampler == "qmc":
+        return sobol_points(search, search.trials or 0)
+    # tpe and gp: batches of these hardly spread, so they start spread out
+    return sobol_points(search, min(search.startup, search.trials or search.startup))
+
+
+def suggest(ask: Ask, search: SearchSpec) -> None:
+    """Ask for one configuration: the objective first, then the parameters that it has."""
     first = distributions_of(search, next(iter(search.objective)))["objective"]
-    objective = trial._suggest("objective", first)
-    values = {"objective": objective}
+    objective = ask("objective", first)
     for name, distribution in distributions_of(search, objective).items():
         if name != "objective":
-            values[name] = trial._suggest(name, distribution)
-    return values
+            ask(name, distribution)
 
 
 def make_sampler(search: SearchSpec, *, number: int = 0) -> optuna.samplers.BaseSampler:
-    """The Optuna sampler of trial `number`, for what is not enqueued beforehand (grids and quasi-random points are).
+    """Make the Optuna sampler of trial `number`, for what is not enqueued beforehand as grids and points are.
 
     Each trial has random numbers of its own: with one stream for all, a study that goes on after a stop would be
     suggested its first configurations again.
@@ -135,7 +149,7 @@ def make_sampler(search: SearchSpec, *, number: int = 0) -> optuna.samplers.Base
 
 
 def candidate_from(params: Mapping[str, Any], spec: StudySpec, *, seed: int = 0) -> Candidate:
-    """The candidate that one configuration and one seed make."""
+    """Make the candidate that one configuration and one seed make."""
     objective = params["objective"]
     prefix = f"{objective}."
     strengths = {name.removeprefix(prefix): value for name, value in params.items() if name.startswith(prefix)}
@@ -146,7 +160,7 @@ def candidate_from(params: Mapping[str, Any], spec: StudySpec, *, seed: int = 0)
 
 
 def params_of(record: Mapping[Any, Any], search: SearchSpec) -> Params | None:
-    """The configuration behind a row of records, or None where it lies outside the space of `search`."""
+    """Return the configuration behind a row of records, or None where it lies outside the space of `search`."""
     objective = record.get("objective")
     if objective not in search.objective:
         return None

@@ -2,50 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from functools import partial
-from importlib.metadata import entry_points
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-import optuna
 import pandas as pd
-from optuna.storages import BaseStorage
-from optuna.study import StudyDirection
 
 from selectdis import selection
 from selectdis.data import ImageDataset
-from selectdis.data._load import current_options
-from selectdis.data._reference import DataReference, fitting_options
-from selectdis.errors import SelectdisError
-from selectdis.execution._executor import default_jobs, run_jobs
+from selectdis.data._reference import DataReference
+from selectdis.errors import OldNameWarning, SelectdisError
+from selectdis.execution._executor import default_jobs
 from selectdis.execution._study_plan import device_here
 from selectdis.records import with_settings
-from selectdis.scoring._files import model_path
-from selectdis.scoring._scorer import check_split
-from selectdis.spec._model import StudySpec, check_spec, read_spec, with_preset
-from selectdis.spec._score_names import check_names
+from selectdis.spec import StudySpec, check_spec, read_spec
+from selectdis.study._batch import RunRequest
+from selectdis.study._data import StudyData
+from selectdis.study._database import LOST_AFTER
 from selectdis.study._importances import importances_of
-from selectdis.study._listener import Listener, Listeners, StageInfo
-from selectdis.study._locks import driver_lock
-from selectdis.study._queue import planned, warm_start
-from selectdis.study._retry import with_patience
-from selectdis.study._search import ENQUEUED, make_sampler, params_of
+from selectdis.study._listener import Listener, Listeners, installed_tracker
+from selectdis.study._search import ENQUEUED, params_of, starting_points
 from selectdis.study._stage import Stage
-from selectdis.study._storage import LOST_AFTER, open_storage
+from selectdis.study._store import StudyStore
 from selectdis.study._transfer import Transfer
-from selectdis.study._trial_values import directions
-from selectdis.training import Run
 from selectdis.training._runtime import place_of
 
 __all__ = ["Study"]
-
-# Changing one of these makes runs that cannot be compared with those that are there already.
-FIXED = ("training", "evaluation", "optimise")
 
 
 class Study:
@@ -57,14 +43,16 @@ class Study:
         What a study file says; see `docs/studies.md`.
     folder : path, optional
         Where everything is kept; by default ``runs/<name>``.
-    jobs : int, optional
-        Processes on this machine; by default one a core, or one on a GPU.
+    n_jobs : int, optional
+        Processes on this machine; by default one per core, or one on a GPU.
     scheduler : str, optional
         Address of a Dask scheduler to send the cohorts to.
     storage : str, optional
         A PostgreSQL URL that several drivers share; by default the journal ``study.log`` in the folder.
     lost_after : int
         Seconds without a sign of life after which a driver that shares the storage counts as dead.
+    jobs : int, optional
+        What `n_jobs` was called until version 0.1.
 
     Examples
     --------
@@ -78,22 +66,31 @@ class Study:
         spec: StudySpec | dict[str, Any],
         *,
         folder: str | Path | None = None,
-        jobs: int | None = None,
+        n_jobs: int | None = None,
         scheduler: str | None = None,
         storage: str | None = None,
         lost_after: int = LOST_AFTER,
+        jobs: int | None = None,
     ) -> None:
-        self.spec = spec if isinstance(spec, StudySpec) else check_spec(with_preset(spec))
+        if jobs is not None:
+            warnings.warn("the argument jobs of Study is now called n_jobs", OldNameWarning, stacklevel=2)
+        self.spec = check_spec(spec)
         self.folder = Path(folder or Path("runs") / self.spec.name)
-        self.jobs = jobs
+        self.n_jobs = n_jobs or jobs
         self.scheduler = scheduler
-        self.storage_url = storage or self.spec.storage
-        self.lost_after = lost_after
-        self._open_storage: BaseStorage | None = None
+        self.data = StudyData(self.spec, self.folder)
+        self.store = StudyStore(self.spec, self.folder, storage or self.spec.storage, lost_after=lost_after)
 
     @classmethod
     def from_file(cls, path: str | Path, **options: Any) -> Study:
-        """The study that the YAML file at `path` describes; `options` as of the class.
+        """Read the study that the YAML file at `path` describes.
+
+        Parameters
+        ----------
+        path : path
+            Of the study file.
+        **options
+            As of the class.
 
         Raises
         ------
@@ -104,6 +101,7 @@ class Study:
 
     @property
     def name(self) -> str:
+        """The study's name."""
         return self.spec.name
 
     @property
@@ -116,6 +114,11 @@ class Study:
     def run(self, *, listeners: Sequence[Listener] = ()) -> Study:
         """Train and score all of the search on the proxy, or what is still missing of it.
 
+        Parameters
+        ----------
+        listeners : sequence of Listener
+            Told of what happens, beside the tracker of the study file.
+
         Returns
         -------
         Study
@@ -126,19 +129,20 @@ class Study:
         SelectdisError
             If the proxy has no labels, the folder is in use, or it holds a study with other settings.
         """
-        check_names(self.spec)
         self._check_device()
-        proxies = self.proxies()
+        proxies = self.data.proxies()
         for data in proxies:
-            self._check_proxy(data)
+            self.data.check_proxy(data)
         if self.spec.target is not None and (rule := self.rule()).target_columns:
-            self._check_target(self._target(None, {}), rule)  # now rather than after the whole search
+            self.data.check_target(self.data.target(), rule)  # now rather than after the whole search
+        sampled = self.spec.search.sampler not in ENQUEUED
         with self._driving(listeners) as told:
             for data in proxies:
-                stage = self._stage("proxy", data)
-                stage.plan(planned(self.spec.search))
-                stage.trials.exclusively(partial(warm_start, stage.study, self.spec))
-                self._run_stage(stage, told, trials=self._n_trials(), seeds=self._seeds(self.spec.seeds.count))
+                stage = self.store.begin("proxy", data)
+                stage.trials.enqueue(starting_points(self.spec.search))
+                stage.trials.warm_start()
+                trials = self.spec.search.trials if sampled else None
+                stage.run(self._request(self.spec.seeds.count, trials=trials, max_seeds=self.spec.seeds.max), told)
         return self
 
     def transfer(
@@ -162,8 +166,14 @@ class Study:
             Configurations to carry over, and seeds for each; by default the study file's ``select``.
         rule : selectdis.selection.Rule, optional
             By default the one of the study file.
-        options
+        listeners : sequence of Listener
+            Told of what happens, beside the tracker of the study file.
+        **options
             Options of the target's loader.
+
+        Returns
+        -------
+        Transfer
 
         Raises
         ------
@@ -171,131 +181,75 @@ class Study:
             If there is no target, or no finished run on the proxy.
         """
         rule = rule or self.rule(top)
-        reference = self._target(target, options)
+        data = self.data.target(target, **options)
         proxies = self.records
         if proxies.empty:
             raise SelectdisError(f"the study {self.name!r} has no runs on its proxy yet: run it first")
         self._check_device()
-        self._check_target(reference, rule)
+        self.data.check_target(data, rule)
         chosen = rule.configurations(proxies)[: max(rule.top, 1)]
+        rows = proxies.drop_duplicates("configuration").set_index("configuration").loc[chosen].to_dict("records")
         with self._driving(listeners) as told:
-            stage = self._stage("target", reference)
-            rows = proxies.drop_duplicates("configuration").set_index("configuration").loc[chosen]
-            stage.plan(p for _, row in rows.iterrows() if (p := params_of(row.to_dict(), self.spec.search)) is not None)
-            self._run_stage(stage, told, trials=None, seeds=self._seeds(seeds or self.spec.select.seeds))
-            transfer = Transfer.of(self, stage, rule, proxies)
+            stage = self.store.begin("target", data)
+            stage.trials.enqueue(params for row in rows if (params := params_of(row, self.spec.search)) is not None)
+            stage.run(self._request(seeds or self.spec.select.seeds), told)
+            transfer = Transfer.of(stage, rule, proxies)
             if transfer.pick is not None:
-                told.picked(self, self._info(stage), transfer.best, transfer.why, transfer.trust.to_dict())
+                told.picked(transfer)
         return transfer
+
+    def rule(self, top: int | None = None) -> selection.Rule:
+        """Return the selection rule of the study file.
+
+        Parameters
+        ----------
+        top : int, optional
+            Configurations to carry over, where it is not what the file says.
+        """
+        select = self.spec.select
+        return selection.parse_rule(f"{select.configuration}:{select.score} > {select.run} @ {top or select.top}")
 
     def _check_device(self) -> None:
         """Refuse a device that is not there; the workers of a scheduler have one of their own."""
         if self.scheduler is None:
             place_of(self.spec.training.device, self.spec.training.precision)
 
-    def _check_proxy(self, data: DataReference) -> None:
-        if not data.load().labelled:
-            raise SelectdisError(
-                f"the proxy {data.name!r} has no labels to score disentanglement with; take a labelled data set "
-                "(`selectdis data list` shows them), and give this one as the target"
-            )
-        check_split(data.load(), self.spec.evaluation)
-
-    def _check_target(self, data: DataReference, rule: selection.Rule) -> None:
-        """Load the target before anything of it is recorded: one that cannot be used leaves no trace."""
-        check_split(data.load(), self.spec.evaluation)
-        if rule.target_columns and not data.load().labelled:
-            raise SelectdisError(
-                f"the rule {rule.label!r} needs a few labels of the target, and {data.name!r} has none; take a rule "
-                "without labels (select.run: udr_lasso)"
-            )
-
-    def rule(self, top: int | None = None) -> selection.Rule:
-        """The selection rule of the study file."""
-        select = self.spec.select
-        return selection.parse_rule(f"{select.configuration}:{select.score} > {select.run} @ {top or select.top}")
-
-    def _run_stage(self, stage: Stage, told: Listeners, *, trials: int | None, seeds: Sequence[int]) -> None:
-        info = self._info(stage)
-        told.stage_started(self, info)
-
-        def on_records(records: list[dict[str, Any]]) -> None:
-            for record in records if told.hear_of_runs else []:
-                told.run_finished(self, info, record, self._load_run(stage, record))
-
-        on_records(stage.raw_records())  # what an earlier driver finished and the listeners may have missed
-        budget = self.spec.time_budget
-        stage.run(
-            lambda jobs, more: run_jobs(jobs, more, n_jobs=self._n_jobs(), scheduler=self.scheduler),
-            trials=trials,
-            seeds=seeds,
-            max_seeds=self.spec.seeds.max if stage.name == "proxy" else None,
-            deadline=None if budget is None else time.monotonic() + 60 * budget,
-            on_records=on_records,
-            on_progress=lambda done, total: told.progress(info, done, total),
-        )
-        records = stage.finish()
-        self._warn_of_failures(records)
-        told.stage_finished(self, info, records)
-
-    def _warn_of_failures(self, records: pd.DataFrame) -> None:
-        failed = records[records["status"] == "failed"] if "status" in records else records
-        if len(failed):
-            warnings.warn(
-                f"{len(failed)} of {len(records)} runs failed and are tried again by the next run of the study; the "
-                f"first: {failed['candidate'].iloc[0]}: {failed['error'].iloc[0]}",
-                stacklevel=3,
-            )
-
     @contextmanager
     def _driving(self, listeners: Sequence[Listener]) -> Iterator[Listeners]:
-        shared = self.storage_url is not None
-        if shared:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        with nullcontext() if shared else driver_lock(self.folder):
-            told = Listeners([*listeners, *self._tracker()])
+        with self.store.hold():
+            told = Listeners(self, [*listeners, *installed_tracker(self.spec.tracking, self.folder)])
             try:
                 yield told
             finally:
                 told.close()
 
-    def _tracker(self) -> list[Listener]:
-        """The listener that the study file's `tracking` names, found among the installed ones."""
-        if self.spec.tracking in (None, "none"):
-            return []
-        known = {point.name: point for point in entry_points(group="selectdis.listeners")}
-        if self.spec.tracking not in known:
-            raise SelectdisError(
-                f"tracking: no tracker is called {self.spec.tracking!r}; installed: {', '.join(known)}, none"
-            )
-        return [known[self.spec.tracking].load()(self.folder)]
-
-    def _n_trials(self) -> int | None:
-        return self.spec.search.trials if self.spec.search.sampler not in ENQUEUED else None
-
-    def _seeds(self, count: int) -> list[int]:
-        return list(range(self.spec.seeds.first, self.spec.seeds.first + count))
-
-    def _n_jobs(self) -> int:
-        device = self.spec.training.device
-        return self.jobs or default_jobs(device if self.scheduler is None else device_here(device))
+    def _request(self, n_seeds: int, **options: Any) -> RunRequest:
+        first, minutes, device = self.spec.seeds.first, self.spec.time_budget, self.spec.training.device
+        return RunRequest(
+            seeds=tuple(range(first, first + n_seeds)),
+            deadline=None if minutes is None else time.monotonic() + 60 * minutes,
+            n_jobs=self.n_jobs or default_jobs(device if self.scheduler is None else device_here(device)),
+            scheduler=self.scheduler,
+            **options,
+        )
 
     # Reading ---------------------------------------------------------------------------------------------------------
 
     @property
     def records(self) -> pd.DataFrame:
-        """Tidy frame of the runs on the proxy (or proxies), one row a run; empty before the study has run."""
+        """Tidy frame of the runs on the proxy (or proxies), one row per run; empty before the study has run."""
         frames = [stage.records for stage in self.proxy_stages()]
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
     def leaderboard(
         self, by: Literal["configuration", "run"] = "configuration", *, score: str | None = None
     ) -> pd.DataFrame:
-        """The proxy's configurations or runs, best first.
+        """Return the proxy's configurations or runs, best first.
 
         Parameters
         ----------
         by : "configuration" or "run"
+            What a row is.
         score : str, optional
             A metric or ``"win_rate"`` (the default: the win rate over the disentanglement metrics).
         """
@@ -306,10 +260,10 @@ class Study:
         return with_settings(selection.leaderboard(records, by=by, score=score or self.spec.select.score), records)
 
     def importances(self) -> pd.DataFrame:
-        """Optuna's importance of each parameter for the score: one row a parameter, one column a proxy, in [0, 1].
+        """Return Optuna's importance of each parameter for the score: one row per parameter, one column per proxy.
 
-        fANOVA over the configurations' means; strengths count within their own objective. Seeds are no parameter of
-        a configuration: `selectdis.selection.variance_explained` has their share.
+        fANOVA over the configurations' means, in [0, 1]; strengths count within their own objective. Seeds are no
+        parameter of a configuration: `selectdis.selection.variance_explained` has their share.
         """
         columns = {}
         for stage in self.proxy_stages():
@@ -320,130 +274,25 @@ class Study:
         return pd.DataFrame(columns).rename_axis("parameter")
 
     def transfers(self) -> list[Transfer]:
-        """The transfers made so far, in the order of their targets; those that have no run yet are left out."""
+        """Return the transfers made so far, in the order of their targets, save those that have no run yet."""
         stages = [stage for stage in self.target_stages() if stage.raw_records()]
         proxies = self.records if stages else pd.DataFrame()
-        return [Transfer.of(self, stage, self.rule(), proxies) for stage in stages]
-
-    def target_stages(self) -> Iterator[Stage]:
-        """The stages on the targets, as far as they have begun, in the order of their names."""
-        prefix = f"{self.name}/target/"
-        for name in sorted(optuna.get_all_study_names(self._storage())) if self._exists() else ():
-            if not name.startswith(prefix):
-                continue
-            study = optuna.load_study(study_name=name, storage=self._storage())
-            reference = DataReference.parse(study.user_attrs.get("data"))
-            if reference is not None:
-                yield self._wrap("target", reference, study)
-            else:  # a driver was killed as it began, or the journal was cut there: there are no runs either
-                warnings.warn(
-                    f"the target {name.removeprefix(prefix)!r} is left out: what its data are is not recorded; the "
-                    "next transfer to it records that again",
-                    stacklevel=2,
-                )
+        return [Transfer.of(stage, self.rule(), proxies) for stage in stages]
 
     @property
     def plot(self) -> Any:
         """Figures of this study, such as ``study.plot.metric_heatmap()``."""
-        # By name: the report stands above the study, which must not import it.
-        from importlib import import_module
-
-        return import_module("selectdis.visualization._study_plots").StudyPlots(self)
-
-    # Storage ---------------------------------------------------------------------------------------------------------
-
-    def _exists(self) -> bool:
-        return self.storage_url is not None or (self.folder / "study.log").exists()
-
-    def _storage(self) -> BaseStorage:
-        if self._open_storage is None:
-            self._open_storage = open_storage(self.folder, self.storage_url, lost_after=self.lost_after)
-        return self._open_storage
+        # By name: the figures stand above the study, which must not import them.
+        return import_module("selectdis.visualization").StudyPlots(self)
 
     def proxies(self) -> list[DataReference]:
-        """The labelled data sets that are searched on."""
-        return [self._reference(data.name, data.options) for data in self.spec.proxy]
+        """Return references to the labelled data sets that are searched on."""
+        return self.data.proxies()
 
     def proxy_stages(self) -> list[Stage]:
-        """The stages on the proxies, as far as they have begun."""
-        return [stage for data in self.proxies() if (stage := self._existing_stage("proxy", data)) is not None]
+        """Return the stages on the proxies, as far as they have begun."""
+        return [stage for data in self.proxies() if (stage := self.store.stage("proxy", data)) is not None]
 
-    def _reference(self, name: str, options: dict[str, Any]) -> DataReference:
-        return DataReference.of(name, options, folder=self.folder)
-
-    def _target(self, target: str | ImageDataset | None, options: dict[str, Any]) -> DataReference:
-        spec, options = self.spec.target, current_options(options)
-        if target is None:
-            if spec is None:
-                raise SelectdisError("the study file names no target: give one (--target NAME, or target= in Python)")
-            return self._reference(spec.name, {**spec.options, **options})
-        if isinstance(target, ImageDataset):
-            return DataReference.of(target, folder=self.folder)
-        own = spec.options if spec is not None and spec.name == target else {}
-        shape = self.proxies()[0].load().image_shape
-        return self._reference(target, fitting_options(target, shape) | own | options)
-
-    def _study_name(self, stage: str, data: DataReference) -> str:
-        return f"{self.name}/{stage}/{data.slug}"
-
-    def _existing_stage(self, stage: str, data: DataReference) -> Stage | None:
-        if not self._exists():
-            return None
-        try:
-            study = optuna.load_study(study_name=self._study_name(stage, data), storage=self._storage())
-        except KeyError:
-            return None
-        return self._wrap(stage, data, study)
-
-    def _stage(self, name: str, data: DataReference) -> Stage:
-        optimise = directions(self.spec) if name == "proxy" else [StudyDirection.MAXIMIZE]
-        study = with_patience(
-            lambda: optuna.create_study(
-                study_name=self._study_name(name, data),
-                storage=self._storage(),
-                sampler=make_sampler(self.spec.search),
-                directions=optimise,
-                load_if_exists=True,
-            )
-        )
-        self._check_unchanged(study)
-        with_patience(lambda: study.set_user_attr("data", json.dumps(vars(data))))
-        return self._wrap(name, data, study, n_jobs=self._n_jobs())
-
-    def _wrap(self, name: str, data: DataReference, study: optuna.Study, *, n_jobs: int = 1) -> Stage:
-        shared = self.storage_url is not None
-        return Stage(name, self.spec, data, study, str(self.folder), shared=shared, n_jobs=n_jobs)
-
-    def _check_unchanged(self, study: optuna.Study) -> None:
-        """Refuse to mix runs of other data, training or evaluation into one study."""
-        mine = json.loads(self.spec.model_dump_json(include=set(FIXED)))
-        theirs = study.user_attrs.get("fixed")
-        if theirs is None:
-            with_patience(lambda: study.set_user_attr("fixed", mine))
-            return
-        for key, value in mine.items():
-            if isinstance(value, dict):  # a setting that a later version added had its default then
-                default = json.loads(type(getattr(self.spec, key))().model_dump_json())
-                theirs[key] = default | theirs.get(key, {})
-            if theirs.get(key) != value:
-                change = _difference(theirs.get(key), value)
-                raise SelectdisError(
-                    f"the study in {self.folder} was made with another `{key}` ({change}): "
-                    "give this study another name, or delete that folder"
-                )
-
-    def _info(self, stage: Stage) -> StageInfo:
-        return StageInfo(stage.name, stage.data.load(), self.folder)
-
-    def _load_run(self, stage: Stage, record: dict[str, Any]) -> Run | None:
-        try:
-            return Run.load(model_path(self.folder, stage.data, record["candidate"]))
-        except ValueError:
-            return None
-
-
-def _difference(theirs: Any, mine: Any) -> str:
-    if isinstance(theirs, dict) and isinstance(mine, dict):
-        keys = [key for key in {**theirs, **mine} if theirs.get(key) != mine.get(key)]
-        return ", ".join(f"{key}: {theirs.get(key)!r}, now {mine.get(key)!r}" for key in keys)
-    return f"{theirs!r}, now {mine!r}"
+    def target_stages(self) -> Iterator[Stage]:
+        """Return the stages on the targets, as far as they have begun, in the order of their names."""
+        return self.store.targets()

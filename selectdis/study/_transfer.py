@@ -12,13 +12,11 @@ import pandas as pd
 
 from selectdis import selection
 from selectdis.errors import SelectdisError
-from selectdis.records import with_settings, without_labels
-from selectdis.scoring._files import model_path
+from selectdis.records import pickable, with_settings, without_labels
 from selectdis.training import Run
 
 if TYPE_CHECKING:
     from selectdis.study._stage import Stage
-    from selectdis.study._study import Study
 
 __all__ = ["Transfer"]
 
@@ -29,10 +27,20 @@ class Transfer:
 
     Attributes
     ----------
-    target : name of the data set
-    records : one row a run on the target
-    rule : the selection rule
-    pick : the picked run's place and why, or None where no run has finished
+    target : str
+        Name of the data set.
+    records : pandas.DataFrame
+        One row per run on the target.
+    rule : selectdis.selection.Rule
+        The selection rule.
+    pick : Pick or None
+        The picked run and its place; None where no run has finished, or the transfer has not come to its end.
+    proxies : pandas.DataFrame
+        One row per run on the proxies, which the rule has seen.
+    score : str
+        What runs are compared by where there are labels.
+    stage : Stage
+        Where the runs are kept.
     """
 
     target: str
@@ -41,23 +49,18 @@ class Transfer:
     pick: selection.Pick | None
     proxies: pd.DataFrame
     score: str
-    _stage: Stage
+    stage: Stage
 
     @classmethod
-    def of(cls, study: Study, stage: Stage, rule: selection.Rule, proxies: pd.DataFrame) -> Transfer:
+    def of(cls, stage: Stage, rule: selection.Rule, proxies: pd.DataFrame) -> Transfer:
         """Apply `rule` to the runs of `stage`."""
         records = stage.records
-        ready = stage.judged and _any_finished(records)
-        pick = rule.pick(proxies, without_labels(records, rule.target_columns)) if ready else None
-        return cls(
-            stage.data.name,
-            records,
-            rule,
-            pick,
-            proxies,
-            study.spec.select.score,
-            stage,
+        pick = (
+            rule.pick(proxies, without_labels(records, rule.target_columns))
+            if stage.judged and _any_finished(records)
+            else None
         )
+        return cls(stage.data.name, records, rule, pick, proxies, stage.spec.select.score, stage)
 
     @cached_property
     def trust(self) -> selection.Trust:
@@ -104,7 +107,7 @@ class Transfer:
         """How good the pick was, where the target has labels after all; the rule did not see them. Else empty."""
         if self.pick is None or not selection.metric_names(self.records):
             return ""
-        finished = self.records[selection.pickable(self.records)]
+        finished = self.records[pickable(self.records)]
         scores = selection.run_scores(finished, self.score)
         picked = scores[(finished["candidate"] == self.pick.candidate).to_numpy()][0]
         return (
@@ -116,7 +119,7 @@ class Transfer:
     @property
     def model(self) -> str:
         """Where the picked run lies."""
-        return "" if self.pick is None else str(model_path(self._stage.folder, self._stage.data, self.pick.candidate))
+        return "" if self.pick is None else str(self.stage.model_path(self.pick.candidate))
 
     @property
     def best(self) -> Run:
@@ -129,10 +132,10 @@ class Transfer:
         """
         if self.pick is None:
             raise SelectdisError(f"no run on the target {self.target!r} has finished, so there is none to pick")
-        return Run.load(model_path(self._stage.folder, self._stage.data, self.pick.candidate))
+        return Run.load(self.stage.model_path(self.pick.candidate))
 
     def leaderboard(self) -> pd.DataFrame:
-        """The target's runs as the rule sees them, best first: its score, and the probability of picking each.
+        """Return the target's runs as the rule sees them, best first: its score, and the probability of picking each.
 
         Before the end of a transfer, which is said, its runs so far in the order of their training.
         """
@@ -147,4 +150,4 @@ class Transfer:
 
 
 def _any_finished(records: pd.DataFrame) -> bool:
-    return bool(selection.pickable(records).any())
+    return "status" in records and bool(pickable(records).any())

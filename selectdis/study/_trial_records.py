@@ -1,34 +1,54 @@
-"""Records of runs as they lie in Optuna's trials: one user attribute a run, written as soon as it ends."""
+"""Records of runs as they lie in Optuna's trials, one user attribute per run, and what Optuna is told of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
-from selectdis.records import Record, is_candidate_id, is_settled
+from selectdis.errors import SelectdisError, nearest
+from selectdis.records import (
+    CRITERION,
+    METRIC,
+    SAMPLED,
+    Record,
+    direction,
+    is_candidate_id,
+    is_finished,
+    is_score,
+    is_settled,
+    score_name,
+)
+from selectdis.selection._scores import DISENTANGLEMENT
+from selectdis.spec import StudySpec
 
-__all__ = ["COPY_OF", "attribute", "raw_records", "record_of", "records_of"]
+__all__ = [
+    "COPY_OF", "attribute", "constraint_values", "directions", "merged_records", "record_in", "records_in",
+    "trial_values",
+]  # fmt: skip
 
 PREFIX = "run:"
 COPY_OF = "copy_of"  # of a trial that takes another one further: the number of the first
 
 
 def attribute(seed: int) -> str:
-    """The trial's user attribute that holds the record of a seed."""
+    """Name the trial's user attribute that holds the record of a seed."""
     return f"{PREFIX}{seed}"
 
 
-def record_of(trial: FrozenTrial, seed: int) -> Record | None:
-    """The record of one seed, or None before it ends."""
+def record_in(trial: FrozenTrial, seed: int) -> Record | None:
+    """Return the record of one seed, or None before it ends."""
     key = attribute(seed)
     value = trial.user_attrs.get(key)
     return value if _holds_record(key, value) else None
 
 
-def records_of(trial: FrozenTrial) -> list[Record]:
-    """The records of a trial, in the order of seeds."""
+def records_in(trial: FrozenTrial) -> list[Record]:
+    """Return the records of a trial, in the order of seeds."""
     found = {key: value for key, value in trial.user_attrs.items() if _holds_record(key, value)}
     return [found[key] for key in sorted(found, key=lambda key: int(key.removeprefix(PREFIX)))]
 
@@ -45,15 +65,76 @@ def _holds_record(key: str, value: Any) -> bool:
     )
 
 
-def raw_records(trials: Iterable[FrozenTrial]) -> list[Record]:
-    """One dict a run, in the order of configurations and seeds; a run that two trials hold appears once.
+def merged_records(trials: Iterable[FrozenTrial]) -> list[Record]:
+    """Return one dict per run, in the order of configurations and seeds; a run that two trials hold appears once.
 
     A copy of a trial stands where the first one stood, so that an interrupted study reads like one that was not.
     """
     found: dict[str, Record] = {}
     for trial in trials:
         number = trial.user_attrs.get(COPY_OF, trial.number)
-        for record in records_of(trial):
+        for record in records_in(trial):
             if not is_settled(found.get(record["candidate"])):
                 found[record["candidate"]] = record | {"trial": number}
     return sorted(found.values(), key=lambda record: (record["trial"], record["seed"]))
+
+
+def trial_values(records: Iterable[Mapping[Any, Any]], spec: StudySpec) -> list[float | None]:
+    """Return one number for each of ``spec.optimise``: the mean over the finished runs, or None where there is none."""
+    finished = [record for record in records if is_finished(record)]
+    return [_mean([_value(record, name) for record in finished]) for name in spec.optimise]
+
+
+def directions(spec: StudySpec) -> list[StudyDirection]:
+    """Return Optuna's directions of ``spec.optimise``."""
+    return [
+        StudyDirection.MAXIMIZE if name == "score" or direction(score_name(name)) > 0 else StudyDirection.MINIMIZE
+        for name in spec.optimise
+    ]
+
+
+def constraint_values(records: Sequence[Mapping[str, Any]], spec: StudySpec) -> dict[str, float]:
+    """Return Optuna's constraints of a configuration: at most 0 where its mean score is within the bounds."""
+    values = {}
+    for constraint in spec.constraints:
+        mean = _mean([_value(record, constraint.score) for record in records if is_finished(record)])
+        if constraint.min is not None:
+            values[f"{constraint.score} >= {constraint.min:g}"] = math.inf if mean is None else constraint.min - mean
+        if constraint.max is not None:
+            values[f"{constraint.score} <= {constraint.max:g}"] = math.inf if mean is None else mean - constraint.max
+    return values
+
+
+def _column(record: Mapping[Any, Any], name: str) -> str:
+    """Return the column of the score `name`, which may lack its ``metric.`` or ``criterion.``.
+
+    Raises
+    ------
+    SelectdisError
+        If the record has no such score; the message offers the nearest.
+    """
+    for column in (name, METRIC + name, CRITERION + name):
+        if column in record:
+            return column
+    known = [score_name(str(column)) for column in record if is_score(column)]
+    raise SelectdisError(f"no score {name!r} was recorded{nearest(name, known)}; recorded: {', '.join(sorted(known))}")
+
+
+def _value(record: Mapping[Any, Any], name: str) -> float:
+    if name == "score":
+        # Ranks depend on which other runs are there, so a sampler is given the mean of the metrics themselves; the
+        # leaderboard of a finished study uses win rates.
+        present = [record[METRIC + metric] for metric in DISENTANGLEMENT if METRIC + metric in record]
+        # A study may measure other metrics alone; then those are its score.
+        present = present or [
+            value
+            for column, value in record.items()
+            if column.startswith(METRIC) and not column.endswith(SAMPLED) and direction(score_name(column)) > 0
+        ]
+        return float(np.mean(present)) if present else math.nan
+    return float(record[_column(record, name)])
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    known = [value for value in values if math.isfinite(value)]
+    return float(np.mean(known)) if known else None

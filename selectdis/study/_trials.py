@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
+from selectdis import selection
 from selectdis.records import Record, is_settled, json_ready
-from selectdis.study._locks import Heartbeat, exclusively
-from selectdis.study._retry import with_patience
-from selectdis.study._search import Params, distributions_of, make_sampler, suggest
-from selectdis.study._trial_records import COPY_OF, attribute, record_of, records_of
-from selectdis.study._trial_values import constraint_values, trial_values
+from selectdis.spec import StudySpec
+from selectdis.study import _optuna as adapter
+from selectdis.study._database import database_lock, retry_while_away, signs_of_life
+from selectdis.study._search import Params, distributions_of, make_sampler, params_of, suggest
+from selectdis.study._trial_records import COPY_OF, attribute, constraint_values, record_in, records_in, trial_values
 
-if TYPE_CHECKING:
-    from selectdis.spec._model import StudySpec
-
-__all__ = ["WARM_START", "Trials"]
+__all__ = ["Trials"]
 
 WARM_START = "warm_start"  # marks a trial told from earlier records; nothing is trained for it
 ASKED = "asked"  # of a trial whose configuration the sampler suggests
@@ -38,46 +37,44 @@ class Trials:
 
     Attributes
     ----------
-    mine : set of int
-        Ids of the trials that this driver is at.
+    mine : dict
+        Number -> trial, of those that this driver is at.
     """
 
     def __init__(self, study: optuna.Study, spec: StudySpec, *, shared: bool) -> None:
         self.study, self.spec, self.shared = study, spec, shared
-        self.mine: set[int] = set()
+        self.mine: dict[int, FrozenTrial] = {}
 
     def all(self) -> list[FrozenTrial]:
-        """Every trial, by number."""
-        return with_patience(self._now)
+        """Return every trial, by number."""
+        return retry_while_away(self._now)
 
     def fresh(self, trial: FrozenTrial) -> FrozenTrial:
-        """`trial` as the storage has it now."""
-        return with_patience(lambda: self._storage.get_trial(trial._trial_id))
+        """Return `trial` as the storage has it now."""
+        return retry_while_away(lambda: adapter.fresh(self.study, trial))
 
     def exclusively(self, action: Callable[[], T]) -> T:
-        """`action` while no other driver does one; done again from the start when the database went away meanwhile."""
+        """Do `action` while no other driver does one; anew when the database went away meanwhile."""
 
         def locked() -> T:
-            with exclusively(self._storage, self.study.study_name):
+            database = adapter.database(self.study)  # a journal has one driver, and so needs no lock
+            with nullcontext() if database is None else database_lock(database.engine.url, self.study.study_name):
                 return action()
 
-        return with_patience(locked)
+        return retry_while_away(locked)
 
-    def heartbeat(self) -> Heartbeat:
-        """Signs of life while this driver is at work."""
-        if not self.shared:
-            return Heartbeat(None, self.mine, 1.0)
-        return Heartbeat(self._storage, self.mine, self.lost_after / 8)
+    def at_work(self) -> AbstractContextManager[None]:
+        """Show other drivers that this one is alive."""
+        return signs_of_life(self.study, self.mine, self.lost_after / 8) if self.shared else nullcontext()
 
     @property
     def lost_after(self) -> float:
-        """Seconds without a sign of life after which a driver counts as dead."""
-        storage: Any = self._storage
-        return float(getattr(storage, "_backend", storage).grace_period)
+        """Seconds without a sign of life after which a driver that shares a database counts as dead."""
+        return float(getattr(adapter.database(self.study), "grace_period", None) or 0)
 
     # The queue -------------------------------------------------------------------------------------------------------
 
-    def plan(self, configurations: Iterable[Params]) -> None:
+    def enqueue(self, configurations: Iterable[Params]) -> None:
         """Put configurations in the queue, once: the ones that any trial has already are left out."""
         wanted = list(configurations)
 
@@ -90,8 +87,33 @@ class Trials:
 
         self.exclusively(fill)
 
+    def warm_start(self) -> None:
+        """Tell the sampler, once, of the configurations in the records `spec.warm_start` that lie in this space."""
+        if (source := self.spec.warm_start) is not None:
+            self.exclusively(partial(self._warm_start, source))
+
+    def _warm_start(self, source: str) -> None:
+        if "warm_start" in self.study.user_attrs:
+            return
+        added = 0
+        for _, group in selection.read_records(source).groupby("configuration"):
+            rows = [row.to_dict() for _, row in group.iterrows()]
+            params = params_of(rows[0], self.spec.search)
+            values = [value for value in trial_values(rows, self.spec) if value is not None]
+            if params is not None and len(values) == len(self.spec.optimise):
+                distributions = distributions_of(self.spec.search, params["objective"])
+                # Marked, so that it does not count as one of this study's own.
+                trial = optuna.trial.create_trial(
+                    params=params, distributions=distributions, values=values, user_attrs={WARM_START: True}
+                )
+                self.study.add_trial(trial)
+                added += 1
+        self.study.set_user_attr("warm_start", {"from": source, "configurations": added})
+        if not added:
+            warnings.warn(f"warm_start: no configuration of {source} lies in this study's space", stacklevel=2)
+
     def take(self, total: int | None) -> list[FrozenTrial]:
-        """The trials to work on next: open ones, then what is queued, or what the sampler suggests up to `total`."""
+        """Return what to work on next: open trials, then queued ones, or what the sampler suggests up to `total`."""
         trials = self.exclusively(lambda: self._filled(total))
         started = [self._configured(t) for t in trials if self._is_open(t)]
         waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
@@ -110,7 +132,7 @@ class Trials:
         return self._now() if count else trials
 
     def _to_ask(self, trials: Sequence[FrozenTrial], total: int | None) -> int:
-        """Batches begin and end at the same trials however often a study was interrupted."""
+        """Count the trials to ask for: batches begin and end at the same ones however often a study was interrupted."""
         own = [t for t in trials if COPY_OF not in t.user_attrs and WARM_START not in t.user_attrs]
         left, batch = max((total or 0) - len(own), 0), self.spec.search.batch
         if begun := sum(ASKED in trial.user_attrs for trial in own) % batch:
@@ -122,28 +144,28 @@ class Trials:
 
         def start() -> bool:
             if self.shared:  # before it counts as running: a trial without a sign of life would never count as lost
-                self._storage.record_heartbeat(trial._trial_id)  # type: ignore[attr-defined]
-            return self._storage.set_trial_state_values(trial._trial_id, state=TrialState.RUNNING)
+                adapter.show_alive(self.study, trial)
+            return adapter.start(self.study, trial)
 
         try:
-            started = with_patience(start)
+            started = retry_while_away(start)
         except UpdateFinishedTrialError:
             return False
         if started:
-            self.mine.add(trial._trial_id)
+            self.mine[trial.number] = trial
         return started
 
     def _configured(self, trial: FrozenTrial) -> FrozenTrial | None:
-        """`trial` with all its parameters; None where today's space does not hold them."""
+        """Return `trial` with all its parameters; None where today's space does not hold them."""
         try:
-            with_patience(lambda: self._suggest(trial))
+            retry_while_away(lambda: self._suggest(trial))
         except ValueError as error:
             self._set(trial, LEFT_OUT, True)
             self._finish(trial, None)
             warnings.warn(f"configuration {trial.number} is left out: {error}", stacklevel=2)
             return None
         fresh = self.fresh(trial)
-        for record in records_of(fresh):  # of the trial that this one takes further, or of a driver killed in between
+        for record in records_in(fresh):  # of the trial that this one takes further, or of a driver killed in between
             if record["seed"] not in fresh.intermediate_values:
                 self._report(fresh, record)
         return fresh
@@ -152,17 +174,16 @@ class Trials:
         if trial.params and _is_whole(trial, self.spec):
             return
         # By number, so that an interrupted study is suggested what one that was not is.
-        self.study.sampler = make_sampler(self.spec.search, number=trial.number)
-        self.study._thread_local.cached_all_trials = None  # as Study.ask does: the batch sees its own earlier ones
-        suggest(optuna.Trial(self.study, trial._trial_id), self.spec.search)
+        sampler = make_sampler(self.spec.search, number=trial.number)
+        suggest(adapter.ask(self.study, trial, sampler), self.spec.search)
 
     def _is_open(self, trial: FrozenTrial) -> bool:
-        return trial.state == TrialState.RUNNING and (not self.shared or trial._trial_id in self.mine)
+        return trial.state == TrialState.RUNNING and (not self.shared or trial.number in self.mine)
 
     # Drivers that died -----------------------------------------------------------------------------------------------
 
     def elsewhere(self) -> int:
-        """Trials that other drivers are at."""
+        """Return how many trials other drivers are at."""
         return sum(trial.state == TrialState.RUNNING and not self._is_open(trial) for trial in self.all())
 
     def recover(self, seeds: Sequence[int], *, retry_failed: bool) -> None:
@@ -173,24 +194,17 @@ class Trials:
         self.exclusively(lambda: self._recover(seeds, retry_failed))
 
     def _recover(self, seeds: Sequence[int], retry_failed: bool) -> None:
-        lost = self._lost()
-        for trial in self._now():
-            if trial._trial_id in lost and trial.state == TrialState.RUNNING:
+        for trial in adapter.stale(self.study, self._now()) if self.shared else ():
+            if trial.state == TrialState.RUNNING and trial.number not in self.mine:
                 self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
         latest = {_key(_params(trial)): trial for trial in self._now() if not _set_aside(trial)}
         for trial in latest.values():
-            records = [record_of(trial, seed) for seed in seeds]
+            records = [record_in(trial, seed) for seed in seeds]
             undone = any(not is_settled(r) if retry_failed else r is None for r in records)
             if trial.state.is_finished() and undone:
-                copied = {attribute(record["seed"]): record for record in records_of(trial)}
+                copied = {attribute(record["seed"]): record for record in records_in(trial)}
                 first = trial.user_attrs.get(COPY_OF, trial.number)
                 self.study.enqueue_trial(_params(trial), user_attrs=copied | {COPY_OF: first})
-
-    def _lost(self) -> set[int]:
-        if not self.shared:  # an only driver takes its predecessor's trials as they stand
-            return set()
-        storage: Any = self._storage
-        return set(storage._get_stale_trial_ids(self.study._study_id)) - self.mine
 
     # Records ---------------------------------------------------------------------------------------------------------
 
@@ -201,47 +215,38 @@ class Trials:
 
     def tell(self, trial: FrozenTrial, *, complete: bool = True) -> None:
         """Finish a trial with the mean over its runs; without `complete` as failed, for another driver to try again."""
-        records = records_of(self.fresh(trial))
+        records = records_in(self.fresh(trial))
         values = trial_values(records, self.spec)
         for name, bound in constraint_values(records, self.spec).items():
-            with_patience(partial(self._constrain, trial, name, bound))
+            retry_while_away(partial(adapter.set_constraint, self.study, trial, name, bound))
         self._finish(trial, [v for v in values if v is not None] if complete and None not in values else None)
-
-    def _constrain(self, trial: FrozenTrial, name: str, bound: float) -> None:
-        optuna.Trial(self.study, trial._trial_id).set_constraint(name, bound)
 
     def _report(self, trial: FrozenTrial, record: Record) -> None:
         value = trial_values([record], self.spec)[0]
         if value is not None:
-            self._unless_taken(
-                lambda: self._storage.set_trial_intermediate_value(trial._trial_id, record["seed"], value)
-            )
+            self._unless_taken(partial(adapter.report, self.study, trial, record["seed"], value))
 
     def _set(self, trial: FrozenTrial, key: str, value: Any) -> None:
-        self._unless_taken(lambda: self._storage.set_trial_user_attr(trial._trial_id, key, value))
+        self._unless_taken(partial(adapter.set_attribute, self.study, trial, key, value))
 
     def _finish(self, trial: FrozenTrial, values: list[float] | None) -> None:
         state = TrialState.FAIL if values is None else TrialState.COMPLETE
-        with_patience(lambda: self.study.tell(trial.number, values, state=state, skip_if_finished=True))
-        self.mine.discard(trial._trial_id)
+        retry_while_away(lambda: self.study.tell(trial.number, values, state=state, skip_if_finished=True))
+        self.mine.pop(trial.number, None)
 
     def _unless_taken(self, action: Callable[[], Any]) -> None:
-        """`action`, unless another driver took this one for dead and went on in its place."""
+        """Do `action`, unless another driver took this one for dead and went on in its place."""
         try:
-            with_patience(action)
+            retry_while_away(action)
         except UpdateFinishedTrialError:
             warnings.warn("another driver went on with what this one was at: it was away for too long", stacklevel=2)
-
-    @property
-    def _storage(self) -> optuna.storages.BaseStorage:
-        return self.study._storage
 
     def _now(self) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False)
 
 
 def _params(trial: FrozenTrial) -> Params:
-    return trial.system_attrs.get("fixed_params") or trial.params
+    return adapter.queued_params(trial) or trial.params
 
 
 def _key(params: Params) -> tuple[tuple[str, Any], ...]:
@@ -253,9 +258,9 @@ def _set_aside(trial: FrozenTrial) -> bool:
 
 
 def _is_whole(trial: FrozenTrial, spec: StudySpec) -> bool:
-    """Whether the driver that took `trial` lived to get all its parameters."""
+    """Return whether the driver that took `trial` lived to get all its parameters."""
     objective = trial.params.get("objective")
     if objective not in spec.search.objective:
         return False
-    wanted = {*distributions_of(spec.search, str(objective)), *trial.system_attrs.get("fixed_params", {})}
+    wanted = {*distributions_of(spec.search, str(objective)), *adapter.queued_params(trial)}
     return wanted <= set(trial.params)

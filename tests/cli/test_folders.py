@@ -11,7 +11,7 @@ import yaml
 import selectdis as sd
 from selectdis.cli._common import ProgressListener, again
 from selectdis.cli._folders import FIRST_LINE, SpecKeeper
-from selectdis.spec._model import read_spec
+from selectdis.spec import read_spec
 
 SPEC = {
     "name": "small",
@@ -31,7 +31,7 @@ SPEC = {
 def ran(tmp_path_factory):
     """A study that ran in Python, in a folder of its own choice."""
     folder = tmp_path_factory.mktemp("ran") / "some where"
-    sd.Study(SPEC, folder=folder, jobs=1).run()
+    sd.Study(SPEC, folder=folder, n_jobs=1).run()
     return folder
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 import yaml
 
 import selectdis as sd
+import selectdis.study._batch as batch_module
 import selectdis.study._study as study_module
 from selectdis.execution import _recording as recording
 from selectdis.execution import _worker as worker
@@ -103,7 +104,7 @@ def _drive(arguments, out, fault, patience):
     os.dup2(descriptor, 2)
     if fault is not None:
         fault()
-    study_module.run_jobs = lambda jobs, more, **o: run_jobs(jobs, more, work=counted_work, patience=patience, **o)
+    batch_module.run_jobs = lambda jobs, more, **o: run_jobs(jobs, more, work=counted_work, patience=patience, **o)
     make = study_module.Study.__init__
     study_module.Study.__init__ = lambda self, *a, **o: make(self, *a, **{"lost_after": 4, **o})
     sys.argv = ["selectdis", *arguments]

@@ -23,7 +23,7 @@ SPEC = {
 
 
 def test_report_and_figures_of_a_real_study(tmp_path):
-    study = Study(SPEC, folder=tmp_path / "runs" / "small", jobs=1)
+    study = Study(SPEC, folder=tmp_path / "runs" / "small", n_jobs=1)
     study.run()
     study.transfer()
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(SPEC))

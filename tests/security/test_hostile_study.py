@@ -11,16 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import selectdis as sd
-import selectdis.study._study as study_module
+import selectdis.study._batch as batch_module
 from selectdis.data._reference import DataReference
 from selectdis.errors import SelectdisError
 from selectdis.execution._executor import run_jobs
-from selectdis.execution._job import CohortJob, codes_path, model_path
+from selectdis.execution._job import CohortJob
 from selectdis.execution._study_plan import jobs_of
 from selectdis.execution._worker import run_cohort
-from selectdis.spec._model import parse_spec
-from selectdis.study._journal import repair_journal
-from selectdis.study._locks import driver_lock
+from selectdis.scoring._files import codes_path, model_path
+from selectdis.spec import parse_spec
+from selectdis.study._folder import driver_lock, repair_journal
 from selectdis.study._search import candidate_from, grid
 from tests.faults.drivers import tiny
 
@@ -74,7 +74,7 @@ def test_any_tangle_of_aliases_ends(text):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A finished study."""
-    monkeypatch.setattr(study_module, "run_jobs", lambda jobs, more, **o: run_jobs(jobs, more, n_jobs=1))
+    monkeypatch.setattr(batch_module, "run_jobs", lambda jobs, more, **o: run_jobs(jobs, more, n_jobs=1))
     sd.Study(tiny(), folder=tmp_path / "study").run()
     return tmp_path / "study"
 

@@ -1,6 +1,6 @@
 import pytest
 
-import selectdis.study._study as study_module
+import selectdis.study._batch as batch_module
 from selectdis.execution._executor import run_jobs
 from tests.study.fakes import fake_work
 
@@ -9,5 +9,5 @@ from tests.study.fakes import fake_work
 def no_training(monkeypatch):
     """Studies record made-up scores at once."""
     monkeypatch.setattr(
-        study_module, "run_jobs", lambda jobs, more, **options: run_jobs(jobs, more, n_jobs=1, work=fake_work)
+        batch_module, "run_jobs", lambda jobs, more, **options: run_jobs(jobs, more, n_jobs=1, work=fake_work)
     )

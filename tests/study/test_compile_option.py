@@ -7,7 +7,7 @@ import pytest
 
 from selectdis.data._reference import DataReference
 from selectdis.execution import _worker as worker
-from selectdis.spec._model import EvaluationSpec, parse_spec
+from selectdis.spec import EvaluationSpec, parse_spec
 from selectdis.training import Candidate
 from tests.study.fakes import SPEC
 

@@ -12,7 +12,7 @@ from selectdis.execution import _recording as recording
 from selectdis.execution._job import CohortJob
 from selectdis.execution._worker import run_cohort
 from selectdis.scoring._scorer import Scorer
-from selectdis.spec._model import EvaluationSpec, TrainingSpec
+from selectdis.spec import EvaluationSpec, TrainingSpec
 from selectdis.training import Candidate
 
 DATA = DataReference(

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import selectdis as sd
-import selectdis.study._study as study_module
+import selectdis.study._batch as batch_module
 from selectdis.errors import SelectdisError
 from selectdis.execution._executor import run_jobs
 from tests.study.fakes import fake_work, scores_of, spec, trained
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("no_training")
 
 
 def make(tmp_path, **changes):
-    return sd.Study(spec(**changes), folder=tmp_path / "study", jobs=1)
+    return sd.Study(spec(**changes), folder=tmp_path / "study", n_jobs=1)
 
 
 def test_a_grid_gives_every_configuration_all_its_seeds(tmp_path):
@@ -129,7 +129,7 @@ def test_diverged_runs_are_kept_and_failed_ones_tried_again(tmp_path, monkeypatc
         return records
 
     monkeypatch.setattr(
-        study_module, "run_jobs", lambda jobs, more, **options: run_jobs(jobs, more, n_jobs=1, work=work)
+        batch_module, "run_jobs", lambda jobs, more, **options: run_jobs(jobs, more, n_jobs=1, work=work)
     )
     with pytest.warns(UserWarning, match="5 of 15 runs failed.*planted"):
         study = make(tmp_path).run()
@@ -152,7 +152,7 @@ def test_an_unlabelled_proxy_is_refused(tmp_path):
 
 
 def test_two_drivers_cannot_hold_one_folder(tmp_path):
-    from selectdis.study._locks import driver_lock
+    from selectdis.study._folder import driver_lock
 
     with driver_lock(tmp_path / "study"), pytest.raises(SelectdisError, match=f"another driver .process {os.getpid()}"):
         make(tmp_path).run()
@@ -194,7 +194,7 @@ def test_transfer_accepts_images_of_ones_own(tmp_path):
     transfer = make(tmp_path).run().transfer(own, top=1, seeds=2)
     assert len(transfer.records) == 2
     assert transfer.target == "mine"
-    np.testing.assert_array_equal(transfer._stage.data.load().images_at([3, 5]), images[[3, 5]])
+    np.testing.assert_array_equal(transfer.stage.data.load().images_at([3, 5]), images[[3, 5]])
 
 
 def test_transfer_before_run_is_refused(tmp_path):
@@ -213,17 +213,6 @@ def test_a_failing_listener_is_said_once_and_stops_nothing(tmp_path):
     assert sum("Broken" in str(warning.message) for warning in caught) == 1
 
 
-def test_warm_start_tells_the_sampler_of_earlier_configurations(tmp_path):
-    make(tmp_path).run().records.to_csv(tmp_path / "records.csv", index=False)
-    search = {**spec()["search"], "sampler": "tpe", "trials": 4, "startup": 2}
-    study = sd.Study(
-        spec(name="warm", search=search, warm_start=str(tmp_path / "records.csv")), folder=tmp_path / "w", jobs=1
-    )
-    study.run()
-    stage = study.proxy_stages()[0]
-    assert len(stage.study.get_trials(states=[optuna.trial.TrialState.COMPLETE])) == 5 + 4
-
-
 def test_a_time_budget_stops_and_the_next_run_goes_on(tmp_path):
     study = make(tmp_path, time_budget=1e-9).run()
     assert len(study.records) < 15
@@ -233,11 +222,11 @@ def test_a_time_budget_stops_and_the_next_run_goes_on(tmp_path):
 DRIVER = """
 import json, sys
 import selectdis as sd
-import selectdis.study._study as module
+import selectdis.study._batch as module
 from selectdis.execution._executor import run_jobs
 from tests.study.fakes import fake_work
 module.run_jobs = lambda jobs, more, **options: run_jobs(jobs, more, n_jobs=1, work=fake_work)
-sd.Study(json.loads(sys.argv[1]), folder=sys.argv[2], jobs=1).run()
+sd.Study(json.loads(sys.argv[1]), folder=sys.argv[2], n_jobs=1).run()
 """
 
 
@@ -260,7 +249,7 @@ def test_a_killed_driver_resumes_to_the_same_records(tmp_path, moment):
         time.sleep(0.01)
     driver.send_signal(signal.SIGKILL)
     driver.wait()
-    records = sd.Study(spec(), folder=folder, jobs=1).run().records
+    records = sd.Study(spec(), folder=folder, n_jobs=1).run().records
     pd.testing.assert_frame_equal(records, expected)
     # The one that was under way may be there twice; nothing that was recorded is.
     assert len(trained(folder)) <= 15 + 1

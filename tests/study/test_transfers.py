@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import selectdis as sd
-import selectdis.study._study as study_module
+import selectdis.study._batch as batch_module
 from selectdis.data._reference import _load
 from selectdis.errors import SelectdisError
 from selectdis.execution._executor import run_jobs
@@ -21,7 +21,7 @@ RULE = {"run": "udr_lasso", "top": 2, "seeds": 2}
 
 
 def make(tmp_path, **changes):
-    return sd.Study(spec(select=RULE, **changes), folder=tmp_path / "study", jobs=1)
+    return sd.Study(spec(select=RULE, **changes), folder=tmp_path / "study", n_jobs=1)
 
 
 def pictures(folder, count):
@@ -65,7 +65,7 @@ def test_a_stage_without_runs_is_left_out(tmp_path):
     """As an earlier version, or a driver that was killed as it began, left it."""
     study = make(tmp_path).run()
     study.transfer()
-    study._stage("target", study._target("shapes3d", {}))
+    study.store.begin("target", study.data.target("shapes3d"))
     assert [transfer.target for transfer in make(tmp_path).transfers()] == ["digits"]
     assert [view.info.data.name for view in stage_views(make(tmp_path))] == ["sprites", "digits"]
 
@@ -101,7 +101,7 @@ def interrupted(tmp_path, monkeypatch):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(study_module, "run_jobs", first_only)
+        patch.setattr(batch_module, "run_jobs", first_only)
         with pytest.raises(KeyboardInterrupt):
             study.transfer()
     return make(tmp_path)
@@ -151,11 +151,11 @@ def test_why_counts_the_configurations_and_runs_that_there_are(tmp_path):
 def test_a_rule_of_few_labels_sees_them_alone_and_needs_a_labelled_target(tmp_path):
     changes = {"evaluation": {"metrics": ["mig", "few_labels"]}, "target": None}
     description = spec(**changes) | {"select": {"run": "labels:mig.few100", "top": 1, "seeds": 2}}
-    study = sd.Study(description, folder=tmp_path / "study", jobs=1).run()
+    study = sd.Study(description, folder=tmp_path / "study", n_jobs=1).run()
     with pytest.raises(SelectdisError, match="needs a few labels of the target, and 'digits' has none"):
         study.transfer("digits")
     with pytest.raises(SelectdisError, match="needs a few labels"):  # where the file names it: before the search
-        sd.Study(description | {"target": "digits"}, folder=tmp_path / "new", jobs=1).run()
+        sd.Study(description | {"target": "digits"}, folder=tmp_path / "new", n_jobs=1).run()
     assert trained(tmp_path / "new") == []
     records = study.records.assign(**{"metric.mig.few100": 0.5})
     seen = set(without_labels(records, study.rule().target_columns))
@@ -169,7 +169,7 @@ def test_a_device_that_is_not_there_is_refused_at_once_and_hinders_no_reading(tm
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     device = {"training": {"steps": 10, "device": "cuda"}}
-    study = sd.Study(spec(**device), folder=tmp_path / "study", jobs=jobs)
+    study = sd.Study(spec(**device), folder=tmp_path / "study", n_jobs=jobs)
     with pytest.raises(SelectdisError, match="the device 'cuda' is not there"):
         study.run()
     assert not (tmp_path / "study").exists()

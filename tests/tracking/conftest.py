@@ -19,7 +19,7 @@ def own_store():
 @pytest.fixture(scope="session")
 def studied(tmp_path_factory):
     """A study that has run and been transferred, tracked in its own folder."""
-    study = Study(SPEC, folder=tmp_path_factory.mktemp("a study") / "small", jobs=1)
+    study = Study(SPEC, folder=tmp_path_factory.mktemp("a study") / "small", n_jobs=1)
     study.run()
     study.transfer()
     return study

@@ -86,7 +86,7 @@ def survived(server, tmp_path_factory):
     """A study whose server was killed, and that was sent what it missed; with what was said."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", server.uri)
-        study = Study(SPEC, folder=tmp_path_factory.mktemp("study"), jobs=1)
+        study = Study(SPEC, folder=tmp_path_factory.mktemp("study"), n_jobs=1)
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             study.run(listeners=[Kills(server)])

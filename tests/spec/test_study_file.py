@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from selectdis.errors import SelectdisError
-from selectdis.spec._model import PRESETS, Range, StudySpec, check_spec, parse_spec, read_spec
+from selectdis.spec import PRESETS, Range, StudySpec, check_spec, parse_spec, read_spec
 
 MINIMAL = """
 name: small
@@ -133,7 +133,9 @@ KEYS = [*StudySpec.model_fields, "sedes"]
 @given(st.dictionaries(st.sampled_from(KEYS), json_like))
 def test_any_mapping_gives_a_spec_or_its_error(content):
     with contextlib.suppress(SelectdisError):
-        check_spec(content, text=yaml.safe_dump(content, allow_unicode=True))
+        check_spec(content)
+    with contextlib.suppress(SelectdisError):
+        parse_spec(yaml.safe_dump(content, allow_unicode=True))
 
 
 @settings(max_examples=150, deadline=None)

@@ -1,45 +1,58 @@
-"""The names of scores in a study file, checked against what its runs will have."""
+"""What the types of a study file cannot say: names of objectives, strengths and scores, values that can be trained."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from selectdis import selection
 from selectdis.criteria import CRITERIA
 from selectdis.errors import SelectdisError, nearest
 from selectdis.metrics import SCORES, resolve_metrics
 from selectdis.records import score_name
-from selectdis.spec._spec_error import Mistake
 
 if TYPE_CHECKING:
     from selectdis.spec._model import EvaluationSpec, StudySpec
 
-__all__ = ["check_names", "wrong_names"]
+__all__ = ["SpecError", "check_name", "check_scores", "check_values"]
 
-EVERY = {*SCORES, *(name for criterion in CRITERIA.values() for name in criterion.produces)}
+EVERY_SCORE = {*SCORES, *(name for criterion in CRITERIA.values() for name in criterion.produces)}
 
 
-def check_names(spec: StudySpec) -> None:
-    """Refuse names of scores and metrics that nothing will record, before anything is trained.
+class SpecError(SelectdisError):
+    """A broken rule of the study file; `path` holds the keys that lead to the culprit from where it is raised."""
+
+    def __init__(self, message: str, path: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+def check_name(what: str, name: str, known: Iterable[str], path: tuple[str, ...]) -> None:
+    """Refuse a `name` that is not `known`, and offer the nearest."""
+    if name not in (names := tuple(known)):
+        hint = nearest(name, names) or f"; known: {', '.join(names)}"
+        raise SpecError(f"unknown {what} {name!r}{hint}", path)
+
+
+def check_values(values: Iterable[Any], accept: Callable[[Any], Any], path: tuple[str, ...]) -> None:
+    """Refuse the first of `values` that `accept` refuses, in its words."""
+    for value in values:
+        try:
+            accept(value)
+        except SelectdisError as error:
+            raise SpecError(str(error), path) from None
+
+
+def check_scores(spec: StudySpec) -> None:
+    """Refuse names of scores and metrics that no run of the study will have.
 
     Raises
     ------
-    SelectdisError
-        With the key, and the nearest right name.
+    SpecError
+        With the way to the key, and the nearest right name.
     """
-    for wrong in wrong_names(spec):
-        raise SelectdisError(f"{'.'.join(wrong.path)}: {wrong}")
-
-
-def wrong_names(spec: StudySpec) -> Iterator[Mistake]:
-    """The names of scores and metrics in `spec` that nothing will record, each with the way to its key."""
-    try:
-        metrics = _metrics(spec.evaluation)
-    except SelectdisError as error:
-        yield Mistake(str(error), ("evaluation", "metrics"))
-        return
-    criteria = _criteria(spec.evaluation)
+    check_values([spec.evaluation], _metrics, ("evaluation", "metrics"))
+    metrics, criteria = _metrics(spec.evaluation), _criteria(spec.evaluation)
     asked: list[tuple[tuple[str, ...], str, list[str]]] = []
     asked += [(("evaluation", "criteria"), name, ["fast", "all", *CRITERIA]) for name in spec.evaluation.criteria]
     asked += [(("optimise",), name, ["score", *metrics, *criteria]) for name in spec.optimise]
@@ -47,19 +60,19 @@ def wrong_names(spec: StudySpec) -> Iterator[Mistake]:
     asked += [(("select", "score"), name, ["win_rate", *metrics]) for name in spec.select.score.split("+")]
     for path, name, known in asked:
         if score_name(name) not in known:
-            yield Mistake(_unknown(name, known), path)
+            raise SpecError(_unknown(name, known), path)
     if problem := _wrong_rule(spec.select.run, metrics, criteria):
-        yield Mistake(problem, ("select", "run"))
+        raise SpecError(problem, ("select", "run"))
 
 
 def _metrics(spec: EvaluationSpec) -> list[str]:
-    """Names of what is measured on labelled images."""
+    """List what is measured on labelled images."""
     names = [name for metric in resolve_metrics(spec.metrics).values() for name in metric.produces]
     return names + [f"{name}.sampled" for name in names if spec.sampled]
 
 
 def _criteria(spec: EvaluationSpec) -> list[str]:
-    """Names of what is computed without labels."""
+    """List what is computed without labels."""
     names: list[str] = []
     for name, criterion in CRITERIA.items():
         if criterion.cost == "cheap" or {name, "all"} & set(spec.criteria):
@@ -69,7 +82,7 @@ def _criteria(spec: EvaluationSpec) -> list[str]:
 
 
 def _wrong_rule(run: str, metrics: list[str], criteria: list[str]) -> str:
-    """What is wrong with how a rule picks a run, or nothing."""
+    """Say what is wrong with how a rule picks a run, or nothing."""
     kind, _, name = run.partition(":")
     if kind == "labels":
         few = [metric for metric in metrics if _from_few_labels(metric)]
@@ -100,7 +113,7 @@ def _problem(rule: str) -> str:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    if score_name(name).lstrip("+-").removesuffix(".sampled") in EVERY:
+    if score_name(name).lstrip("+-").removesuffix(".sampled") in EVERY_SCORE:
         return (
             f"{name!r} is not measured by this study: evaluation.metrics, evaluation.criteria and evaluation.sampled "
             "say what is"

@@ -1,0 +1,168 @@
+"""The study file read: its text is parsed once, and checked before anything is made of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from selectdis.errors import SelectdisError
+from selectdis.spec._checks import SpecError, check_scores
+from selectdis.spec._messages import first_problem
+from selectdis.spec._model import StudySpec
+from selectdis.spec._presets import with_preset
+
+__all__ = ["check_spec", "parse_spec", "read_spec"]
+
+LARGEST_TEXT = 1_000_000  # characters
+LARGEST = 100_000  # values, with aliases unfolded
+
+
+def read_spec(path: str | Path) -> StudySpec:
+    """Read the study file at `path`, and check it.
+
+    Parameters
+    ----------
+    path : path
+        Of a YAML file.
+
+    Returns
+    -------
+    StudySpec
+
+    Raises
+    ------
+    SelectdisError
+        If the file cannot be read, is not YAML, or holds an unknown key or a wrong value: with the key, its line and
+        the nearest right word.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SelectdisError(f"cannot read the study file {path}: {error}; give the path of a YAML file") from None
+    return parse_spec(text, source=str(path))
+
+
+def parse_spec(text: str, *, source: str = "study file") -> StudySpec:
+    """Read a study description (YAML), and check it; see `read_spec`.
+
+    Parameters
+    ----------
+    text : str
+        What the study file holds.
+    source : str
+        What messages call it.
+    """
+    if len(text) > LARGEST_TEXT:
+        raise SelectdisError(f"{source}: a study file has at most {LARGEST_TEXT:,} characters, found {len(text):,}")
+    tree, content = _parsed(text, source)
+    if not isinstance(content, dict):
+        raise SelectdisError(f"{source}: a study file holds `key: value` lines, found {type(content).__name__}")
+    return _checked(content, tree, source)
+
+
+def check_spec(content: StudySpec | dict[str, Any], *, source: str = "study") -> StudySpec:
+    """Check the study that a plain dict describes.
+
+    Parameters
+    ----------
+    content : StudySpec or dict
+        As of a study file.
+    source : str
+        What messages call it.
+    """
+    return _checked(content, None, source)
+
+
+def _checked(content: StudySpec | dict[str, Any], tree: yaml.Node | None, source: str) -> StudySpec:
+    try:
+        spec = content if isinstance(content, StudySpec) else StudySpec.model_validate(with_preset(content))
+        check_scores(spec)
+    except ValidationError as error:
+        path, message = first_problem(error, StudySpec)
+    except SpecError as error:
+        path, message = error.path, f"{'.'.join(error.path)}: {error}"
+    else:
+        return spec
+    line = _line_of(tree, path)
+    raise SelectdisError(f"{source}, line {line}: {message}" if line else f"{source}: {message}")
+
+
+def _parsed(text: str, source: str) -> tuple[yaml.Node | None, Any]:
+    """Return the nodes of `text`, which know their lines, and the plain values that they make."""
+    try:
+        loader = yaml.SafeLoader(text)
+        tree = loader.get_single_node()
+        size = _count_values(tree, {}, source)
+        if size > LARGEST:
+            raise SelectdisError(
+                f"{source}: a study file holds at most {LARGEST:,} values with its aliases unfolded, found {size:,}"
+            )
+        return tree, None if tree is None else loader.construct_document(tree)
+    except SelectdisError:
+        raise
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" line {where.line + 1}" if where else ""
+        problem = getattr(error, "problem", None) or str(error) or type(error).__name__
+        raise SelectdisError(f"{source}{line}: not valid YAML: {problem}") from None
+
+
+def _count_values(node: Any, counted: dict[int, int | None], source: str) -> int:
+    """Count the values below `node` with aliases unfolded, since a few lines can hold billions of them.
+
+    On the way, what YAML allows and a study file must not hold is refused: an alias of itself, and a key twice.
+    """
+    if not isinstance(node, yaml.CollectionNode):
+        return 1
+    if id(node) not in counted:
+        counted[id(node)] = None  # under way: to meet it again below itself is a circle
+        if isinstance(node, yaml.MappingNode):
+            _refuse_doubled_keys(node, source)
+        pairs = node.value if isinstance(node, yaml.MappingNode) else [(child,) for child in node.value]
+        counted[id(node)] = 1 + sum(_count_values(child, counted, source) for pair in pairs for child in pair)
+    size = counted[id(node)]
+    if size is None:
+        raise SelectdisError(f"{source} line {node.start_mark.line + 1}: an alias holds itself; write its values out")
+    return size
+
+
+def _refuse_doubled_keys(node: yaml.MappingNode, source: str) -> None:
+    """Refuse a key that comes twice: YAML would keep the last value, and say nothing of the others."""
+    lines: dict[tuple[str, str], int] = {}
+    for key, _ in node.value:
+        line, name = key.start_mark.line + 1, (key.tag, str(key.value))
+        if name in lines and key.tag != "tag:yaml.org,2002:merge":
+            raise SelectdisError(
+                f"{source}, line {line}: the key {key.value!r:.80} comes twice (before in line {lines[name]}); keep one"
+            )
+        lines[name] = line
+
+
+def _line_of(node: Any, path: tuple[Any, ...]) -> int | None:
+    """Return the 1-based line of the deepest part of `path` that the tree below `node` holds."""
+    line = None
+    for part in path:
+        found = _child(node, part) or _named_below(node, part)
+        if found is not None:
+            key, node = found
+            line = key.start_mark.line + 1
+    return line
+
+
+def _named_below(node: Any, name: Any) -> tuple[Any, Any] | None:
+    """Find the key `name` at any depth: a rule over several keys complains at their common parent."""
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    return _child(node, name) or next((hit for _, value in node.value if (hit := _named_below(value, name))), None)
+
+
+def _child(node: Any, part: Any) -> tuple[Any, Any] | None:
+    if isinstance(node, yaml.MappingNode):
+        return next(((key, value) for key, value in reversed(node.value) if key.value == str(part)), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part], node.value[part]
+    return None

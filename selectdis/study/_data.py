@@ -1,0 +1,60 @@
+"""The data sets of a study, and refusals of those that cannot serve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from selectdis.data import ImageDataset
+from selectdis.data._reference import DataReference, fitting_options
+from selectdis.errors import SelectdisError
+from selectdis.scoring._scorer import check_split
+from selectdis.selection import Rule
+from selectdis.spec import StudySpec
+
+__all__ = ["StudyData"]
+
+
+class StudyData:
+    """References to the data sets of a study; images that exist only as an object are stored in its `folder`."""
+
+    def __init__(self, spec: StudySpec, folder: Path) -> None:
+        self.spec, self.folder = spec, folder
+
+    def proxies(self) -> list[DataReference]:
+        """Return the labelled data sets that are searched on."""
+        return [self._reference(data.name, data.options) for data in self.spec.proxy]
+
+    def target(self, target: str | ImageDataset | None = None, **options: Any) -> DataReference:
+        """Return the target: the study file's, another one by name, or images of one's own."""
+        spec = self.spec.target
+        if target is None:
+            if spec is None:
+                raise SelectdisError("the study file names no target: give one (--target NAME, or target= in Python)")
+            return self._reference(spec.name, {**spec.options, **options})
+        if isinstance(target, ImageDataset):
+            return DataReference.of(target, folder=self.folder)
+        own = spec.options if spec is not None and spec.name == target else {}
+        shape = self.proxies()[0].load().image_shape
+        return self._reference(target, fitting_options(target, shape) | own | options)
+
+    def _reference(self, name: str, options: dict[str, Any]) -> DataReference:
+        return DataReference.of(name, options, folder=self.folder)
+
+    def check_proxy(self, data: DataReference) -> None:
+        """Load a proxy, and refuse one without labels."""
+        if not data.load().labelled:
+            raise SelectdisError(
+                f"the proxy {data.name!r} has no labels to score disentanglement with; take a labelled data set "
+                "(`selectdis data list` shows them), and give this one as the target"
+            )
+        check_split(data.load(), self.spec.evaluation)
+
+    def check_target(self, data: DataReference, rule: Rule) -> None:
+        """Load the target before anything of it is recorded: one that cannot be used leaves no trace."""
+        check_split(data.load(), self.spec.evaluation)
+        if rule.target_columns and not data.load().labelled:
+            raise SelectdisError(
+                f"the rule {rule.label!r} needs a few labels of the target, and {data.name!r} has none; take a rule "
+                "without labels (select.run: udr_lasso)"
+            )

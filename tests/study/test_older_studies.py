@@ -1,0 +1,52 @@
+"""A folder that version 0.1 left (a search of two runs and a transfer of two): it is read, resumed and reported."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import selectdis as sd
+from selectdis.errors import OldNameWarning
+from selectdis.execution import _worker as worker
+from selectdis.report import write_report
+
+PROXY = {"beta_vae-0637483e-s0", "beta_vae-5931c8e1-s0"}
+TARGET = {"beta_vae-5931c8e1-s0", "beta_vae-5931c8e1-s1"}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return Path(shutil.copytree(Path(__file__).parent / "files" / "study_of_0.1", tmp_path / "older"))
+
+
+@pytest.fixture
+def study(folder):
+    with pytest.warns(OldNameWarning, match="mean_rank is now called win_rate"):
+        return sd.Study.from_file(folder / "study.yaml", folder=folder, n_jobs=1)
+
+
+def test_nothing_is_trained_again(study, monkeypatch):
+    monkeypatch.setattr(worker, "train_cohort", lambda *_, **__: pytest.fail("trained again"))
+    before = study.records
+    assert set(study.run().records["candidate"]) == PROXY
+    transfer = study.transfer()
+    assert set(transfer.records["candidate"]) == TARGET
+    assert transfer.pick.candidate == "beta_vae-5931c8e1-s1"
+    assert transfer.best.candidate.id == transfer.pick.candidate
+    assert study.records.equals(before)
+
+
+def test_it_goes_on_with_what_is_new(folder, study):
+    wider = study.spec.model_copy(update={"seeds": study.spec.seeds.model_copy(update={"count": 2})})
+    records = sd.Study(wider, folder=folder, n_jobs=1).run().records
+    assert len(records) == 4
+    assert set(records["candidate"]) > PROXY
+    assert len(list(folder.glob("models/sprites*/*"))) == 2  # the runs of before had left no model here
+
+
+def test_it_is_shown(study):
+    board = study.leaderboard()
+    assert list(board["settings"]) == ["beta_vae beta=4", "beta_vae beta=1"]
+    assert set(board["ranked_by"]) == {"win_rate"}
+    assert [transfer.pick.candidate for transfer in study.transfers()] == ["beta_vae-5931c8e1-s1"]
+    assert "beta_vae-5931c8e1-s1" in write_report(study).read_text(encoding="utf-8")
