@@ -347,7 +347,7 @@ class Study:
         # By name: the report stands above the study, which must not import it.
         from importlib import import_module
 
-        return import_module("selectdis.visualization._study_plots").StudyPlots(self)
+        return import_module("selectdis.visualization").StudyPlots(self)
 
     # Storage ---------------------------------------------------------------------------------------------------------
 
