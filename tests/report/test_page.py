@@ -3,11 +3,9 @@ import re
 from html.parser import HTMLParser
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from selectdis.errors import SelectdisError
-from selectdis.records._labels import configuration_labels, number, score_label
 from selectdis.report import render
 from selectdis.report._sections import all_sections
 from tests.visualization.made_up import (
@@ -177,35 +175,6 @@ def test_boards_are_cut_off_and_say_so(snapshot):
     assert boards["sprites: runs"].more == 78  # 180 runs, of which two are lost
     assert sum(boards["digits: runs"].picked) == 1
     assert boards["digits: runs"].columns[2][0] == "UDR (lasso)"  # what ranks where labels are missing
-
-
-def test_configurations_have_labels_of_their_own():
-    records = make_records("sprites", "proxy", seeds=1)
-    assert len(set(configuration_labels(records).values())) == 36
-    twice = pd.concat([records, records.assign(configuration=records["configuration"].str.replace("-", "-x"))])
-    assert len(set(configuration_labels(twice).values())) == 72
-    wide = make_records("sprites", "proxy", seeds=1, latents=10)
-    labels = configuration_labels(pd.concat([records, wide]))
-    assert labels[wide["configuration"].iloc[0]] == "β-VAE β=1, latents 10"
-
-
-@pytest.mark.parametrize(
-    ("name", "label"),
-    [
-        ("metric.dci_disentanglement.sampled", "DCI disentanglement (sampled)"),
-        ("criterion.udr_lasso", "UDR (lasso)"),
-        ("downstream_lr_100", "downstream logistic 100"),
-        ("something_new", "something new"),
-    ],
-)
-def test_scores_have_labels(name, label):
-    assert score_label(name) == label
-
-
-def test_numbers():
-    assert [number(value) for value in (0.12345, -2.5, 12000.0, 1e-9, None, np.nan, "a", np.inf)] == [
-        *("0.123", "−2.500", "12,000", "1.00e−09", "–", "–", "a", "∞")
-    ]
 
 
 def test_an_empty_study_is_an_error(tmp_path):

@@ -5,22 +5,24 @@ Records, rules, picks, their reasons, trust and pictures come from the code that
 
 import functools
 import json
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 
-from selectdis.data import ImageDataset, load_dataset
+from selectdis.data import ImageDataset
 from selectdis.data._reference import DataReference
-from selectdis.execution import train
 from selectdis.execution._job import CohortJob
 from selectdis.execution._recording import describe
+from selectdis.execution._worker import run_cohort
 from selectdis.objectives._specification import GRIDS, MAIN_STRENGTH
 from selectdis.records import as_frame
+from selectdis.scoring._files import model_path
 from selectdis.study import StageInfo, Study, Transfer
 from selectdis.study._replay import StageView
-from selectdis.training import Candidate
+from selectdis.training import Candidate, Run
 from selectdis.visualization._snapshot import snapshot_of
 
 HOSTILE = "<script>alert('x')</script> $\\frac{1}{0} & \"q\""
@@ -30,7 +32,8 @@ SPEC = {
     "proxy": "sprites",
     "target": "digits",
     "search": {"objective": list(GRIDS)},
-    "training": {"steps": 5000},
+    "training": {"steps": 20, "curve_every": 5, "device": "cpu"},
+    "evaluation": {"metrics": ["mig"], "n_train": 60, "n_test": 15, "probe": 30, "held_out": 0.2},
     "select": {"top": 2},
     "tracking": "none",
 }
@@ -41,15 +44,12 @@ OPTIONS = {"sprites": {"image_size": 16, "sizes": SIZES}, "scenes": {"image_size
 def make_records(dataset, stage, *, objectives=tuple(GRIDS), strengths=6, seeds=5, labels=True, seed=0, latents=6):
     """Records with a pattern: middle strengths are best, seeds add as much noise as they do, UDR sees some of it."""
     rng = np.random.default_rng(seed)
-    spec, run = Study(SPEC).spec, trained_run()[0]
-    data = DataReference(dataset, json.dumps(OPTIONS[dataset]))
     rows = []
     for place, objective in enumerate(objectives):
         for level, strength in enumerate(GRIDS[objective][:strengths]):
             for number in range(seeds):
                 candidate = Candidate(objective, number, {MAIN_STRENGTH[objective]: strength}, latents=latents)
-                job = CohortJob((candidate,), data, stage, spec.training, spec.evaluation, "")
-                row = describe(candidate, job) | {"status": run.status, "failed_step": run.failed_step, "seconds": 12.5}
+                row = describe(candidate, job_of(candidate, dataset, stage)) | how_it_ended()
                 quality = 0.4 - 0.05 * abs(level - 2) - 0.02 * place + 0.08 * rng.standard_normal()
                 if labels:
                     for metric in ("mig", "sap", "dci_disentanglement", "factor_vae", "beta_vae", "modularity"):
@@ -70,18 +70,42 @@ def target_records(name="digits", **options):
 def with_lost_runs(records):
     """Two runs of `records` lost: one diverged, one failed with an error that would like to be a script."""
     diverged, failed = records.index[[7, 40]]
-    records.loc[diverged, ["status", "failed_step"]] = ["diverged", 1234]
+    records.loc[diverged, ["status", "failed_step"]] = [how_it_ended(learning_rate=1e30)["status"], 1234]
     records.loc[failed, ["status", "error"]] = ["failed", f"RuntimeError: {HOSTILE} at http://me:word@lab:80"]
     records.loc[[diverged, failed], [name for name in records if name.startswith(("metric.", "criterion."))]] = np.nan
     return records
 
 
 @functools.cache
+def spec_of_records():
+    return Study(SPEC).spec
+
+
+def job_of(candidate, dataset, stage, folder=""):
+    spec = spec_of_records()
+    data = DataReference(dataset, json.dumps(OPTIONS[dataset]))
+    return CohortJob((candidate,), data, stage, spec.training, spec.evaluation, str(folder))
+
+
+@functools.cache
+def recorded(learning_rate=1e-3):
+    """The record of a run of a few steps on sprites, and the run."""
+    candidate = Candidate("beta_vae", architecture="fc", width=16, latents=6, learning_rate=learning_rate)
+    with tempfile.TemporaryDirectory() as folder:
+        job = job_of(candidate, "sprites", "proxy", folder)
+        (record,) = run_cohort(job)
+        return record, Run.load(model_path(folder, job.data, candidate.id))
+
+
+def how_it_ended(**options):
+    record, _ = recorded(**options)
+    return {name: record[name] for name in ("status", "failed_step", "seconds")}
+
+
 def trained_run():
-    """A run of a few steps, and its labelled images."""
-    data = load_dataset("sprites", **OPTIONS["sprites"])
-    candidate = Candidate("beta_vae", architecture="fc", width=16, latents=6, learning_rate=1e-3)
-    return train([candidate], data, steps=20, curve_every=5, device="cpu")[0], data
+    """The run, and its labelled images."""
+    _, run = recorded()
+    return run, job_of(run.candidate, "sprites", "proxy").data.load()
 
 
 class MadeUpView(StageView):
