@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "selectdis"
 # From the bottom up: a module imports from its own layer and from those below it.
 LAYERS = [
-    {"errors", "_arrays", "_files"},
+    {"errors", "_arrays", "_files", "_redaction"},
     {"data"},
     {"models", "objectives"},
     {"metrics", "criteria"},

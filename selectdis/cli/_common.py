@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import sys
 from pathlib import Path
@@ -24,6 +23,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from selectdis._redaction import redacted
 from selectdis.cli._folders import kept_spec
 from selectdis.records import STRENGTH, score_name
 from selectdis.study import Listener, StageInfo, Study
@@ -53,7 +53,7 @@ def again(command: str, file: Path, folder: Path | None = None, storage: str | N
     program = str(called) if called.name == "selectdis" and not called.is_absolute() else "selectdis"
     words = [program, *command.split(), str(file)]
     words += ["--folder", str(folder)] if folder else []
-    words += ["--storage", re.sub(r"(://[^:/@]*):[^@]*@", r"\1@", storage)] if storage else []  # without the password
+    words += ["--storage", redacted(storage)] if storage else []
     return shlex.join(words)
 
 

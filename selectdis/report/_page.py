@@ -13,7 +13,7 @@ from typing import Any
 from selectdis._files import whole_file
 from selectdis.errors import SelectdisError
 from selectdis.report import _sections as sections
-from selectdis.visualization._snapshot import Material, gather
+from selectdis.visualization import StudySnapshot, take_snapshot
 
 __all__ = ["render", "write_report"]
 
@@ -24,18 +24,21 @@ def write_report(study: Any, out: str | Path | None = None) -> Path:
     Parameters
     ----------
     study : Study
+        One that has run.
     out : path, optional
         Where to; by default ``report.html`` in the study's folder.
 
     Returns
     -------
-    Path : where it was written.
+    Path
+        Where it was written.
 
     Raises
     ------
-    SelectdisError : the study has no runs, or the file cannot be written.
+    SelectdisError
+        The study has no runs, or the file cannot be written.
     """
-    page = render(gather(study))
+    page = render(take_snapshot(study))
     path = Path(out) if out is not None else Path(study.folder) / "report.html"
     try:
         with whole_file(path) as temporary:
@@ -47,8 +50,8 @@ def write_report(study: Any, out: str | Path | None = None) -> Path:
     return path
 
 
-def render(material: Material) -> str:
-    """The page of `material`."""
+def render(snapshot: StudySnapshot) -> str:
+    """Return the page of a study."""
     import jinja2
 
     style, script = _resource("page.css"), _resource("page.js")
@@ -57,8 +60,8 @@ def render(material: Material) -> str:
     )
     template = environment.from_string(_resource("page.html"))
     return template.render(
-        material=material,
-        sections=sections.all_sections(material),
+        snapshot=snapshot,
+        sections=sections.all_sections(snapshot),
         style=style,
         script=script,
         # Nothing but this page's own script runs, and nothing is fetched, whatever the names in it contain.

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,28 +12,40 @@ import yaml
 from markupsafe import Markup
 
 from selectdis import selection
+from selectdis._redaction import redacted_text
 from selectdis.errors import SelectdisError
-from selectdis.records import configuration_labels, number, objective_label, pickable, run_label, score_label
-from selectdis.report._tables import Heatmap, boards, heatmap_table
-from selectdis.visualization import _charts as charts
-from selectdis.visualization._pictures import Anatomy, png_bytes, tile
-from selectdis.visualization._snapshot import Material, StageRuns, stage_scores
-from selectdis.visualization._study_plots import correlation_table, transfer_frame, variance_table
-from selectdis.visualization._theme import inline_svg
+from selectdis.records import configuration_labels, number, objective_label, run_label, score_label
+from selectdis.report._tables import HeatmapTable, heatmap_table, leaderboards
+from selectdis.visualization import (
+    RunPictures,
+    StageSnapshot,
+    StudySnapshot,
+    correlation_table,
+    inline_svg,
+    png_bytes,
+    stage_scores,
+    strength_figure,
+    tile,
+    transfer_figure,
+    transfer_points,
+    variance_figure,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["all_sections"]
 
 Section = dict[str, Any]
 MAX_FAILURES = 50
-PASSWORD = re.compile(r"(://[^:/@\s]*):[^@/\s]*@")  # in the URL of a storage or a tracking server
 
 
-def all_sections(material: Material) -> dict[str, Section]:
+def all_sections(snapshot: StudySnapshot) -> dict[str, Section]:
     """Every section by name; one that the study has nothing for holds ``missing``, the reason in words."""
-    makers: dict[str, Callable[[Material], Section]] = {
+    makers: dict[str, Callable[[StudySnapshot], Section]] = {
         "pick": _pick,
         "numbers": _numbers,
-        "boards": lambda m: {"boards": boards(m)},
+        "boards": lambda snapshot: {"boards": leaderboards(snapshot)},
         "agreement": _agreement,
         "strengths": _strengths,
         "variance": _variance,
@@ -43,52 +54,43 @@ def all_sections(material: Material) -> dict[str, Section]:
         "failures": _failures,
         "making": _making,
     }
-    return {name: _or_reason(maker, material) for name, maker in makers.items()}
+    return {name: _or_reason(maker, snapshot) for name, maker in makers.items()}
 
 
-def _or_reason(maker: Callable[[Material], Section], material: Material) -> Section:
+def _or_reason(maker: Callable[[StudySnapshot], Section], snapshot: StudySnapshot) -> Section:
     try:
-        return {"missing": "", **maker(material)}
+        return {"missing": "", **maker(snapshot)}
     except SelectdisError as error:
-        return {"missing": f"{str(error)[:1].upper()}{str(error)[1:]}."}
+        return {"missing": _sentence(str(error))}
 
 
-def _pick(material: Material) -> Section:
-    """The pick of the latest target; before there is one, the best run of the proxy."""
-    stage = next((stage for stage in material.latest_first if stage.first), None)
-    if stage is None or stage.first is None:
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _pick(snapshot: StudySnapshot) -> Section:
+    """Return the pick of the latest target; before there is one, the best run of the proxy."""
+    stage = next((stage for stage in snapshot.latest_first if stage.pick_or_best), None)
+    if stage is None or stage.pick_or_best is None:
         raise SelectdisError("no run has finished, so there is nothing to pick")
-    anatomy = material.dissect(stage.key, stage.first)
+    pictures = stage.pictures_of(stage.pick_or_best)
     return {
         "stage": stage,
-        "label": run_label(stage.row(stage.first), configuration_labels(material.everything)),
-        "why": _why(material, stage),
-        "facts": _facts(material, stage, stage.first),
-        "animation": None if anatomy is None else _strips(anatomy, 5),
-        "reconstructions": None if anatomy is None else _reconstructions(anatomy),
+        "label": run_label(stage.row(stage.pick_or_best), configuration_labels(snapshot.records)),
+        "why": _sentence(stage.why or f"the best run on the proxy by {score_label(snapshot.score)}"),
+        "facts": _facts(snapshot, stage, stage.pick_or_best),
+        "strips": None if pictures is None else _strips(pictures, 5),
+        "reconstructions": None if pictures is None else _data(pictures.reconstructions),
     }
 
 
-def _why(material: Material, stage: StageRuns) -> str:
-    if stage.kind == "proxy":
-        return f"The best run on the proxy by {score_label(material.score)}."
-    rule, _, rest = stage.why.partition(";")
-    found = re.fullmatch(r"(.+?) > (.+?)(?: @ (\d+))?", rule)
-    if found is None:
-        return f"{stage.why}."
-    best = f"The best {found[3]} configurations" if found[3] else "The best configuration"
-    first = f"{best} by {score_label(found[1])} on {material.proxy_names}"
-    second = f"the run by {score_label(found[2])} on {stage.name}, whose labels are not used"
-    return f"{first}, then {second}{';' + rest if rest else ''}."
-
-
-def _facts(material: Material, stage: StageRuns, candidate: str) -> list[tuple[str, str]]:
+def _facts(snapshot: StudySnapshot, stage: StageSnapshot, candidate: str) -> list[tuple[str, str]]:
     """(name, value) pairs about the pick; with labels on the target, also how good it turned out to be."""
     records = stage.records
     mine = (records["candidate"] == candidate).to_numpy()
     facts = [(score_label(name), number(records.loc[mine, name].iloc[0])) for name in _telling_scores(records)[:4]]
     if stage.kind == "target" and selection.metric_names(records):
-        values, _ = stage_scores(records, material.score, stage.criterion)
+        values, _ = stage_scores(records, snapshot.score, stage.criterion)
         share = float(selection.beats(values)[mine][0])
         if np.isfinite(share):
             others = int(np.isfinite(values).sum()) - 1
@@ -102,9 +104,9 @@ def _telling_scores(records: pd.DataFrame) -> list[str]:
     return [name for name in wanted if name in records and records[name].notna().any()]
 
 
-def _numbers(material: Material) -> Section:
-    records = material.everything
-    lost = int((~pickable(records)).sum())
+def _numbers(snapshot: StudySnapshot) -> Section:
+    records = snapshot.records
+    lost = int((~selection.pickable(records)).sum())
     hours = float(records["seconds"].fillna(0).sum()) / 3600 if "seconds" in records else 0.0
     steps = number(records["steps"].max()) if "steps" in records else "–"
     facts = [
@@ -118,12 +120,12 @@ def _numbers(material: Material) -> Section:
     return {"facts": facts}
 
 
-def _agreement(material: Material) -> Section:
-    datasets = selection.labelled_datasets(material.everything)
-    return {"datasets": [{"name": name, "maps": _maps(material, name)} for name in datasets]}
+def _agreement(snapshot: StudySnapshot) -> Section:
+    datasets = selection.labelled_datasets(snapshot.records)
+    return {"datasets": [{"name": name, "maps": _maps(snapshot, name)} for name in datasets]}
 
 
-def _maps(material: Material, dataset: str) -> list[tuple[str, Heatmap]]:
+def _maps(snapshot: StudySnapshot, dataset: str) -> list[tuple[str, HeatmapTable]]:
     captions = {
         "criteria": "Metrics (rows, need labels) with criteria (columns, need none)",
         "metrics": "Metrics with one another",
@@ -131,7 +133,7 @@ def _maps(material: Material, dataset: str) -> list[tuple[str, Heatmap]]:
     found = []
     for of, caption in captions.items():
         try:
-            table = correlation_table(material, of, dataset)
+            table = correlation_table(snapshot, of, dataset)
         except SelectdisError:
             continue
         if table.size:
@@ -139,78 +141,76 @@ def _maps(material: Material, dataset: str) -> list[tuple[str, Heatmap]]:
     return found
 
 
-def _strengths(material: Material) -> Section:
-    figures = [figure for stage in material.stages for figure in _strength_figures(material, stage)]
+def _strengths(snapshot: StudySnapshot) -> Section:
+    figures = [figure for stage in snapshot.stages for figure in _strength_figures(snapshot, stage)]
     if not figures:
         raise SelectdisError("no run has a score")
     # One strength says nothing of strengths: such figures are for studies that have no others.
     return {"figures": [figure for figure in figures if figure["levels"] > 1] or figures}
 
 
-def _strength_figures(material: Material, stage: StageRuns) -> list[Section]:
-    records = stage.records
-    values, score = stage_scores(records, material.score, stage.criterion)
-    label = score_label(score)
+def _strength_figures(snapshot: StudySnapshot, stage: StageSnapshot) -> list[Section]:
+    values, score = stage_scores(stage.records, snapshot.score, stage.criterion)
     figures = []
-    for objective in dict.fromkeys(map(str, records["objective"])):
-        mine = (records["objective"] == objective).to_numpy() & np.isfinite(values)
+    for objective in dict.fromkeys(map(str, stage.records["objective"])):
+        mine = (stage.records["objective"] == objective).to_numpy() & np.isfinite(values)
         if not mine.any():
             continue
-        levels = records["strength"][mine].nunique()
+        levels = stage.records["strength"][mine].nunique()
         at = f"{levels} strengths" if levels > 1 else "one strength"
-        text = f"{label} of {mine.sum()} runs of {objective_label(objective)} at {at}, on {stage.name}"
-        svg = inline_svg(charts.strength_seed(records, values, objective, label), "Strength and seed", text)
-        figures.append({"svg": Markup(svg), "text": text, "levels": levels})
+        text = f"{score_label(score)} of {mine.sum()} runs of {objective_label(objective)} at {at}, on {stage.name}"
+        svg = _svg(strength_figure(stage, objective, snapshot.score), "Strength and seed", text)
+        figures.append({"svg": svg, "text": text, "levels": levels})
     return figures
 
 
-def _variance(material: Material) -> Section:
+def _svg(figure: Figure, title: str, text: str) -> Markup:
+    return Markup(inline_svg(figure, title, text))
+
+
+def _variance(snapshot: StudySnapshot) -> Section:
     figures = []
-    for dataset in selection.labelled_datasets(material.everything):
+    for dataset in selection.labelled_datasets(snapshot.records):
         text = f"of the differences between runs on {dataset}"
         try:
-            figure = charts.stacked_bars(variance_table(material, dataset))
+            figure = variance_figure(snapshot, dataset)
         except SelectdisError:
             continue  # too few runs on this one
-        svg = inline_svg(figure, "Variance explained", text)
-        figures.append({"dataset": dataset, "svg": Markup(svg), "text": text})
+        figures.append({"svg": _svg(figure, "Variance explained", text), "text": text})
     if not figures:
         raise SelectdisError("a share of the variance needs two runs with a score")
     return {"figures": figures}
 
 
-def _transfer(material: Material) -> Section:
-    if not material.targets:
+def _transfer(snapshot: StudySnapshot) -> Section:
+    if not snapshot.targets:
         raise SelectdisError("there is no target yet: `selectdis transfer FILE` makes one")
     figures = []
-    for target in material.targets:
-        table, name = transfer_frame(material, target)
-        if len(table) < 2:
+    for target in snapshot.targets:
+        points, _ = transfer_points(snapshot, target)
+        if len(points) < 2:
             continue
-        labels = f"{score_label(material.score)} on {material.proxy_names}", f"{score_label(name)} on {target.name}"
-        groups = [objective_label(str(objective)) for objective in table["objective"]]
-        picked = str(target.row(target.pick)["configuration"]) if target.pick else None
-        figure = charts.scatter(table["proxy"], table["target"], *labels, groups, picked)
-        correlation = float(table["proxy"].rank().corr(table["target"].rank())) if len(table) > 2 else float("nan")
-        text = f"{len(table)} configurations, means over their seeds"
+        figure = transfer_figure(snapshot, target)
+        title = f"{figure.axes[0].get_ylabel()} against {figure.axes[0].get_xlabel()}"
+        text = f"{len(points)} configurations, means over their seeds"
+        correlation = points["proxy"].rank().corr(points["target"].rank()) if len(points) > 2 else np.nan
         if np.isfinite(correlation):
             text += f"; rank correlation {correlation:.2f}"
-        svg = inline_svg(figure, f"{labels[0]} against {labels[1]}", text)
-        figures.append({"dataset": target.name, "svg": Markup(svg), "text": text, "labels": labels})
+        figures.append({"svg": _svg(figure, title, text), "text": f"{title}: {text}."})
     if not figures:
         raise SelectdisError("a comparison needs two configurations with runs on both data sets")
     return {"figures": figures}
 
 
-def _latents(material: Material) -> Section:
+def _latents(snapshot: StudySnapshot) -> Section:
     groups = []
-    labels = configuration_labels(material.everything)
-    for stage in material.latest_first:
+    labels = configuration_labels(snapshot.records)
+    for stage in snapshot.latest_first:
         runs = []
         for candidate in stage.best:
-            anatomy = material.dissect(stage.key, candidate)
-            if anatomy is not None:
-                runs.append(_run_pictures(stage.row(candidate), anatomy, labels, candidate == stage.pick))
+            pictures = stage.pictures_of(candidate)
+            if pictures is not None:
+                runs.append(_run_pictures(stage.row(candidate), pictures, labels, candidate == stage.pick))
         if runs:
             groups.append({"dataset": stage.name, "runs": runs})
     if not groups:
@@ -218,32 +218,26 @@ def _latents(material: Material) -> Section:
     return {"groups": groups}
 
 
-def _run_pictures(row: Mapping[Any, Any], anatomy: Anatomy, labels: Mapping[str, str], picked: bool) -> Section:
+def _run_pictures(row: Mapping[Any, Any], pictures: RunPictures, labels: Mapping[str, str], picked: bool) -> Section:
     return {
         "label": run_label(row, labels),
         "picked": picked,
-        "strips": _strips(anatomy, len(anatomy.order)),
-        "reconstructions": _reconstructions(anatomy),
-        "importance": None if anatomy.importance is None else _importance(anatomy),
+        "strips": _strips(pictures),
+        "reconstructions": _data(pictures.reconstructions),
+        "importance": None if pictures.importance is None else _importance_table(pictures),
     }
 
 
-def _strips(anatomy: Anatomy, n: int) -> list[dict[str, str]]:
-    """One picture a latent, most informative first."""
-    return [
-        {"latent": f"z{latent}", "kl": f"{anatomy.kl[latent]:.2f}", "image": _data(anatomy.traversals[latent][None])}
-        for latent in anatomy.order[:n]
-    ]
+def _strips(pictures: RunPictures, n: int | None = None) -> list[dict[str, str]]:
+    """Return a strip of pictures for each of the `n` most informative latents."""
+    rows = list(zip(pictures.latent_names, pictures.kl, pictures.traversals, strict=True))[:n]
+    return [{"latent": name, "kl": f"{kl:.2f}", "image": _data(strip[None])} for name, kl, strip in rows]
 
 
-def _reconstructions(anatomy: Anatomy) -> str:
-    return _data(np.stack([anatomy.originals, anatomy.reconstructions]))
-
-
-def _importance(anatomy: Anatomy) -> Heatmap:
-    rows = [f"z{latent}" for latent in anatomy.order]
-    table = pd.DataFrame(anatomy.importance, columns=list(anatomy.factor_names)).iloc[anatomy.order]
-    return heatmap_table(table.set_axis(rows), plain=True)
+def _importance_table(pictures: RunPictures) -> HeatmapTable:
+    return heatmap_table(
+        pd.DataFrame(pictures.importance, pictures.latent_names, list(pictures.factor_names)), plain=True
+    )
 
 
 def _data(images: np.ndarray) -> str:
@@ -252,9 +246,9 @@ def _data(images: np.ndarray) -> str:
     return f"data:image/png;base64,{base64.b64encode(content).decode()}"
 
 
-def _failures(material: Material) -> Section:
-    records = material.everything
-    lost = records[~pickable(records)]
+def _failures(snapshot: StudySnapshot) -> Section:
+    records = snapshot.records
+    lost = records[~selection.pickable(records)]
     if lost.empty:
         raise SelectdisError("every run finished")
     labels = configuration_labels(records)
@@ -264,13 +258,12 @@ def _failures(material: Material) -> Section:
             "label": run_label(row, labels),
             "status": row["status"],
             "step": number(row.get("failed_step")),
-            "error": row.get("error") if isinstance(row.get("error"), str) else "",
+            "error": redacted_text(row["error"]) if isinstance(row.get("error"), str) else "",
         }
         for row in lost.head(MAX_FAILURES).to_dict("records")
     ]
     return {"rows": rows, "more": max(len(lost) - MAX_FAILURES, 0)}
 
 
-def _making(material: Material) -> Section:
-    spec = yaml.safe_dump(material.spec, sort_keys=False, allow_unicode=True)
-    return {"spec": PASSWORD.sub(r"\1:***@", spec)}  # the page is made to be sent around
+def _making(snapshot: StudySnapshot) -> Section:
+    return {"spec": redacted_text(yaml.safe_dump(snapshot.spec, sort_keys=False, allow_unicode=True))}

@@ -11,9 +11,9 @@ import pandas as pd
 from selectdis import selection
 from selectdis.errors import SelectdisError
 from selectdis.records import configuration_labels, number, run_label, score_label
-from selectdis.visualization._snapshot import Material, StageRuns
+from selectdis.visualization import StageSnapshot, StudySnapshot
 
-__all__ = ["Board", "Cell", "Heatmap", "boards", "heatmap_table"]
+__all__ = ["Cell", "HeatmapTable", "LeaderboardTable", "heatmap_table", "leaderboards"]
 
 MAX_ROWS = 100
 _CRITERIA = ("udr_lasso", "udr_spearman", "elbo", "reconstruction", "kl", "active_units", "gaussian_tc")
@@ -28,7 +28,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Board:
+class LeaderboardTable:
     """A leaderboard of one data set: column names (with what a tooltip says), rows, and how many were left out."""
 
     title: str
@@ -40,25 +40,26 @@ class Board:
 
 
 @dataclass(frozen=True)
-class Heatmap:
+class HeatmapTable:
     """A table of colours: column and row names, and per cell (text, class, strength of the colour in percent)."""
 
     columns: list[str]
     rows: list[tuple[str, list[tuple[str, str, int]]]]
 
 
-def boards(material: Material) -> list[Board]:
-    """Configurations and runs of every data set, targets first.
+def leaderboards(snapshot: StudySnapshot) -> list[LeaderboardTable]:
+    """Return the configurations and the runs of every data set, targets first.
 
     Raises
     ------
-    SelectdisError : no run has finished.
+    SelectdisError
+        No run has finished.
     """
     found = []
-    for stage in material.latest_first:
+    for stage in snapshot.latest_first:
         for by in ("configuration", "run"):
             try:
-                found.append(_board(material, stage, by))
+                found.append(_leaderboard(snapshot, stage, by))
             except SelectdisError:
                 continue  # no run on this data set has finished
     if not found:
@@ -66,13 +67,13 @@ def boards(material: Material) -> list[Board]:
     return found
 
 
-def _board(material: Material, stage: StageRuns, by: Any) -> Board:
-    records, criterion, pick = stage.records, stage.criterion, stage.first
+def _leaderboard(snapshot: StudySnapshot, stage: StageSnapshot, by: Any) -> LeaderboardTable:
+    records, criterion, pick = stage.records, stage.criterion, stage.pick_or_best
     known = criterion if f"criterion.{criterion}" in records else None
-    table = selection.leaderboard(records, by=by, score=material.score, criterion=known)
+    table = selection.leaderboard(records, by=by, score=snapshot.score, criterion=known)
     if table.empty:
         raise SelectdisError("no run has finished")
-    labels = configuration_labels(material.everything)
+    labels = configuration_labels(snapshot.records)
     ranked_by = str(table["ranked_by"].iloc[0])
     scores = [name for name in _shown_scores(table) if not name.endswith(f".{ranked_by}")]
     columns = [("#", "rank"), ("Configuration" if by == "configuration" else "Run", "")]
@@ -91,11 +92,11 @@ def _board(material: Material, stage: StageRuns, by: Any) -> Board:
         picked.append(row["configuration"] in chosen if by == "configuration" else row["candidate"] == pick)
     noun = "configurations" if by == "configuration" else "runs"
     note = f"{'Means over seeds, r' if by == 'configuration' else 'R'}anked by {score_label(ranked_by)}."
-    return Board(f"{stage.name}: {noun}", note, columns, rows, picked, max(len(table) - MAX_ROWS, 0))
+    return LeaderboardTable(f"{stage.name}: {noun}", note, columns, rows, picked, max(len(table) - MAX_ROWS, 0))
 
 
 def _shown_scores(table: pd.DataFrame) -> list[str]:
-    """The disentanglement metrics, then the best known criteria, as far as they are there."""
+    """Return the disentanglement metrics, then the best known criteria, as far as they are there."""
     metrics = [
         m for m in selection.metric_names(table) if not m.endswith(".sampled") and not m.startswith("downstream")
     ]
@@ -117,16 +118,16 @@ def _cell(value: Any) -> Cell:
     return Cell(number(value), float(value))
 
 
-def heatmap_table(table: pd.DataFrame, *, plain: bool = False) -> Heatmap:
-    """Numbers in [-1, 1] as cells; with `plain`, row and column names stay as they are."""
+def heatmap_table(table: pd.DataFrame, *, plain: bool = False) -> HeatmapTable:
+    """Return numbers in [-1, 1] as cells; with `plain`, row and column names stay as they are."""
     columns = [str(name) if plain else score_label(str(name)) for name in table.columns]
     rows = []
     for name, values in zip(table.index, table.to_numpy(dtype=float), strict=True):
-        rows.append((str(name) if plain else score_label(str(name)), [_coloured(value) for value in values]))
-    return Heatmap(columns, rows)
+        rows.append((str(name) if plain else score_label(str(name)), [_colored(value) for value in values]))
+    return HeatmapTable(columns, rows)
 
 
-def _coloured(value: float) -> tuple[str, str, int]:
+def _colored(value: float) -> tuple[str, str, int]:
     if not np.isfinite(value):
         return "–", "none", 0
     return f"{value:.2f}".replace("-", "−"), "high" if value >= 0 else "low", min(round(100 * abs(value)), 100)

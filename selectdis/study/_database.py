@@ -15,6 +15,7 @@ import optuna
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 
+from selectdis._redaction import redacted
 from selectdis.errors import SelectdisError
 from selectdis.study._optuna import show_alive
 
@@ -30,7 +31,7 @@ def open_database(url: str, lost_after: int) -> RDBStorage:
     if not url.startswith("postgresql"):
         raise SelectdisError(
             f"a storage for several drivers is a PostgreSQL URL (postgresql://user@host/database), found "
-            f"{_redacted(url)}"
+            f"{redacted(url)}"
         )
     # The driver that the extra installs: SQLAlchemy 2.1 would take another one by itself.
     driver = re.sub(r"^postgresql:", "postgresql+psycopg2:", url)
@@ -48,14 +49,7 @@ def open_database(url: str, lost_after: int) -> RDBStorage:
         raise SelectdisError("a PostgreSQL storage needs the extra: pip install 'selectdis[postgres]'") from None
     except Exception as error:  # whatever the database driver raises
         reason = (str(getattr(error, "orig", error)).strip() or type(error).__name__).splitlines()[0]
-        raise SelectdisError(f"cannot reach the storage {_redacted(url)}: {reason}") from None
-
-
-def _redacted(url: str) -> str:
-    """`url` without its password."""
-    scheme, _, rest = url.partition("://")
-    login, at, host = rest.rpartition("@")
-    return f"{scheme}://{login.partition(':')[0]}{at}{host}" if rest else scheme
+        raise SelectdisError(f"cannot reach the storage {redacted(url)}: {reason}") from None
 
 
 @contextlib.contextmanager

@@ -16,12 +16,12 @@ _CODE = Path(__file__).with_name("_champion_model.py")
 
 
 def model_name(study: str, dataset: str) -> str:
-    """The name in the registry: ``<study>-<data set>``."""
+    """Return the name in the registry: ``<study>-<data set>``."""
     return f"{study}-{re.sub(r'[^A-Za-z0-9]+', '-', dataset).strip('-')[:80]}"
 
 
 def content_digest(path: Path) -> str:
-    """Short hex digest of a file's content."""
+    """Return a short hex digest of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
@@ -33,11 +33,16 @@ def save_model(
 
     Parameters
     ----------
-    folder : where to; must not exist yet.
-    file : the run's safetensors file, which is copied.
-    image_shape : (channels, height, width) of the uint8 images that `predict` takes.
-    latents : columns of the float32 codes that it gives.
-    model_id, run_id : what MLflow knows the model and its run by, if it does.
+    folder : Path
+        Where to; must not exist yet.
+    file : Path
+        The run's safetensors file, which is copied.
+    image_shape : (channels, height, width)
+        Of the uint8 images that `predict` takes.
+    latents : int
+        Columns of the float32 codes that it gives.
+    model_id, run_id : str or None
+        What MLflow knows the model and its run by, if it does.
     """
     import mlflow.pyfunc
     import numpy as np

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from selectdis._redaction import redacted_text
 from selectdis.data import ImageDataset
 from selectdis.records import STRENGTH, is_score
 
@@ -21,7 +22,7 @@ __all__ = [
     "dataset_entry",
     "digest_of",
     "metric_key",
-    "number",
+    "number_or_zero",
     "parameters",
     "run_tags",
     "scores",
@@ -46,7 +47,7 @@ class CurvePoint(NamedTuple):
 
 
 def parameters(record: Record, strengths: tuple[str, ...] = ()) -> dict[str, str]:
-    """The parameters of a run, with the same names on every run: a strength that the objective lacks is ``NaN``.
+    """Return the parameters of a run, by the same names for every run: a strength that it lacks is ``NaN``.
 
     MLflow's compare, chart and parallel-coordinates views leave out runs that lack a parameter of the others. The
     configuration is a tag: as a parameter it would be the first axis of each of them, and say nothing.
@@ -71,11 +72,18 @@ def metric_key(column: str) -> str:
 
 
 def curve_points(curves: Mapping[str, np.ndarray], *, points: int = CURVE_POINTS) -> list[CurvePoint]:
-    """At most `points` values of each curve, evenly spread and with the last one; what is not finite is left out.
+    """Return some values of each curve, evenly spread and with the last one; what is not finite is left out.
 
     Parameters
     ----------
-    curves : ``step`` (k,) and curves of the same length; those of more than one dimension are skipped.
+    curves : mapping
+        ``step`` (k,) and curves of the same length; those of more than one dimension are skipped.
+    points : int
+        How many of each, at most.
+
+    Returns
+    -------
+    list of CurvePoint
     """
     steps = np.asarray(curves.get("step", ()))
     if steps.size == 0:
@@ -91,21 +99,21 @@ def curve_points(curves: Mapping[str, np.ndarray], *, points: int = CURVE_POINTS
 
 
 def run_tags(record: Record, environment: Mapping[str, str]) -> dict[str, str]:
-    """Tags of a candidate's run: who it is, how it ended, and where it ran."""
+    """Return the tags of a candidate's run: who it is, how it ended, and where it ran."""
     tags = {f"selectdis.{name}": _text(record[name]) for name in ("candidate", "configuration") if name in record}
     for name in ("status", "error"):
         if record.get(name) and not _is_nan(record[name]):
-            tags[f"selectdis.{name}"] = _text(record[name])[:_MAX_TAG]
+            tags[f"selectdis.{name}"] = redacted_text(_text(record[name]))[:_MAX_TAG]
     return {**environment, **tags, "mlflow.note.content": _note(record)}
 
 
 def status_of(record: Record) -> str:
-    """MLflow's word for how a run ended."""
+    """Return MLflow's word for how a run ended."""
     return _STATUS.get(str(record.get("status")), "FINISHED")
 
 
 def dataset_entry(data: ImageDataset, context: str) -> dict[str, str]:
-    """A data set as MLflow's input: name, digest, source, and the shape in the form that its pages show."""
+    """Return a data set as MLflow's input: name, digest, source, and the shape in the form that its pages show."""
     c, h, w = data.image_shape
     spec = {"name": "images", "type": "tensor", "tensor-spec": {"dtype": "uint8", "shape": [-1, c, h, w]}}
     factors = dict(zip(data.factor_names, data.factor_sizes, strict=True))
@@ -114,20 +122,20 @@ def dataset_entry(data: ImageDataset, context: str) -> dict[str, str]:
         "name": data.name[:500],
         "digest": data.fingerprint[:36],
         "source_type": "selectdis",
-        "source": json.dumps({"name": data.name, "source": data.source or data.name}),
+        "source": redacted_text(json.dumps({"name": data.name, "source": data.source or data.name})),
         "schema": json.dumps({"mlflow_tensorspec": {"features": json.dumps([spec]), "targets": None}}),
         "profile": json.dumps(profile),
         "context": context,
     }
 
 
-def number(value: Any) -> float:
-    """`value` as a number; 0 where it is none."""
+def number_or_zero(value: Any) -> float:
+    """Return `value` as a number; 0 where it is none."""
     return float(value) if _is_finite(value) else 0.0
 
 
 def digest_of(content: Any) -> str:
-    """Short hex digest of JSON-able `content`: equal for equal content."""
+    """Return a short hex digest of JSON-able `content`: equal for equal content."""
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

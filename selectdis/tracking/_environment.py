@@ -15,11 +15,16 @@ _PACKAGES = ("selectdis", "torch", "optuna", "mlflow", "numpy", "scikit-learn")
 
 
 def environment_tags(device: str | None = None) -> dict[str, str]:
-    """Tags that every MLflow run of this process carries.
+    """Return the tags that every MLflow run of this process carries.
 
     Parameters
     ----------
-    device : what training was asked to use; ``auto`` or None is resolved here.
+    device : str, optional
+        What training was asked to use; ``auto`` or None is resolved here.
+
+    Returns
+    -------
+    dict of str to str
     """
     tags = {f"version.{name}": _version(name) for name in _PACKAGES}
     tags |= {"version.python": platform.python_version(), "selectdis.device": _device(device)}
@@ -29,7 +34,7 @@ def environment_tags(device: str | None = None) -> dict[str, str]:
 
 
 def quieten_mlflow() -> None:
-    """Before MLflow is imported: no telemetry, short timeouts, no chatter. What the user has set stays."""
+    """Ask MLflow, before it is imported, for short timeouts and no telemetry; what the user has set stays."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
@@ -64,7 +69,7 @@ def _user() -> str:
 
 
 def _git_commit() -> str | None:
-    """The commit that the working directory is at, if it is in a git repository."""
+    """Return the commit that the working directory is at, if it is in a git repository."""
     try:
         done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from selectdis._redaction import redacted, redacted_text
 from selectdis.errors import SelectdisError
 from selectdis.objectives import OBJECTIVES
 from selectdis.study._listener import Listener
@@ -17,8 +18,7 @@ from selectdis.tracking._environment import environment_tags
 from selectdis.tracking._outbox import Outbox
 from selectdis.tracking._sender import Sender
 from selectdis.tracking._store import Store
-from selectdis.visualization._best_runs import best_runs
-from selectdis.visualization._pictures import save_pictures
+from selectdis.visualization import best_runs, save_pictures
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,7 @@ __all__ = ["MLflowListener", "open_outbox", "tracking_uri"]
 
 
 class MLflowListener(Listener):
-    """Shows a study in MLflow: an experiment a study, a parent run a stage, a child run a candidate.
+    """Shows a study in MLflow: an experiment per study, a parent run per stage, a child run per candidate.
 
     Events become entries of an outbox in the study's folder; a background thread sends them. A server that is away is
     said once, and what it missed is sent when it is back, by this study or by ``selectdis track``.
@@ -43,13 +43,15 @@ class MLflowListener(Listener):
         Tracking server or database; by default the environment variable ``MLFLOW_TRACKING_URI``, else
         ``sqlite:///<study_folder>/mlflow.db`` with artifacts in ``<study_folder>/artifacts``.
     pictures : int
-        How many runs a stage get pictures (latent traversals and others), best first; the picked run always does.
-    patience : float
+        How many runs of each stage get pictures (latent traversals and others), best first; the picked run always does.
+    timeout : float
         Seconds that `close` waits for what is still to be sent.
     retry_after : float
         Seconds between two tries while the server is away.
     outbox : Outbox, optional
         By default the one in the study's folder.
+    patience : float, optional
+        The former name of `timeout`.
     """
 
     def __init__(
@@ -58,14 +60,17 @@ class MLflowListener(Listener):
         uri: str | None = None,
         *,
         pictures: int = 3,
-        patience: float = 60.0,
+        timeout: float = 60.0,
         retry_after: float = 30.0,
         outbox: Outbox | None = None,
+        patience: float | None = None,
     ) -> None:
         self.folder = Path(study_folder)
         self.uri = tracking_uri(uri)
         self._n_pictures = pictures
-        self._patience = patience
+        if patience is not None:
+            warnings.warn("MLflowListener(patience=...) is now timeout=...", FutureWarning, stacklevel=2)
+        self._timeout = timeout if patience is None else patience
         self._retry_after = retry_after
         self._outbox = open_outbox(self.folder) if outbox is None else outbox
         self._sender: Sender | None = None
@@ -110,9 +115,9 @@ class MLflowListener(Listener):
                 "curves": entries.curve_points(run.curves) if run is not None else [],
                 "tags": entries.run_tags(record, self._tags(study.spec)),
                 "status": entries.status_of(record),
-                "start": end - round(1_000 * entries.number(record.get("seconds"))),
+                "start": end - round(1_000 * entries.number_or_zero(record.get("seconds"))),
                 "end": end,
-                "steps": round(entries.number(record.get("steps"))),
+                "steps": round(entries.number_or_zero(record.get("steps"))),
                 "input": self._input(stage),
             },
         )
@@ -151,7 +156,7 @@ class MLflowListener(Listener):
         """Send what waits, then let the outbox go."""
         if self._sender is not None:
             # One more try where the server is known to be away: it may be back, but a study does not wait for it.
-            self._sender.close(self._patience if self._sender.problem is None else min(self._patience, 5.0))
+            self._sender.close(self._timeout if self._sender.problem is None else min(self._timeout, 5.0))
             self._say(self._sender)
             if (left := len(self._outbox)) and self._sender.problem is None:
                 self._warn("slow", f"{left} entries for MLflow were not sent in time; `selectdis track` sends them")
@@ -169,11 +174,14 @@ class MLflowListener(Listener):
         if sender.problem is not None:
             self._warn(
                 "away",
-                f"MLflow at {self.uri or self.folder} takes nothing now ({_short(sender.problem)}): the study goes on, "
-                f"what there is to send waits in {self._outbox.path}, and `selectdis track` sends it later",
+                f"MLflow at {redacted(self.uri) if self.uri else self.folder} takes nothing now "
+                f"({_short(sender.problem)}): the study goes on, what there is to send waits in "
+                f"{self._outbox.path}, and `selectdis track` sends it later",
             )
         if sender.rejected is not None:
-            self._warn("rejected", f"MLflow refused an entry, kept in rejected.jsonl ({sender.rejected[:300]})")
+            self._warn(
+                "rejected", f"MLflow refused an entry, kept in rejected.jsonl ({redacted_text(sender.rejected)[:300]})"
+            )
 
     def _warn(self, what: str, message: str) -> None:
         if what not in self._said:
@@ -181,7 +189,7 @@ class MLflowListener(Listener):
             warnings.warn(message, stacklevel=4)
 
     def _new_scores(self, stage: StageInfo, row: dict[str, Any]) -> dict[str, float]:
-        """The scores of `row` that `run_finished` had not: the criteria over many runs."""
+        """Return the scores of `row` that `run_finished` had not: the criteria over many runs."""
         sent = self._sent_scores.get((stage.name, stage.data.name, row["candidate"]), {})
         return {key: value for key, value in entries.scores(row).items() if sent.get(key) != value}
 
@@ -213,12 +221,12 @@ class MLflowListener(Listener):
 
 
 def tracking_uri(uri: str | None) -> str | None:
-    """`uri`, else what MLflow's own variable says, else None: the database in the study's folder."""
+    """Return `uri`, else what MLflow's own variable says, else None: the database in the study's folder."""
     return uri or os.environ.get("MLFLOW_TRACKING_URI") or None
 
 
 def open_outbox(folder: Path) -> Outbox:
-    """The outbox of this process in a study's folder: the common one, or one of its own while another has that."""
+    """Return this process's outbox in a study's folder: the common one, or one of its own while another has that."""
     try:
         return Outbox(folder / "tracking" / "outbox.jsonl")
     except SelectdisError:
@@ -256,4 +264,4 @@ def _pick_note(stage: StageInfo, candidate: str, why: str, trust: dict[str, Any]
 
 def _short(error: Exception) -> str:
     lines = str(error).splitlines() or [type(error).__name__]
-    return lines[0][:200]
+    return redacted_text(lines[0])[:200]

@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from selectdis._redaction import redacted, redacted_text
 from selectdis.errors import SelectdisError
 from selectdis.study._replay import replay, stage_views
 from selectdis.tracking._listener import MLflowListener, tracking_uri
@@ -20,14 +21,22 @@ __all__ = ["rebuild", "send_waiting"]
 
 
 def rebuild(study: Any, uri: str | None = None) -> None:
-    """Show all that `study` has recorded in MLflow, from nothing.
+    """Show all that a study has recorded in MLflow, from nothing.
 
     A view in the study's folder is deleted first; on a server, the runs of the study's experiment are marked as
     deleted (MLflow keeps them until ``mlflow gc``). Other experiments are left alone.
 
+    Parameters
+    ----------
+    study : Study
+        One that has run.
+    uri : str, optional
+        Tracking server or database; by default as for `MLflowListener`.
+
     Raises
     ------
-    SelectdisError : the study has no runs, another process is tracking it, or the server cannot be reached.
+    SelectdisError
+        The study has no runs, another process is tracking it, or the server cannot be reached.
     """
     if study.records.empty:
         raise SelectdisError(f"the study {study.name!r} in {study.folder} has no runs yet: run it first")
@@ -37,7 +46,7 @@ def rebuild(study: Any, uri: str | None = None) -> None:
     try:
         outbox.clear()
         _forget(study, tracking_uri(uri))
-        listener = MLflowListener(study.folder, uri, outbox=outbox, patience=math.inf)
+        listener = MLflowListener(study.folder, uri, outbox=outbox, timeout=math.inf)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is wrong is raised below
             replay(study, listener, views)
@@ -51,13 +60,22 @@ def rebuild(study: Any, uri: str | None = None) -> None:
 def send_waiting(study: Any, uri: str | None = None) -> int:
     """Send what waits in the study's folder, such as after a server was away.
 
+    Parameters
+    ----------
+    study : Study
+        One that has run.
+    uri : str, optional
+        Tracking server or database; by default as for `MLflowListener`.
+
     Returns
     -------
-    int : how many entries were sent.
+    int
+        How many entries were sent.
 
     Raises
     ------
-    SelectdisError : another process is tracking the study, or the server cannot be reached.
+    SelectdisError
+        Another process is tracking the study, or the server cannot be reached.
     """
     check_uri(tracking_uri(uri))
     sent = 0
@@ -91,5 +109,7 @@ def _folder(study: Any) -> Path:
 
 
 def _unreachable(uri: str | None, error: Exception | None) -> SelectdisError:
-    where = uri or "the study's own database"
-    return SelectdisError(f"MLflow at {where} cannot be reached ({str(error)[:200]}); start it, then run this again")
+    where = redacted(uri) if uri else "the study's own database"
+    return SelectdisError(
+        f"MLflow at {where} cannot be reached ({redacted_text(str(error))[:200]}); start it, then run this again"
+    )

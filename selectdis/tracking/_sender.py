@@ -55,12 +55,12 @@ class Sender:
             self._thread.start()
         self._wake.set()
 
-    def close(self, patience: float) -> None:
-        """Send what waits, for up to `patience` seconds; what does not get through stays in the outbox."""
+    def close(self, timeout: float) -> None:
+        """Send what waits, for up to `timeout` seconds; what does not get through stays in the outbox."""
         self._closed.set()
         self._wake.set()
         if self._thread is not None:
-            self._thread.join(None if math.isinf(patience) else patience)
+            self._thread.join(None if math.isinf(timeout) else timeout)
 
     def send_all(self) -> bool:
         """Send what waits, here and now; False where the server is away."""

@@ -9,6 +9,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from selectdis._redaction import redacted
 from selectdis.errors import SelectdisError, nearest
 from selectdis.tracking._champion import CHAMPION, content_digest, model_name, save_model
 from selectdis.tracking._entries import digest_of
@@ -25,7 +26,7 @@ _IDENTITY = ("selectdis.stage", "selectdis.dataset", "selectdis.candidate")
 
 
 def default_uri(folder: Path) -> str:
-    """The database in the study's folder."""
+    """Return the URI of the database in the study's folder."""
     return f"sqlite:///{folder.resolve() / 'mlflow.db'}"
 
 
@@ -42,13 +43,13 @@ def check_uri(uri: str | None) -> None:
     plugins = {point.name for point in entry_points(group="mlflow.tracking_store")}
     if scheme and scheme not in {*_SCHEMES, *plugins}:
         raise SelectdisError(
-            f"MLflow knows no tracking server at {uri!r}; give http://HOST:PORT, https://..., or a database such as "
-            f"sqlite:///FILE or postgresql://...{nearest(scheme, _SCHEMES)}"
+            f"MLflow knows no tracking server at {redacted(str(uri))!r}; give http://HOST:PORT, https://..., or a "
+            f"database such as sqlite:///FILE or postgresql://...{nearest(scheme, _SCHEMES)}"
         )
 
 
 class Store:
-    """An experiment: a parent run a stage, a child run a candidate.
+    """An experiment: a parent run per stage, a child run per candidate.
 
     Nothing global is touched: no active run, no tracking URI. What is there already is found by its tags, so that an
     entry that comes twice changes nothing the second time.
@@ -138,7 +139,7 @@ class Store:
         self.client.set_terminated(run_id, status="FINISHED", end_time=entry["time"])
 
     def _register(self, entry: Entry) -> None:
-        """The picked run as a model with signature, registered, with the alias ``champion``."""
+        """Register the picked run as a model with signature and the alias ``champion``."""
         name = model_name(self.experiment, entry["dataset"])
         file = self.folder / entry["file"]
         digest = content_digest(file)
@@ -166,7 +167,7 @@ class Store:
     # Runs ------------------------------------------------------------------------------------------------------------
 
     def _run(self, entry: Entry, *, parent: bool = False) -> str:
-        """The id of the run of the entry's stage or candidate; made where it is missing."""
+        """Return the id of the run of the entry's stage or candidate, which is made where it is missing."""
         key = (entry["stage"], entry["dataset"], "" if parent else entry["candidate"])
         runs = self._known_runs()
         if key not in runs:
@@ -209,7 +210,7 @@ class Store:
         parameters: Mapping[str, str] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        """One request where the limits of a batch allow it: a request a value costs ten times as much."""
+        """One request where the limits of a batch allow it: a request per value costs ten times as much."""
         from mlflow.entities import Metric, Param, RunTag
 
         values = [Metric(*metric) for metric in metrics]

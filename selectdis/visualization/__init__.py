@@ -1,6 +1,33 @@
 """Figures of records and pictures of runs: one place, used by the report, the MLflow view and ``study.plot``."""
 
-from selectdis.visualization._snapshot import Material, StageRuns, gather
+from selectdis.visualization._pictures import RunPictures, picture_run, png_bytes, save_pictures, tile
+from selectdis.visualization._snapshot import StageSnapshot, StudySnapshot, best_runs, stage_scores, take_snapshot
+from selectdis.visualization._study_figures import (
+    correlation_table,
+    strength_figure,
+    transfer_figure,
+    transfer_points,
+    variance_figure,
+)
 from selectdis.visualization._study_plots import StudyPlots
+from selectdis.visualization._theme import inline_svg
 
-__all__ = ["Material", "StageRuns", "StudyPlots", "gather"]
+__all__ = [
+    "RunPictures",
+    "StageSnapshot",
+    "StudyPlots",
+    "StudySnapshot",
+    "best_runs",
+    "correlation_table",
+    "inline_svg",
+    "picture_run",
+    "png_bytes",
+    "save_pictures",
+    "stage_scores",
+    "strength_figure",
+    "take_snapshot",
+    "tile",
+    "transfer_figure",
+    "transfer_points",
+    "variance_figure",
+]

@@ -1,4 +1,4 @@
-"""Figures from tables: each a function of frames that returns a matplotlib figure."""
+"""Figures from tables and arrays: each a function that returns a matplotlib figure."""
 
 from __future__ import annotations
 
@@ -8,52 +8,91 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from selectdis.errors import SelectdisError
 from selectdis.records import objective_label, score_label, strength_label
-from selectdis.visualization._theme import INK, MUTED, RULE, SURFACE, figure_style, new_figure, series_colour
+from selectdis.visualization._theme import INK, MUTED, RULE, SURFACE, figure_style, new_figure, series_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from selectdis.visualization._pictures import Anatomy
-
-__all__ = ["curves", "heatmap", "importance", "kl_bars", "parallel", "scatter", "stacked_bars", "strength_seed"]
+__all__ = [
+    "curves", "heatmap", "importance_heatmap", "kl_bars", "parallel", "scatter", "stacked_bars", "strength_seed",
+]  # fmt: skip
 
 _MANY_STRENGTHS = 12  # from here on, an axis of numbers instead of one place for each
 
 
 def heatmap(matrix: pd.DataFrame, title: str = "") -> Figure:
-    """Correlations in [-1, 1] as colours and numbers.
+    """Draw correlations in [-1, 1] as colours and numbers.
 
     Parameters
     ----------
-    matrix : rows and columns are scores; NaN stays empty.
+    matrix : DataFrame
+        Rows and columns are scores; NaN stays empty.
+    title : str
+        Left out where it is empty.
+
+    Returns
+    -------
+    Figure
     """
-    rows, columns = matrix.shape
+    rows, columns = ([score_label(str(name)) for name in names] for names in (matrix.index, matrix.columns))
+    return _shaded(matrix.to_numpy(dtype=float), rows, columns, title, "RdBu", -1)
+
+
+def importance_heatmap(shares: np.ndarray, latent_names: Sequence[str], factor_names: Sequence[str]) -> Figure:
+    """Draw which latent knows which factor.
+
+    Parameters
+    ----------
+    shares : (latents, factors)
+        The share of each factor's entropy that each latent knows, in [0, 1].
+    latent_names, factor_names : sequence of str
+        Of rows and columns.
+
+    Returns
+    -------
+    Figure
+    """
+    return _shaded(shares, latent_names, factor_names, "Which latent knows which share of a factor", "Blues", 0)
+
+
+def _shaded(
+    values: np.ndarray, rows: Sequence[str], columns: Sequence[str], title: str, colors: str, low: float
+) -> Figure:
+    """Draw a grid of values from `low` to 1."""
     with figure_style():
-        figure = new_figure(2.6 + 0.52 * columns, 1.6 + 0.34 * rows)
+        figure = new_figure(2.6 + 0.52 * len(columns), 1.6 + 0.34 * len(rows))
         axes = figure.add_subplot()
         axes.grid(False)
-        axes.imshow(matrix.to_numpy(dtype=float), cmap="RdBu", vmin=-1, vmax=1, aspect="auto")
-        axes.set_xticks(range(columns), [score_label(str(c)) for c in matrix.columns], rotation=45, ha="right")
-        axes.set_yticks(range(rows), [score_label(str(r)) for r in matrix.index])
+        axes.imshow(values, cmap=colors, vmin=low, vmax=1, aspect="auto")
+        axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right")
+        axes.set_yticks(range(len(rows)), rows)
         axes.spines[:].set_visible(False)
         axes.set_title(title)
-        for r, c in np.argwhere(np.isfinite(matrix.to_numpy(dtype=float))):
-            value = float(matrix.iloc[r, c])
-            colour = SURFACE if abs(value) > 0.6 else INK
-            axes.text(c, r, f"{value:.2f}".replace("0.", "."), ha="center", va="center", color=colour, fontsize=7.5)
+        for r, c in np.argwhere(np.isfinite(values)):
+            color, text = SURFACE if abs(values[r, c]) > 0.6 else INK, f"{values[r, c]:.2f}".replace("0.", ".")
+            axes.text(c, r, text, ha="center", va="center", color=color, fontsize=7.5)
     return figure
 
 
 def strength_seed(records: pd.DataFrame, values: np.ndarray, objective: str, label: str) -> Figure:
-    """One objective: a dot a run at its strength, and a line through the medians.
+    """Draw the runs of one objective: a dot for each at its strength, and a line through the medians.
 
     Parameters
     ----------
-    records : runs of one data set, with `objective` and `strength`.
-    values : (n_runs,) score of each.
+    records : DataFrame
+        Runs of one data set, with `objective` and `strength`.
+    values : (n_runs,)
+        The score of each; NaN is left out.
+    objective : str
+        Whose runs are shown.
+    label : str
+        What the scores are.
+
+    Returns
+    -------
+    Figure
     """
     chosen = (records["objective"] == objective).to_numpy() & np.isfinite(values)
     strengths, scores = records["strength"].to_numpy(dtype=float)[chosen], values[chosen]
@@ -81,17 +120,24 @@ def _draw_levels(axes: Axes, strengths: np.ndarray, scores: np.ndarray, levels: 
         spread[mine] = np.linspace(-0.16, 0.16, mine.sum()) if mine.sum() > 1 else 0.0
     medians = [float(np.median(scores[places == place])) for place in range(len(levels))]
     axes.plot(range(len(levels)), medians, "-", color=MUTED, lw=1.4, zorder=1)
-    axes.plot(places + spread, scores, "o", ms=5, alpha=0.8, mew=0, color=series_colour(0))
+    axes.plot(places + spread, scores, "o", ms=5, alpha=0.8, mew=0, color=series_color(0))
     axes.set_xticks(range(len(levels)), [f"{level:g}" for level in levels])
     axes.set_xlim(-0.6, len(levels) - 0.4)
 
 
 def stacked_bars(shares: pd.DataFrame, title: str = "") -> Figure:
-    """Shares of a whole as one bar a row.
+    """Draw shares of a whole as one bar per row.
 
     Parameters
     ----------
-    shares : rows are scores, columns are parts; values in [0, 1].
+    shares : DataFrame
+        Rows are scores, columns are parts; values in [0, 1].
+    title : str
+        Left out where it is empty.
+
+    Returns
+    -------
+    Figure
     """
     with figure_style():
         figure = new_figure(4.7, 1.0 + 0.32 * len(shares))
@@ -102,7 +148,7 @@ def stacked_bars(shares: pd.DataFrame, title: str = "") -> Figure:
         places = np.arange(len(shares))[::-1]
         for i, column in enumerate(shares.columns):
             widths = np.nan_to_num(shares[column].to_numpy(dtype=float))
-            axes.barh(places, widths, left=left, height=0.62, color=series_colour(i), label=str(column), lw=0)
+            axes.barh(places, widths, left=left, height=0.62, color=series_color(i), label=str(column), lw=0)
             left = left + widths
         axes.set_yticks(places, [score_label(str(name)) for name in shares.index])
         axes.set_xlim(0, 1)
@@ -117,7 +163,23 @@ def stacked_bars(shares: pd.DataFrame, title: str = "") -> Figure:
 def scatter(
     x: pd.Series, y: pd.Series, x_label: str, y_label: str, groups: Sequence[str], picked: str | None = None
 ) -> Figure:
-    """Points of two series with the same index, in one colour a group; the point `picked` has a ring."""
+    """Draw points of two series with the same index, in one colour per group; the point `picked` has a ring.
+
+    Parameters
+    ----------
+    x, y : Series
+        One value per point.
+    x_label, y_label : str
+        What stands at the axes.
+    groups : sequence of str
+        The group of each point.
+    picked : str, optional
+        Its place in the index.
+
+    Returns
+    -------
+    Figure
+    """
     with figure_style():
         figure = new_figure(4.4, 3.4)
         axes = figure.add_subplot()
@@ -126,7 +188,7 @@ def scatter(
         mask = np.array(groups)
         for i, name in enumerate(names):
             mine = mask == name
-            axes.plot(x[mine], y[mine], "o", ms=6, alpha=0.85, mew=0, color=series_colour(i), label=name)
+            axes.plot(x[mine], y[mine], "o", ms=6, alpha=0.85, mew=0, color=series_color(i), label=name)
         if picked is not None and picked in x.index:
             axes.plot([x[picked]], [y[picked]], "o", ms=12, mfc="none", mec=INK, mew=1.6, label="picked")
         axes.set_xlabel(x_label)
@@ -137,12 +199,24 @@ def scatter(
 
 
 def curves(series: Mapping[str, tuple[np.ndarray, np.ndarray]], y_label: str) -> Figure:
-    """Training curves: name -> (steps, values)."""
+    """Draw training curves.
+
+    Parameters
+    ----------
+    series : mapping
+        Name -> (steps, values).
+    y_label : str
+        What the values are.
+
+    Returns
+    -------
+    Figure
+    """
     with figure_style():
         figure = new_figure(4.6, 3.2)
         axes = figure.add_subplot()
         for i, (name, (steps, values)) in enumerate(series.items()):
-            axes.plot(steps, values, lw=1.5, color=series_colour(i), label=name)
+            axes.plot(steps, values, lw=1.5, color=series_color(i), label=name)
         axes.set_xlabel("step")
         axes.set_ylabel(y_label)
         if series:
@@ -150,22 +224,31 @@ def curves(series: Mapping[str, tuple[np.ndarray, np.ndarray]], y_label: str) ->
     return figure
 
 
-def parallel(table: pd.DataFrame, colour_by: str) -> Figure:
-    """Parallel coordinates: one axis a column, one line a row, coloured by `colour_by`.
+def parallel(table: pd.DataFrame, color_by: str) -> Figure:
+    """Draw parallel coordinates: one axis per column, one line per row.
 
-    Columns of words get evenly spaced places; NaN breaks a line.
+    Parameters
+    ----------
+    table : DataFrame
+        Columns of words get evenly spaced places; NaN breaks a line.
+    color_by : str
+        The column that colours the lines.
+
+    Returns
+    -------
+    Figure
     """
     import matplotlib as mpl
 
     scaled = pd.DataFrame({name: _scaled(table[name])[0] for name in table.columns})
-    hue = scaled[colour_by].to_numpy(dtype=float)
+    hue = scaled[color_by].to_numpy(dtype=float)
     with figure_style():
         figure = new_figure(max(5.0, 1.25 * table.shape[1]), 3.8)
         axes = figure.add_subplot()
         axes.grid(False)
-        colours = mpl.colormaps["viridis"]
+        colors = mpl.colormaps["viridis"]
         for row, shade in zip(scaled.to_numpy(dtype=float), hue, strict=True):
-            axes.plot(range(len(row)), row, lw=1.1, alpha=0.7, color=colours(shade) if np.isfinite(shade) else MUTED)
+            axes.plot(range(len(row)), row, lw=1.1, alpha=0.7, color=colors(shade) if np.isfinite(shade) else MUTED)
         for place, name in enumerate(table.columns):
             axes.axvline(place, color=RULE, lw=1)
             for height, text in _scaled(table[name])[1]:
@@ -177,7 +260,7 @@ def parallel(table: pd.DataFrame, colour_by: str) -> Figure:
 
 
 def _scaled(column: pd.Series) -> tuple[pd.Series, list[tuple[float, str]]]:
-    """The column in [0, 1], and (height, text) of its ticks."""
+    """Return the column in [0, 1], and (height, text) of its ticks."""
     if not pd.api.types.is_numeric_dtype(column):
         words: list[Any] = sorted(column.dropna().astype(str).unique())
         places = {word: i / max(len(words) - 1, 1) for i, word in enumerate(words)}
@@ -189,29 +272,25 @@ def _scaled(column: pd.Series) -> tuple[pd.Series, list[tuple[float, str]]]:
     return (values - low) / (high - low), [(0.0, f"{low:.3g}"), (1.0, f"{high:.3g}")]
 
 
-def kl_bars(anatomy: Anatomy) -> Figure:
-    """Bars: the KL of each latent, in nats."""
+def kl_bars(kl: np.ndarray, latent_names: Sequence[str]) -> Figure:
+    """Draw the KL of each latent as a bar with its number, from the left in the order given.
+
+    Parameters
+    ----------
+    kl : (latents,)
+        In nats.
+    latent_names : sequence of str
+        What stands below the bars.
+
+    Returns
+    -------
+    Figure
+    """
     with figure_style():
-        figure = new_figure(4.2, 2.6)
+        figure = new_figure(max(4.2, 0.45 * len(kl)), 2.6)
         axes = figure.add_subplot()
-        axes.bar([f"z{latent}" for latent in anatomy.order], anatomy.kl[anatomy.order], color=series_colour(0))
+        bars = axes.bar(latent_names, kl, color=series_color(0))
+        axes.bar_label(bars, fmt="%.2f", fontsize=7.5, color=MUTED)
         axes.set_ylabel("KL (nats)")
         axes.set_title("What each latent carries")
-    return figure
-
-
-def importance(anatomy: Anatomy) -> Figure:
-    """Heatmap: the share of each factor's entropy that each latent knows."""
-    if anatomy.importance is None:
-        raise SelectdisError("the factors of this data set are not known: take a run on the proxy")
-    shares = anatomy.importance[anatomy.order]
-    with figure_style():
-        figure = new_figure(1.8 + 0.55 * shares.shape[1], 1.6 + 0.3 * shares.shape[0])
-        axes = figure.add_subplot()
-        axes.grid(False)
-        picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-        axes.set_xticks(range(shares.shape[1]), anatomy.factor_names, rotation=40, ha="right")
-        axes.set_yticks(range(shares.shape[0]), [f"z{latent}" for latent in anatomy.order])
-        axes.set_title("Which latent knows which factor")
-        figure.colorbar(picture, ax=axes, label="share of entropy")
     return figure

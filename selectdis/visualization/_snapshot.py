@@ -1,9 +1,9 @@
-"""What a report is made of: records, picks and pictures of a study, gathered once."""
+"""What figures and reports of a study are made of: records, picks and pictures, read once."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,30 +11,35 @@ import numpy as np
 import pandas as pd
 
 from selectdis import selection
+from selectdis._redaction import redacted, redacted_text
 from selectdis.errors import SelectdisError
 from selectdis.study._replay import StageView, stage_views
-from selectdis.visualization._best_runs import best_runs
-from selectdis.visualization._pictures import Anatomy, dissect
+from selectdis.training import Run
+from selectdis.visualization._pictures import RunPictures, picture_run
 
-__all__ = ["Material", "StageRuns", "gather", "stage_scores"]
+__all__ = ["StageSnapshot", "StudySnapshot", "best_runs", "snapshot_of", "stage_scores", "take_snapshot"]
 
-Dissect = Callable[[str, str], Anatomy | None]
-"""(key of a stage, candidate) -> what its pictures are made of; None where it left no file."""
+
+def _nothing(candidate: str) -> None:
+    return None
 
 
 @dataclass(frozen=True)
-class StageRuns:
+class StageSnapshot:
     """A stage: a data set with all its runs; of a target also the pick, and what is known of the rule.
 
     Attributes
     ----------
     kind : ``"proxy"`` or ``"target"``
     name : of the data set
-    records : one row a run
+    records : one row per run
     best : ids of the runs that come first: on a proxy by the study's score, on a target the pick and then by the rule's
         criterion
     criterion : what runs are judged by where there are no labels
     pick : id of the picked candidate, or None
+    why, trust : why it was picked, and how far to trust it
+    load_run : id of a candidate -> its trained run; None where it left no file
+    pictures_of : id of a candidate -> what there is to draw of it; None where it left no file or the images are gone
     """
 
     kind: str
@@ -45,26 +50,28 @@ class StageRuns:
     pick: str | None = None
     why: str = ""
     trust: str = ""
+    load_run: Callable[[str], Run | None] = field(default=_nothing, repr=False)
+    pictures_of: Callable[[str], RunPictures | None] = field(default=_nothing, repr=False)
 
     @property
-    def key(self) -> str:
-        """What tells it from the other stages."""
-        return f"{self.kind}/{self.name}"
-
-    @property
-    def first(self) -> str | None:
+    def pick_or_best(self) -> str | None:
         """The pick; on a proxy, the best run."""
         return self.pick or (self.best[0] if self.best and self.kind == "proxy" else None)
 
+    @property
+    def picked_configuration(self) -> str | None:
+        """The configuration of the pick."""
+        return None if self.pick is None else str(self.row(self.pick)["configuration"])
+
     def row(self, candidate: str) -> dict[str, Any]:
-        """The record of `candidate` (an id)."""
+        """Return the record of `candidate` (an id)."""
         rows = self.records[self.records["candidate"] == candidate]
         return {str(name): value for name, value in rows.iloc[0].to_dict().items()}
 
 
 @dataclass(frozen=True)
-class Material:
-    """A study as the report sees it.
+class StudySnapshot:
+    """A study as figures and the report see it: fit to be sent around, since no URL in it holds a password.
 
     Attributes
     ----------
@@ -77,20 +84,19 @@ class Material:
     description: str
     spec: dict[str, Any]
     score: str
-    stages: tuple[StageRuns, ...]
-    dissect: Dissect = field(default=lambda stage, candidate: None)
+    stages: tuple[StageSnapshot, ...]
     notes: tuple[str, ...] = ()
 
     @property
-    def proxies(self) -> list[StageRuns]:
+    def proxies(self) -> list[StageSnapshot]:
         return [stage for stage in self.stages if stage.kind == "proxy"]
 
     @property
-    def targets(self) -> list[StageRuns]:
+    def targets(self) -> list[StageSnapshot]:
         return [stage for stage in self.stages if stage.kind == "target"]
 
     @property
-    def latest_first(self) -> list[StageRuns]:
+    def latest_first(self) -> list[StageSnapshot]:
         """The latest target first, the proxies last: what a reader came for."""
         return [*self.targets[::-1], *self.proxies]
 
@@ -103,7 +109,7 @@ class Material:
         return _joined([stage.records for stage in self.proxies])
 
     @property
-    def everything(self) -> pd.DataFrame:
+    def records(self) -> pd.DataFrame:
         """The runs of all stages."""
         return _joined([stage.records for stage in self.stages])
 
@@ -113,37 +119,42 @@ def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
-def gather(study: Any, *, top: int = 3) -> Material:
-    """Read `study`.
+def take_snapshot(study: Any, *, top: int = 3) -> StudySnapshot:
+    """Read a study.
 
     Parameters
     ----------
-    top : how many runs of each stage are `best`.
+    study : Study
+        One that has run.
+    top : int
+        How many runs of each stage are `best`.
+
+    Returns
+    -------
+    StudySnapshot
 
     Raises
     ------
-    SelectdisError : the study has no runs yet.
+    SelectdisError
+        The study has no runs yet.
     """
-    views = sorted(stage_views(study), key=_age)
-    stages = [_stage_runs(study, view, top) for view in views]
-    if not any(len(stage.records) for stage in stages):
+    snapshot = snapshot_of(study, sorted(stage_views(study), key=_age), top)
+    if not snapshot.stages:
         raise SelectdisError(f"the study {study.name!r} in {study.folder} has no runs yet: run it first")
-    by_key = {stage.key: view for stage, view in zip(stages, views, strict=True)}
+    return snapshot
 
-    @functools.lru_cache(maxsize=64)
-    def anatomy(stage: str, candidate: str) -> Anatomy | None:
-        view = by_key[stage]
-        run = None if view.info.absent else view.load_run(candidate)
-        return None if run is None or run.status == "diverged" else dissect(run, view.info.data, n=500)
 
-    return Material(
+def snapshot_of(study: Any, views: Sequence[StageView], top: int = 3) -> StudySnapshot:
+    """Put what `views` of the stages of `study` hold together."""
+    stages = (_stage_snapshot(study, view, top) for view in views)
+    spec = study.spec.model_dump(mode="json", exclude_none=True)
+    return StudySnapshot(
         name=study.name,
-        description=study.spec.description,
-        spec=study.spec.model_dump(mode="json", exclude_none=True),
+        description=redacted_text(study.spec.description),
+        spec=spec | {key: redacted(spec[key]) for key in ("storage", "tracking") if key in spec},
         score=study.spec.select.score,
         stages=tuple(stage for stage in stages if len(stage.records)),
-        dissect=anatomy,
-        notes=tuple(note for view in views for note in _notes(view)),
+        notes=tuple(redacted_text(note) for view in views for note in _notes(view)),
     )
 
 
@@ -156,37 +167,92 @@ def _notes(view: StageView) -> Iterator[str]:
 
 
 def _age(view: StageView) -> float:
-    """Orders stages: proxies as they are, then targets by when they were last worked on."""
+    """Order stages: proxies as they are, then targets by when they were last worked on."""
     if view.transfer is None:
         return 0.0
     times = [trial.datetime_complete or trial.datetime_start for trial in view.stage.study.get_trials(deepcopy=False)]
     return max((time.timestamp() for time in times if time is not None), default=1.0)
 
 
-def _stage_runs(study: Any, view: StageView, top: int) -> StageRuns:
+def _stage_snapshot(study: Any, view: StageView, top: int) -> StageSnapshot:
     transfer, info = view.transfer, view.info
+    records = view.stage.records if transfer is None else transfer.records
+    best = best_runs(study, info.name, records, top + 1) if len(records) else []
+    functions: dict[str, Any] = {"load_run": view.load_run, "pictures_of": _pictures_of(view)}
     if transfer is None:
-        records = view.stage.records
-        best = best_runs(study, info.name, records, top) if len(records) else []
-        return StageRuns(info.name, info.data.name, records, tuple(best))
+        return StageSnapshot(info.name, info.data.name, records, tuple(best[:top]), **functions)
     pick = None if transfer.pick is None else transfer.pick.candidate
-    best = best_runs(study, info.name, transfer.records, top + 1) if len(transfer.records) else []
-    return StageRuns(
+    return StageSnapshot(
         kind=info.name,
         name=info.data.name,
-        records=transfer.records,
+        records=records,
         best=tuple([pick, *(c for c in best if c != pick)][:top] if pick else best[:top]),
         criterion=transfer.rule.run.label,
         pick=pick,
         why=transfer.why,
         trust=str(transfer.trust),
+        **functions,
     )
 
 
-def stage_scores(records: pd.DataFrame, score: str, criterion: str) -> tuple[np.ndarray, str]:
-    """(n_runs,) what runs of one data set are judged by, higher is better, and its name: the score, or the criterion.
+def _pictures_of(view: StageView) -> Callable[[str], RunPictures | None]:
+    @functools.lru_cache(maxsize=64)
+    def pictures(candidate: str) -> RunPictures | None:
+        run = None if view.info.absent else view.load_run(candidate)
+        return None if run is None or run.status == "diverged" else picture_run(run, view.info.data, n=500)
 
-    Runs that diverged or failed have NaN.
+    return pictures
+
+
+def best_runs(study: Any, stage_name: str, records: pd.DataFrame, n: int) -> list[str]:
+    """Return the ids of the best finished runs of a stage, best first.
+
+    On the proxy by the study's score; on the target by its rule's criterion, since labels are not to be seen there.
+
+    Parameters
+    ----------
+    study : Study
+        Whose score and rule count.
+    stage_name : {"proxy", "target"}
+        By which of the two.
+    records : DataFrame
+        Of the stage.
+    n : int
+        How many, at most.
+
+    Returns
+    -------
+    list of str
+    """
+    finished = records[selection.pickable(records)]
+    try:
+        if stage_name == "proxy":
+            values = selection.run_scores(finished, study.spec.select.score)
+        else:
+            values = study.rule().run.fit(finished)(finished)
+    except SelectdisError:  # no such score, such as a proxy of which every run failed
+        values = np.zeros(len(finished))
+    order = np.argsort(-np.nan_to_num(values, nan=-np.inf), kind="stable")
+    return [str(candidate) for candidate in finished["candidate"].to_numpy()[order[:n]]]
+
+
+def stage_scores(records: pd.DataFrame, score: str, criterion: str) -> tuple[np.ndarray, str]:
+    """Return what runs of one data set are judged by, higher is better, and its name: the score, or the criterion.
+
+    Parameters
+    ----------
+    records : DataFrame
+        One row per run.
+    score : str
+        What counts where there are labels: ``win_rate`` or a metric.
+    criterion : str
+        What counts where there are none.
+
+    Returns
+    -------
+    values : (n_runs,)
+        Runs that diverged or failed have NaN.
+    name : str
     """
     values = np.full(len(records), np.nan)
     alive = selection.pickable(records)

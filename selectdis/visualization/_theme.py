@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["INK", "MUTED", "RULE", "SERIES", "SURFACE", "figure_style", "inline_svg", "new_figure", "series_colour"]
+__all__ = [
+    "INK", "MUTED", "RULE", "SERIES", "SURFACE",
+    "figure_png", "figure_style", "inline_svg", "new_figure", "series_color",
+]  # fmt: skip
 
 # The light theme's colours. On the page, each becomes the CSS variable of its name, whose dark value is in page.css.
 INK, MUTED, RULE, SURFACE = "#1b1f24", "#59636e", "#d9dee4", "#fefefe"
@@ -55,7 +58,7 @@ _STYLE: dict[str, Any] = {
 
 @contextlib.contextmanager
 def figure_style() -> Iterator[None]:
-    """Within it, figures are made in this look; settings outside are left alone."""
+    """Make figures in this look within it; settings outside are left alone."""
     import matplotlib as mpl
     from cycler import cycler
 
@@ -65,23 +68,37 @@ def figure_style() -> Iterator[None]:
 
 
 def new_figure(width: float = 4.2, height: float = 3.0) -> Figure:
-    """An empty figure of `width` by `height` inches; it belongs to no window and needs no closing."""
+    """Return an empty figure of `width` by `height` inches; it belongs to no window and needs no closing."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def series_colour(index: int) -> str:
-    """The colour of the `index`-th series; they come round after eight."""
+def series_color(index: int) -> str:
+    """Return the colour of the `index`-th series; they come round after eight."""
     return SERIES[index % len(SERIES)]
 
 
+def figure_png(figure: Figure) -> bytes:
+    """Return `figure` as a PNG file on the light theme's ground, for pages with a theme of their own."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=144, facecolor=SURFACE)
+    return buffer.getvalue()
+
+
 def inline_svg(figure: Figure, title: str, description: str) -> str:
-    """`figure` as an `<svg>` element for a page: colours are CSS variables, and nothing in it points outside.
+    """Return `figure` as an `<svg>` element: its colours are CSS variables, and nothing in it points outside.
 
     Parameters
     ----------
-    title, description : what a screen reader says.
+    figure : Figure
+        Of any size.
+    title, description : str
+        What a screen reader says.
+
+    Returns
+    -------
+    str
     """
     buffer = io.StringIO()
     with figure_style():
@@ -104,7 +121,7 @@ def inline_svg(figure: Figure, title: str, description: str) -> str:
 
 
 def _keep_needed_ids(svg: str) -> str:
-    """Ids that nothing refers to would only clash between figures."""
+    """Drop the ids that nothing refers to: they would only clash between figures."""
     needed = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
     return re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in needed else "", svg)
 
@@ -118,5 +135,5 @@ def _use_variables(svg: str) -> str:
 
 
 def _font(found: re.Match[str]) -> str:
-    """Matplotlib's `font:` names its own fonts, which the reader may not have."""
+    """Leave out the names of Matplotlib's own fonts, which the reader may not have."""
     return f"font-size: {found[2]}" + (f"; font-weight: {found[1]}" if found[1] else "")

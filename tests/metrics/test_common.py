@@ -180,7 +180,7 @@ def test_a_public_function_rejects_shapes_that_do_not_fit(metric):
 def test_jobs_is_n_jobs_now_and_the_old_word_works_with_one_hint():
     codes, half = cases.perfect(FACTORS), len(FACTORS) // 2
     split = codes[:half], FACTORS[:half], codes[half:], FACTORS[half:]
-    with pytest.warns(FutureWarning, match="jobs= is now n_jobs=; the old name works for one release") as told:
+    with pytest.warns(FutureWarning, match="jobs= is now n_jobs=; the old name works for one release") as told:  # noqa: PT031
         samples = Samples(*split, jobs=2)
         evaluation = evaluation_of(FACTORS, ["mig"], jobs=3)
         old = dci(*split, jobs=2)

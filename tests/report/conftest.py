@@ -1,8 +1,8 @@
 import pytest
 
-from tests.report.made_up import full_material
+from tests.visualization.made_up import full_snapshot
 
 
 @pytest.fixture(scope="session")
-def material():
-    return full_material()
+def snapshot():
+    return full_snapshot()

@@ -40,9 +40,9 @@ CONTRAST = """
 
 
 @pytest.fixture(scope="module")
-def address(material, tmp_path_factory):
+def address(snapshot, tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(render(material), encoding="utf-8")
+    path.write_text(render(snapshot), encoding="utf-8")
     return path.as_uri()
 
 
@@ -96,12 +96,12 @@ def test_leaderboards_sort(chromium, address):
 def test_what_has_no_value_stays_last(chromium, tmp_path):
     import numpy as np
 
-    from tests.report.made_up import make_material, make_records
+    from tests.visualization.made_up import make_records, make_snapshot
 
     records = make_records("sprites", "proxy", objectives=("beta_vae",), strengths=2, seeds=2)
     records.loc[0, "metric.mig"] = np.nan
     path = tmp_path / "page.html"
-    path.write_text(render(make_material(records)), encoding="utf-8")
+    path.write_text(render(make_snapshot(records)), encoding="utf-8")
     page, _ = watched_page(chromium, width=1400)
     page.goto(path.as_uri())
     board = page.locator("table.board").nth(1)

@@ -1,15 +1,21 @@
+import html
 import re
-from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from selectdis.errors import SelectdisError
 from selectdis.report import render
 from selectdis.report._sections import all_sections
-from tests.report.made_up import HOSTILE, make_material, make_records, make_target
+from tests.visualization.made_up import (
+    HOSTILE,
+    LostView,
+    make_records,
+    make_snapshot,
+    target_records,
+    two_proxies,
+)
 
 VOID = {"meta", "link", "img", "br", "input", "hr"}
 
@@ -57,15 +63,24 @@ def checked(page):
 
 
 @pytest.fixture(scope="module")
-def page(material):
-    return checked(render(material))
+def page(snapshot):
+    return checked(render(snapshot))
 
 
 def test_holds_all_and_fetches_nothing(page):
     for title in ("Leaderboards", "Strength and seed", "What explains", "Does it transfer", "What the latents do"):
         assert title in page
     assert page.count("<svg") > 10
-    assert "0.71 [0.60, 0.80]" in page  # how far the pick can be trusted
+
+
+def test_the_pick_says_why_and_how_far_to_trust_it(page, snapshot):
+    latest = snapshot.targets[-1]
+    assert latest.why.startswith("of the configurations, the 2 best by win_rate")
+    assert html.escape(f"O{latest.why[1:]}.", quote=False) in page
+    assert html.escape(latest.trust) in page.replace("&#39;", "&#x27;")
+    assert "beat a random run with probability" in latest.trust
+    proxy = all_sections(make_snapshot())["pick"]
+    assert (proxy["why"], proxy["stage"].pick) == ("The best run on the proxy by win rate.", None)
 
 
 def test_names_cannot_break_out(page):
@@ -98,64 +113,64 @@ def test_every_variable_is_defined_for_both_themes(page):
 
 
 @pytest.mark.parametrize(
-    "material",
+    "snapshot",
     [
-        pytest.param(make_material(), id="no target yet"),
-        pytest.param(make_material(targets=[make_target()]), id="unlabelled target"),
+        pytest.param(make_snapshot(), id="no target yet"),
+        pytest.param(make_snapshot(targets=[target_records()]), id="unlabelled target"),
         pytest.param(
-            make_material(make_records("sprites", "proxy", objectives=("beta_vae",), strengths=1)),
+            make_snapshot(make_records("sprites", "proxy", objectives=("beta_vae",), strengths=1)),
             id="one configuration",
         ),
-        pytest.param(make_material(make_records("sprites", "proxy", seeds=1)), id="one seed"),
+        pytest.param(make_snapshot(make_records("sprites", "proxy", seeds=1)), id="one seed"),
         pytest.param(
-            make_material(make_records("sprites", "proxy", objectives=("beta_vae",), strengths=1, seeds=1)),
+            make_snapshot(make_records("sprites", "proxy", objectives=("beta_vae",), strengths=1, seeds=1)),
             id="one run",
         ),
         pytest.param(
-            make_material(targets=[make_target(objectives=("beta_vae",), strengths=1, seeds=1)]), id="one target run"
+            make_snapshot(targets=[target_records(objectives=("beta_vae",), strengths=1, seeds=1)]), id="one target run"
         ),
         pytest.param(
-            make_material(pd.concat([make_records("sprites", "proxy"), make_records("scenes", "proxy", seed=1)])),
+            make_snapshot(two_proxies()),
             id="two proxies",
         ),
-        pytest.param(make_material(dissect=lambda stage, candidate: None), id="no model on disk"),
-        pytest.param(make_material(make_records("sprites", "proxy").assign(**{"metric.mig": np.nan})), id="NaN metric"),
-        pytest.param(make_material(make_records("sprites", "proxy").assign(strength=np.nan)), id="NaN strength"),
-        pytest.param(make_material(make_records("sprites", "proxy", labels=False)), id="no metric at all"),
+        pytest.param(make_snapshot(view=LostView), id="no model on disk"),
+        pytest.param(make_snapshot(make_records("sprites", "proxy").assign(**{"metric.mig": np.nan})), id="NaN metric"),
+        pytest.param(make_snapshot(make_records("sprites", "proxy").assign(strength=np.nan)), id="NaN strength"),
+        pytest.param(make_snapshot(make_records("sprites", "proxy", labels=False)), id="no metric at all"),
         pytest.param(
-            make_material(make_records("sprites", "proxy").assign(**{"metric.sap": 0.0, "criterion.kl": 1.0})),
+            make_snapshot(make_records("sprites", "proxy").assign(**{"metric.sap": 0.0, "criterion.kl": 1.0})),
             id="constant scores",
         ),
     ],
 )
-def test_any_study_has_a_page(material):
-    checked(render(material))
+def test_any_study_has_a_page(snapshot):
+    checked(render(snapshot))
 
 
 def test_a_study_of_which_every_run_failed():
     records = make_records("sprites", "proxy").assign(status="diverged", failed_step=3.0)
     records = records.drop(columns=[name for name in records if name.startswith(("metric.", "criterion."))])
-    sections = all_sections(make_material(records))
+    sections = all_sections(make_snapshot(records))
     assert "nothing to pick" in sections["pick"]["missing"]
-    checked(render(make_material(records)))
+    checked(render(make_snapshot(records)))
 
 
 def test_missing_sections_say_why():
-    sections = all_sections(make_material())
+    sections = all_sections(make_snapshot())
     assert "selectdis transfer" in sections["transfer"]["missing"]
     assert sections["failures"]["missing"] == "Every run finished."
 
 
-def test_the_pick_says_how_good_it_was_where_labels_are_known(material):
+def test_the_pick_says_how_good_it_was_where_labels_are_known(snapshot):
     from dataclasses import replace
 
-    facts = dict(all_sections(replace(material, stages=material.stages[:-1]))["pick"]["facts"])
+    facts = dict(all_sections(replace(snapshot, stages=snapshot.stages[:-1]))["pick"]["facts"])
     (name,) = [name for name in facts if "it beats" in name]
     assert facts[name].endswith("%")
 
 
-def test_boards_are_cut_off_and_say_so(material):
-    boards = {board.title: board for board in all_sections(material)["boards"]["boards"]}
+def test_boards_are_cut_off_and_say_so(snapshot):
+    boards = {board.title: board for board in all_sections(snapshot)["boards"]["boards"]}
     assert len(boards["sprites: runs"].rows) == 100
     assert boards["sprites: runs"].more == 78  # 180 runs, of which two are lost
     assert sum(boards["digits: runs"].picked) == 1
@@ -171,9 +186,16 @@ def test_an_empty_study_is_an_error(tmp_path):
         write_report(Study(spec, folder=tmp_path))
 
 
-def test_passwords_stay_at_home(material):
+def test_passwords_stay_at_home(page):
     spec = {"storage": "postgresql://me:pass:word@db.lab/studies", "tracking": "https://me:word@mlflow.lab:5000"}
-    page = render(replace(material, spec=material.spec | spec))
-    assert "postgresql://me:***@db.lab/studies" in page
-    assert "https://me:***@mlflow.lab:5000" in page
-    assert "word@" not in page
+    spec |= {"description": "See http://me:word@docs.lab.", "proxy": "https://me:word@data.lab/x"}
+    leaky = render(make_snapshot(**spec))
+    for shown in (
+        "postgresql://me@db.lab/studies",
+        "https://me@mlflow.lab:5000",
+        "http://me@docs.lab",
+        "me@data.lab/x",
+    ):
+        assert shown in leaky
+    assert ":word" not in leaky
+    assert "at http://me@lab:80" in page  # in the error of a lost run

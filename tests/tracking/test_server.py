@@ -127,7 +127,7 @@ def test_a_server_that_hangs_holds_up_nothing(studied, tmp_path, monkeypatch):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        listener = MLflowListener(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}", patience=0.2)
+        listener = MLflowListener(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.2)
         view = next(iter(stage_views(studied)))
         listener.stage_started(studied, view.info)
         for record in view.stage.raw_records():

@@ -11,11 +11,11 @@ import yaml
 
 from selectdis.data import load_dataset
 from selectdis.errors import SelectdisError
-from selectdis.study._replay import replay
-from selectdis.tracking import MLflowListener
-from selectdis.tracking import _rebuild as rebuild
+from selectdis.study._replay import replay, stage_views
+from selectdis.tracking import MLflowListener, rebuild
 from selectdis.tracking._rebuild import send_waiting
 from selectdis.tracking._store import check_uri, default_uri
+from tests.browser import free_port
 from tests.tracking.views import SPEC, all_runs
 
 
@@ -113,7 +113,7 @@ def test_the_champion_loads_in_a_fresh_process(studied, client, tmp_path):
 def test_nothing_in_the_champion_is_pickled(studied):
     (model,) = (studied.folder / "artifacts" / "models").glob("*/artifacts")
     files = {path.name for path in model.rglob("*") if path.is_file()}
-    assert {"MLmodel", "champion_model.py"} <= files
+    assert {"MLmodel", "_champion_model.py"} <= files
     assert not [name for name in files if name.endswith((".pkl", ".pickle", ".pt", ".joblib"))]
     flavour = yaml.safe_load((model / "MLmodel").read_text())["flavors"]["python_function"]
     assert flavour["model_code_path"].endswith("champion_model.py")
@@ -190,6 +190,28 @@ def test_images_that_are_gone_cost_their_pictures_and_their_data_set(studied, tm
     assert pictured == {"proxy"}
 
 
+def test_passwords_are_not_said(studied, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    uri = f"http://me:pass@word@127.0.0.1:{free_port()}"
+    with pytest.raises(SelectdisError, match=r"http://me@127.0.0.1.* cannot be reached") as reached:
+        rebuild(studied, uri)
+    with pytest.raises(SelectdisError, match="knows no tracking server at 'foo://me@bar'") as known:
+        rebuild(studied, "foo://me:word@bar")
+    listener = MLflowListener(tmp_path, uri, timeout=30)
+    replay(studied, listener, [next(iter(stage_views(studied)))])
+    with pytest.warns(UserWarning, match=r"MLflow at http://me@127.0.0.1.* takes nothing now") as away:
+        listener.close()
+    for said in (reached.value, known.value, *(warning.message for warning in away)):
+        assert "word@" not in str(said)
+
+
+def test_the_former_name_of_the_timeout_works_with_a_hint(tmp_path):
+    with pytest.warns(FutureWarning, match="timeout") as said:
+        listener = MLflowListener(tmp_path, patience=7)
+    listener.close()
+    assert (listener._timeout, len(said)) == (7, 1)
+
+
 @pytest.mark.parametrize("uri", ["foo://bar", "localhost:5000", "htp://127.0.0.1:5000"])
 def test_an_address_of_no_kind_that_mlflow_knows_is_refused(studied, uri):
     for act in (send_waiting, rebuild):
@@ -219,17 +241,14 @@ def test_a_rebuild_needs_runs_and_the_outbox_to_itself(studied, tmp_path):
         held.release()
 
 
-def test_a_run_that_is_lost_is_shown_as_failed(studied, tmp_path, record):
+def test_a_run_that_is_lost_is_shown_as_failed(studied, tmp_path, diverged):
     from mlflow import MlflowClient
-
-    from selectdis.study._replay import stage_views
 
     info = next(iter(stage_views(studied))).info
     listener = MLflowListener(tmp_path)
-    lost = record | {"status": "diverged", "failed_step": 7, "error": None, "metric.mig": None}
-    listener.run_finished(studied, info, lost, None)
+    listener.run_finished(studied, info, diverged, None)
     listener.close()
-    run = all_runs(MlflowClient(tracking_uri=default_uri(tmp_path)))["proxy", "sprites", record["candidate"]]
+    run = all_runs(MlflowClient(tracking_uri=default_uri(tmp_path)))["proxy", "sprites", diverged["candidate"]]
     assert run.info.status == "FAILED"
-    assert run.data.metrics["run/failed_step"] == 7
+    assert run.data.metrics["run/failed_step"] == diverged["failed_step"]
     assert "metric/mig" not in run.data.metrics

@@ -6,16 +6,15 @@ import pytest
 from matplotlib.figure import Figure
 
 from selectdis.errors import SelectdisError
-from selectdis.visualization import StudyPlots
-from selectdis.visualization._charts import parallel, strength_seed
-from selectdis.visualization._study_plots import correlation_table, transfer_frame, variance_table
-from selectdis.visualization._theme import inline_svg
-from tests.report.made_up import make_material, make_records, make_target
+from selectdis.visualization import StudyPlots, correlation_table, inline_svg, transfer_points
+from selectdis.visualization._charts import importance_heatmap, kl_bars, parallel, strength_seed
+from selectdis.visualization._study_figures import variance_table
+from tests.visualization.made_up import LostView, make_records, make_snapshot, target_records, trained_run
 
 
 @pytest.fixture(scope="module")
-def plots(material):
-    return StudyPlots(material)
+def plots(snapshot):
+    return StudyPlots(snapshot)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +35,33 @@ def test_pictures(plots):
     assert plots.reconstructions().width > 8 * 16
 
 
+def test_curves_are_drawn_whole(plots):
+    run, _ = trained_run()
+    lines = plots.curves("kl").axes[0].lines
+    assert len(lines) == 3  # the best runs
+    for line in lines:
+        assert list(line.get_xdata()) == list(run.curves["step"])
+        assert list(line.get_ydata()) == list(run.curves["kl"])
+
+
+def test_the_pick_has_a_ring(plots, snapshot):
+    target = snapshot.targets[-1]
+    points, _ = transfer_points(snapshot, target)
+    *_, ring = plots.transfer_scatter().axes[0].lines
+    assert ring.get_label() == "picked"
+    configuration = target.row(target.pick)["configuration"]
+    assert ring.get_xydata().tolist() == [points.loc[configuration, ["proxy", "target"]].tolist()]
+
+
+def test_bars_and_shares_stand_in_the_order_given():
+    bars = kl_bars(np.array([3.0, 1.0]), ["z4", "z0"]).axes[0]
+    assert [text.get_text() for text in bars.get_xticklabels()] == ["z4", "z0"]
+    assert [bar.get_height() for bar in bars.patches] == [3.0, 1.0]
+    cells = importance_heatmap(np.array([[0.25, 1.0], [0.0, 0.5]]), ["z4", "z0"], ["shape", "x"]).axes[0]
+    assert [text.get_text() for text in cells.get_yticklabels()] == ["z4", "z0"]
+    assert [text.get_text() for text in cells.texts] == [".25", "1.00", ".00", ".50"]
+
+
 def test_dots_and_medians_are_where_the_records_say():
     records = make_records("sprites", "proxy", objectives=("beta_vae",), strengths=3, seeds=3)
     scores = np.arange(9.0)
@@ -53,24 +79,24 @@ def test_many_strengths_make_an_axis_of_numbers():
     assert len(axes.lines) == 1
 
 
-def test_correlations_are_those_of_selection(material):
-    table = correlation_table(material, "criteria")
-    known = material.proxy_records[material.proxy_records["status"] == "complete"]
+def test_correlations_are_those_of_selection(snapshot):
+    table = correlation_table(snapshot, "criteria")
+    known = snapshot.proxy_records[snapshot.proxy_records["status"] == "complete"]
     expected = known["metric.mig"].corr(known["criterion.udr_lasso"], method="spearman")
     assert table.loc["mig", "udr_lasso"] == pytest.approx(expected)
     assert not any(name.endswith(".sampled") for name in table.index)
-    assert all(name.endswith(".sampled") for name in correlation_table(material, "criteria", sampled=True).index)
+    assert all(name.endswith(".sampled") for name in correlation_table(snapshot, "criteria", sampled=True).index)
 
 
-def test_shares_of_the_variance_sum_to_one(material):
-    table = variance_table(material)
+def test_shares_of_the_variance_sum_to_one(snapshot):
+    table = variance_table(snapshot)
     np.testing.assert_allclose(table.sum(axis=1), 1, atol=0.02)
     assert list(table.columns) == ["objective", "strength", "seed"]
 
 
-def test_transfer_compares_the_same_configurations(material):
-    unlabelled = next(target for target in material.targets if target.name == "digits")
-    table, name = transfer_frame(material, unlabelled)
+def test_transfer_compares_the_same_configurations(snapshot):
+    unlabelled = next(target for target in snapshot.targets if target.name == "digits")
+    table, name = transfer_points(snapshot, unlabelled)
     assert name == "udr_lasso"
     assert len(table) == 18
     first = table.index[0]
@@ -90,8 +116,8 @@ def test_parallel_takes_words_and_missing_values():
         (lambda plots: plots.transfer_scatter("digit"), "did you mean 'digits'"),
         (lambda plots: plots.metric_heatmap("digits"), "not labelled"),
         (lambda plots: plots.importance(dataset="digits"), "factors of this data set are not known"),
-        (lambda plots: StudyPlots(make_material()).transfer_scatter(), "no target yet"),
-        (lambda plots: StudyPlots(make_material(dissect=lambda *_: None)).traversals(), "on disk"),
+        (lambda plots: StudyPlots(make_snapshot()).transfer_scatter(), "no target yet"),
+        (lambda plots: StudyPlots(make_snapshot(view=LostView)).traversals(), "on disk"),
     ],
 )
 def test_what_is_missing_is_said(plots, call, message):
@@ -99,16 +125,17 @@ def test_what_is_missing_is_said(plots, call, message):
         call(plots)
 
 
-def test_ids_in_svg_do_not_clash(material):
+def test_ids_in_svg_do_not_clash(snapshot):
     import re
 
-    first = inline_svg(StudyPlots(material).strength_seed("beta_vae"), "one", "figure")
-    second = inline_svg(StudyPlots(material).strength_seed("beta_vae"), "another", "figure")
+    first = inline_svg(StudyPlots(snapshot).strength_seed("beta_vae"), "one", "figure")
+    second = inline_svg(StudyPlots(snapshot).strength_seed("beta_vae"), "another", "figure")
     assert not set(re.findall(r'id="([^"]+)"', first)) & set(re.findall(r'id="([^"]+)"', second))
 
 
 def test_targets_without_common_configurations():
-    target = make_target()
+    snapshot = make_snapshot(targets=[target_records()])
+    (target,) = snapshot.targets
     target.records["configuration"] += "z"
-    table, _ = transfer_frame(make_material(), target)
+    table, _ = transfer_points(snapshot, target)
     assert table.empty
