@@ -11,14 +11,15 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from selectdis import _moved
+
 if TYPE_CHECKING:
     from selectdis import criteria, data, metrics, objectives, selection
     from selectdis.data import ImageDataset, load_dataset
     from selectdis.errors import SelectdisError
     from selectdis.execution import train
     from selectdis.scoring import evaluate
-    from selectdis.selection import Rule
-    from selectdis.selection._backtest import backtest
+    from selectdis.selection import Rule, backtest
     from selectdis.study import Listener, Study, Transfer
     from selectdis.tracking import MLflowListener
     from selectdis.training import Candidate, Run
@@ -41,7 +42,7 @@ _HOME = {
 }
 _PACKAGES = ("criteria", "data", "metrics", "objectives", "selection")
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [  # noqa: RUF022 - the lazy names and the packages, each in order
     "Candidate", "ImageDataset", "Listener", "MLflowListener", "Rule", "Run", "SelectdisError", "Study", "Transfer",
     "backtest", "evaluate", "load_dataset", "train",
@@ -62,3 +63,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+_moved.install()

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["SelectdisError", "nearest", "whole_number"]
+__all__ = ["OldNameWarning", "SelectdisError", "nearest", "whole_number"]
 
 
 class SelectdisError(ValueError):
@@ -16,14 +16,31 @@ class SelectdisError(ValueError):
     """
 
 
+class OldNameWarning(FutureWarning):
+    """A name from before the last release was used; it works until the next one."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
-    """``"; did you mean 'x'?"`` for the known word closest to `word`, or ``""`` where none is close."""
+    """Return ``"; did you mean 'x'?"`` for the known word closest to `word`, or ``""`` where none is close."""
     match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f"; did you mean {match[0]!r}?" if match else ""
 
 
 def whole_number(name: str, value: Any, low: int, high: int | None = None) -> int:
-    """`value` as an int, whatever kind of whole number it is.
+    """Return `value` as an int, whatever kind of whole number it is.
+
+    Parameters
+    ----------
+    name : str
+        What the value is called in the error.
+    value : Any
+        What was given.
+    low, high : int
+        The range, both ends in it; no upper end where `high` is None.
+
+    Returns
+    -------
+    int
 
     Raises
     ------
