@@ -1,5 +1,4 @@
-"""selectdis: find disentanglement hyperparameters on labelled images, carry them to unlabelled ones, and know how far
-to trust the pick.
+"""Find disentanglement hyperparameters on labelled images, carry them to others, and know how far to trust the pick.
 
 >>> import selectdis as sd
 >>> study = sd.Study.from_file("studies/quickstart.yaml").run()       # doctest: +SKIP

@@ -13,9 +13,12 @@ __all__ = ["whole_file"]
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary path to write to; at the end it is synced and renamed to `path`, after an error removed.
+    """Give a temporary path to write to; at the end it is synced and renamed to `path`, after an error removed.
 
-    Folders are made. The file gets the permissions that a plain one would get.
+    Parameters
+    ----------
+    path : Path
+        Its folder is made where it is missing. The file gets the permissions that a plain one would get.
 
     Raises
     ------

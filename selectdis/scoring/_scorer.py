@@ -6,7 +6,7 @@ import math
 import warnings
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from selectdis.data import ImageDataset
 from selectdis.errors import SelectdisError
 from selectdis.scoring._evaluation import Evaluation
 from selectdis.spec._model import EvaluationSpec
-from selectdis.training import Run
+
+if TYPE_CHECKING:  # it brings torch
+    from selectdis.training import Run
 
 __all__ = ["Scorer", "check_split"]
 
@@ -25,6 +27,13 @@ ENCODE_BATCH = 512
 
 def check_split(data: ImageDataset, spec: EvaluationSpec) -> None:
     """Refuse a data set of which `spec.held_out` leaves no image to train on, or none to judge by.
+
+    Parameters
+    ----------
+    data : ImageDataset
+        What runs are to be trained on.
+    spec : EvaluationSpec
+        With the share that is held out.
 
     Raises
     ------
@@ -41,7 +50,7 @@ def check_split(data: ImageDataset, spec: EvaluationSpec) -> None:
 
 
 class Scorer:
-    """What is drawn once for a data set and shared by all its runs: the split, the metrics' samples, the probe.
+    """Score the runs of a data set on images that are drawn once: the split, the metrics' samples, the probe.
 
     Parameters
     ----------
@@ -75,24 +84,31 @@ class Scorer:
 
     @cached_property
     def probe(self) -> np.ndarray:
-        """uint8 images that every run encodes for the criteria over many runs."""
+        """Images that every run encodes for the criteria over many runs, uint8 (probe, c, h, w)."""
         return self._drawn(self.data, self.spec.probe)
 
     @cached_property
     def unseen(self) -> np.ndarray:
-        """uint8 images outside training, for reconstruction, KL and ELBO."""
+        """Images outside training, for reconstruction, KL and ELBO, uint8 (n, c, h, w)."""
         return self._drawn(self.held_out, self.spec.n_test)
 
     def score(self, run: Run) -> tuple[dict[str, Any], np.ndarray]:
-        """Flat scores ``metric.*``, ``criterion.*``, with ``kl_per_latent``; and the probe's mean codes.
+        """Return what a record says of a run, and the codes of the probe.
+
+        Parameters
+        ----------
+        run : Run
+            One that has not diverged.
 
         Returns
         -------
         scores : dict
-        codes : float32 (probe, latents)
+            ``metric.*`` (with labels), ``criterion.*``, and ``kl_per_latent``: a list of nats.
+        codes : ndarray (probe, latents)
+            Means, float32.
         """
         with warnings.catch_warnings():
-            # Dead latents are common in a sweep: the defined number stands in the record, a warning a run would not.
+            # Dead latents are common in a sweep: the defined number stands in the record, a warning per run would not.
             warnings.simplefilter("ignore", DegenerateWarning)
             warnings.simplefilter("ignore", RuntimeWarning)  # scikit-learn's, of separable classes
             scores: dict[str, Any] = {f"metric.{name}": value for name, value in self._metrics(run).items()}
