@@ -119,8 +119,9 @@ class Scorer:
     def _metrics(self, run: Run) -> dict[str, float]:
         if self.evaluation is None:
             return {}
-        codes = np.concatenate([np.stack(run.encode(images)) for images in self._batches()], axis=1)
-        mean, log_variance = codes
+        indices = self.evaluation.indices
+        batches = (self.data.images_at(indices[i : i + ENCODE_BATCH]) for i in range(0, len(indices), ENCODE_BATCH))
+        mean, log_variance = np.concatenate([np.stack(run.encode(images)) for images in batches], axis=1)
         scores = self.evaluation.score(mean)
         if self.spec.sampled:
             scores |= self.evaluation.score(self._sampled(mean, log_variance), suffix=".sampled")
@@ -153,11 +154,6 @@ class Scorer:
     def _decoded(self, run: Run, mean: np.ndarray) -> Decoded:
         shuffled = shuffle_dimensions(mean, rng=np.random.default_rng([self.spec.seed, 5]))
         return Decoded(run.decode(mean), run.decode(shuffled), self.spec.seed)
-
-    def _batches(self) -> Any:
-        assert self.evaluation is not None
-        indices = self.evaluation.indices
-        return (self.data.images_at(indices[i : i + ENCODE_BATCH]) for i in range(0, len(indices), ENCODE_BATCH))
 
     def _sampled(self, mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
         noise = np.random.default_rng([self.spec.seed, 3]).standard_normal(mean.shape)
