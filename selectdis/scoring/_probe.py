@@ -6,7 +6,7 @@ import functools
 
 import numpy as np
 
-from selectdis._files import whole_file
+from selectdis._files import atomic_write
 from selectdis.data._reference import DataReference
 from selectdis.scoring._files import codes_path, model_path
 from selectdis.scoring._scorer import Scorer
@@ -37,5 +37,5 @@ def encode_probe(folder: str, data: DataReference, evaluation: EvaluationSpec, c
 
 def write_codes(folder: str, data: DataReference, candidate: str, codes: np.ndarray) -> None:
     """Write the probe's codes (probe, latents) of a run where `pool_criteria` looks for them."""
-    with whole_file(codes_path(folder, data, candidate)) as temporary, temporary.open("wb") as file:
+    with atomic_write(codes_path(folder, data, candidate)) as temporary, temporary.open("wb") as file:
         np.save(file, codes, allow_pickle=False)
