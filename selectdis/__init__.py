@@ -1,5 +1,4 @@
-"""selectdis: find disentanglement hyperparameters on labelled images, carry them to unlabelled ones, and know how far
-to trust the pick.
+"""Find disentanglement hyperparameters on labelled images, carry them to others, and know how far to trust the pick.
 
 >>> import selectdis as sd
 >>> study = sd.Study.from_file("studies/quickstart.yaml").run()       # doctest: +SKIP
@@ -11,14 +10,15 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from selectdis import _moved
+
 if TYPE_CHECKING:
     from selectdis import criteria, data, metrics, objectives, selection
     from selectdis.data import ImageDataset, load_dataset
     from selectdis.errors import SelectdisError
     from selectdis.execution import train
     from selectdis.scoring import evaluate
-    from selectdis.selection import Rule
-    from selectdis.selection._backtest import backtest
+    from selectdis.selection import Rule, backtest
     from selectdis.study import Listener, Study, Transfer
     from selectdis.tracking import MLflowListener
     from selectdis.training import Candidate, Run
@@ -41,7 +41,7 @@ _HOME = {
 }
 _PACKAGES = ("criteria", "data", "metrics", "objectives", "selection")
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [  # noqa: RUF022 - the lazy names and the packages, each in order
     "Candidate", "ImageDataset", "Listener", "MLflowListener", "Rule", "Run", "SelectdisError", "Study", "Transfer",
     "backtest", "evaluate", "load_dataset", "train",
@@ -62,3 +62,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+_moved.install()

@@ -8,14 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["whole_file"]
+__all__ = ["atomic_write"]
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary path to write to; at the end it is synced and renamed to `path`, after an error removed.
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Give a temporary path to write to; at the end it is synced and renamed to `path`, after an error removed.
 
-    Folders are made. The file gets the permissions that a plain one would get.
+    Parameters
+    ----------
+    path : Path
+        Its folder is made where it is missing. The file gets the permissions that a plain one would get.
 
     Raises
     ------

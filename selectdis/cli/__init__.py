@@ -19,7 +19,7 @@ from selectdis.cli._score import score
 from selectdis.cli._track import track
 from selectdis.cli._transfer import transfer
 from selectdis.cli._ui import ui
-from selectdis.errors import SelectdisError
+from selectdis.errors import OldNameWarning, SelectdisError
 
 __all__ = ["app", "main"]
 
@@ -56,8 +56,8 @@ def main() -> None:
         console.print(f"[yellow]warning:[/] {escaped(str(message))}")
 
     warnings.showwarning = show
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    warnings.filterwarnings("default", ".*the old name works for one release", FutureWarning)
+    warnings.filterwarnings("ignore", category=FutureWarning)  # of libraries: our own is for the user
+    warnings.filterwarnings("default", category=OldNameWarning)
     try:
         app()
     except SelectdisError as error:

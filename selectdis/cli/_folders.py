@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from selectdis._files import whole_file
+from selectdis._files import atomic_write
 from selectdis.errors import SelectdisError
 from selectdis.study import Listener, StageInfo, Study
 
@@ -25,7 +25,7 @@ class SpecKeeper(Listener):
         path = study.folder / KEPT
         if path.exists() and not path.read_text(encoding="utf-8").startswith(FIRST_LINE):
             return  # the user's own study file, which lies in the study's folder
-        with whole_file(path) as file:
+        with atomic_write(path) as file:
             file.write_text(FIRST_LINE + yaml.safe_dump(said, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 

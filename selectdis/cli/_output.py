@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from selectdis._files import whole_file
+from selectdis._files import atomic_write
 from selectdis.errors import SelectdisError
 
 __all__ = ["check_out", "write_csv", "written"]
@@ -50,7 +50,7 @@ def written(path: Path) -> Iterator[Path]:
         if path.exists() and not path.is_file():  # a device or a pipe, which no file must take the place of
             yield path
         else:
-            with whole_file(path.resolve()) as temporary:
+            with atomic_write(path.resolve()) as temporary:
                 yield temporary
     except OSError as error:
         raise _unwritable(path, error) from None

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from selectdis._files import whole_file
+from selectdis._files import atomic_write
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._load import load_dataset, options_of
 from selectdis.errors import SelectdisError
@@ -94,7 +94,7 @@ def _store(data: ImageDataset, folder: Path) -> Path:
         np.save(path / "factors.npy", data.factors, allow_pickle=False)
     about = {"name": data.name, "factor_names": data.factor_names, "factor_sizes": data.factor_sizes}
     about |= {"factor_values": data.factor_values}
-    with whole_file(path / "about.json") as temporary:
+    with atomic_write(path / "about.json") as temporary:
         temporary.write_text(json.dumps(about | {"source": data.source}), encoding="utf-8")
     return path
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from selectdis._files import whole_file
+from selectdis._files import atomic_write
 from selectdis.errors import SelectdisError
 from selectdis.execution._job import CohortJob, stop_asked
 from selectdis.execution._recording import finished_run, raise_if_of_the_machine, records_of
@@ -88,7 +88,7 @@ def _train_from(job: CohortJob) -> list[Run]:
     options = job.training
     given = {"checkpoint_every": options.checkpoint_every, "curve_every": options.curve_every}
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value}
-    with whole_file(job.checkpoint.with_suffix(".json")) as temporary:
+    with atomic_write(job.checkpoint.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps([candidate.id for candidate in job.candidates]), encoding="utf-8")
     return train_cohort(
         job.candidates,

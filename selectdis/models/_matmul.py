@@ -41,7 +41,7 @@ def dense_one_by_one(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def _product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
-    """a @ b.T + bias of matrices."""
+    """A @ b.T + bias of matrices."""
     if torch.compiler.is_compiling():
         return _opaque_product(a, b, bias)
     return torch.ops.mkldnn._linear_pointwise(a, b, bias, "none", [], "")

@@ -37,26 +37,36 @@ def evaluate(
     suffix: str = "",
     n_jobs: int | None = None,
 ) -> dict[str, float]:
-    """Scores of `encode` against the known factors of `data`.
+    """Return the scores of `encode` against the known factors of `data`.
 
     Parameters
     ----------
-    encode : called with uint8 images (n, channels, height, width), returns codes (n, latents). Each image that any
-        metric needs is encoded once.
-    data : a labelled data set
-    metrics : "all", "fast" (without boosted trees), "paper" (the seven of Locatello et al.), one name, or a list of
-        names of metrics, scores or groups
-    seed : of all draws and all fitted models, 0 to 2^32 - 1
-    n_train, n_test : images for the metrics of samples, drawn without overlap. Where the data set holds fewer than
-        both together, it is split in that proportion, and each image is used once
-    votes_train, votes_test, batch : of the BetaVAE and FactorVAE scores
-    encode_batch : images a call of `encode`
-    suffix : appended to each name, such as ".sampled"
-    n_jobs : threads of the boosted trees, None for one a core; the scores do not depend on their number
+    encode : callable
+        Takes uint8 images (n, channels, height, width), returns codes (n, latents). Each image that any metric needs is
+        encoded once.
+    data : ImageDataset
+        With labels.
+    metrics : str or sequence of str
+        "all", "fast" (without boosted trees), "paper" (the seven of Locatello et al.), or names of metrics, scores or
+        groups.
+    seed : int
+        Of all draws and all fitted models, 0 to 2^32 - 1.
+    n_train, n_test : int
+        Images for the metrics of samples, drawn without overlap. Where the data set holds fewer than both together, it
+        is split in that proportion, and each image is used once.
+    votes_train, votes_test, batch : int
+        Of the BetaVAE and FactorVAE scores.
+    encode_batch : int
+        Images per call of `encode`.
+    suffix : str
+        Appended to each name, such as ".sampled".
+    n_jobs : int, optional
+        Threads of the boosted trees, by default one per core; the scores do not depend on their number.
 
     Returns
     -------
-    Score name -> float. Scores that the size of the data does not allow (10,000 labels of 1,200 images) are absent.
+    dict of str to float
+        Scores that the size of the data does not allow (10,000 labels of 1,200 images) are absent.
 
     Raises
     ------
@@ -81,7 +91,7 @@ def evaluate(
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The draws of an evaluation, to be shared by many encoders, and by the mean and the sampled codes of each.
+    """Votes that many encoders share, and the mean and the sampled codes of each.
 
     >>> evaluation = Evaluation(data, "fast", seed=0)                       # doctest: +SKIP
     >>> mean, log_variance = run.encode(data.images_at(evaluation.indices)) # doctest: +SKIP
@@ -114,18 +124,31 @@ class Evaluation:
 
     @cached_property
     def indices(self) -> np.ndarray:
-        """int64 (k,): the images that are needed, each once, in ascending order."""
+        """The images that are needed, int64 (k,), each once, in ascending order."""
         needed = np.zeros(len(self.data), dtype=bool)
         for part in (*self._parts, *(b for pair in self._draws.values() for draws in pair for b in draws.batches)):
             needed[part] = True
         return np.flatnonzero(needed)
 
     def score(self, codes: np.ndarray | Callable[[np.ndarray], np.ndarray], *, suffix: str = "") -> dict[str, float]:
-        """Scores of codes (k, latents), row i for the image `indices[i]`; or of a function from indices to codes."""
+        """Return the scores of codes.
+
+        Parameters
+        ----------
+        codes : ndarray (k, latents), or a function from indices to that
+            Row i is of the image `indices[i]`.
+        suffix : str
+            Appended to each name.
+
+        Raises
+        ------
+        SelectdisError
+            On another number of rows, NaN or infinity.
+        """
         table = check_codes(codes(self.indices) if callable(codes) else codes)
         if len(table) != len(self.indices):
             raise SelectdisError(
-                f"codes must have one row an image of .indices ({len(self.indices)}); found {len(table)}"
+                f"codes must have one row per image of .indices ({len(self.indices)}); found {len(table)}"
             )
         samples = self._samples(table)
         scores: dict[str, float] = {}
@@ -145,7 +168,7 @@ class Evaluation:
         return drawn[:n_train], drawn[n_train:] if n > 1 else drawn
 
     def _draw(self) -> dict[Need, tuple[Votes, Votes]]:
-        """The votes of the interventional metrics; drops (with a warning) those of a group that cannot be drawn."""
+        """Draw the votes of the interventional metrics; drop, with a warning, what a group names and none can draw."""
         drawn: dict[Need, tuple[Votes, Votes]] = {}
         named = {self.metrics} if isinstance(self.metrics, str) else set(self.metrics)
         streams: dict[Need, int] = {"pairs": 1, "fixed_factor": 2}
@@ -202,7 +225,22 @@ Evaluation.__init__ = renamed(jobs="n_jobs")(Evaluation.__init__)  # type: ignor
 
 
 def encode_in_batches(encode: Encode, data: ImageDataset, indices: np.ndarray, batch: int = 256) -> np.ndarray:
-    """Codes (k, latents) of the images at `indices` (k,), `batch` images a call.
+    """Return the codes of some images.
+
+    Parameters
+    ----------
+    encode : callable
+        Takes uint8 images (n, c, h, w), returns codes (n, latents).
+    data : ImageDataset
+        Where the images are.
+    indices : ndarray (k,)
+        Which of them.
+    batch : int
+        Images per call of `encode`.
+
+    Returns
+    -------
+    ndarray (k, latents)
 
     Raises
     ------

@@ -19,16 +19,32 @@ from selectdis.spec import EvaluationSpec
 
 __all__ = ["pool_criteria"]
 
-LARGEST_POOL = 128
+LARGEST_BLOCK = 128  # all pairs of 12,600 runs would take hours, and a median over a hundred others says as much
 
 
 def pool_criteria(
     records: Sequence[dict[str, Any]], folder: str, data: DataReference, evaluation: EvaluationSpec
 ) -> dict[str, dict[str, float]]:
-    """Candidate -> its scores ``criterion.*`` among all finished runs of the stage.
+    """Return what the criteria over many runs say of each run among its like.
 
     Codes that are missing or damaged are made again from the trained run; without one, the run is left out, with a
     warning.
+
+    Parameters
+    ----------
+    records : sequence of dict
+        Of one stage.
+    folder : str
+        The study's.
+    data : DataReference
+        What the stage's runs were trained on.
+    evaluation : EvaluationSpec
+        As the runs were scored.
+
+    Returns
+    -------
+    dict of str to dict
+        Candidate -> its scores ``criterion.*``; unfinished runs have none.
     """
     loaded = [(record, codes) for record in records if (codes := _codes(record, folder, data, evaluation)) is not None]
     scores: dict[str, dict[str, float]] = {}
@@ -58,13 +74,10 @@ def _group_scores(records: list[dict[str, Any]], codes: np.ndarray, seed: int) -
 
 
 def _blocks(count: int, seed: int) -> np.ndarray | None:
-    """Runs drawn into blocks of at most `LARGEST_POOL`, within which the pool's criteria compare; None for one block.
-
-    All pairs of 12,600 runs would take hours, and a run's median over a hundred others says as much.
-    """
-    if count <= LARGEST_POOL:
+    """Draw runs into blocks of at most `LARGEST_BLOCK`, within which criteria compare; None for one block."""
+    if count <= LARGEST_BLOCK:
         return None
-    blocks = np.arange(count) % math.ceil(count / LARGEST_POOL)
+    blocks = np.arange(count) % math.ceil(count / LARGEST_BLOCK)
     return np.random.default_rng([seed, 6]).permutation(blocks)
 
 

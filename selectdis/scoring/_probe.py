@@ -6,7 +6,7 @@ import functools
 
 import numpy as np
 
-from selectdis._files import whole_file
+from selectdis._files import atomic_write
 from selectdis.data._reference import DataReference
 from selectdis.scoring._files import codes_path, model_path
 from selectdis.scoring._scorer import Scorer
@@ -18,11 +18,12 @@ __all__ = ["encode_probe", "scorer_of", "write_codes"]
 
 @functools.lru_cache(maxsize=4)
 def scorer_of(data: DataReference, evaluation: EvaluationSpec) -> Scorer:
+    """Return the scorer that all runs of a stage share in this process."""
     return Scorer(data.load(), evaluation)
 
 
 def encode_probe(folder: str, data: DataReference, evaluation: EvaluationSpec, candidate: str) -> np.ndarray:
-    """The probe's codes of a trained run, made again and written: float32 (probe, latents).
+    """Make the probe's codes of a trained run again, write and return them: float32 (probe, latents).
 
     Raises
     ------
@@ -35,6 +36,6 @@ def encode_probe(folder: str, data: DataReference, evaluation: EvaluationSpec, c
 
 
 def write_codes(folder: str, data: DataReference, candidate: str, codes: np.ndarray) -> None:
-    """Leave the probe's codes (probe, latents) of a run."""
-    with whole_file(codes_path(folder, data, candidate)) as temporary, temporary.open("wb") as file:
+    """Write the probe's codes (probe, latents) of a run where `pool_criteria` looks for them."""
+    with atomic_write(codes_path(folder, data, candidate)) as temporary, temporary.open("wb") as file:
         np.save(file, codes, allow_pickle=False)

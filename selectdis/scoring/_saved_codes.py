@@ -23,18 +23,21 @@ def evaluate_codes(
     n_train: int = 10_000,
     n_test: int = 5_000,
 ) -> dict[str, float]:
-    """Scores of codes against factors, row by row.
+    """Return the scores of codes against factors, row by row.
 
     Parameters
     ----------
-    codes : (n, latents) float
-    factors : (n, n_factors) of whole numbers, in any dtype of numbers: each value of a column is a class
-    metrics, seed, n_train, n_test : as in `selectdis.evaluate`. The rows are split into training and test rows, and
-        the interventions of the BetaVAE and FactorVAE scores are drawn among rows that share a factor's value
+    codes : ndarray (n, latents)
+        Real numbers.
+    factors : ndarray (n, n_factors) or (n,)
+        Whole numbers, in any dtype of numbers: each value of a column is a class.
+    metrics, seed, n_train, n_test
+        As in `selectdis.evaluate`. The rows are split into training and test rows, and the interventions of the BetaVAE
+        and FactorVAE scores are drawn among rows that share a factor's value.
 
     Returns
     -------
-    Score name -> float.
+    dict of str to float
 
     Raises
     ------
@@ -63,7 +66,7 @@ def evaluate_codes(
 
 
 def _whole(factors: np.ndarray) -> np.ndarray:
-    """`factors` (n, n_factors), refused where they are no classes."""
+    """Return `factors` (n, n_factors); refuse them where they are no classes."""
     advice = "number the values of each factor 0, 1, 2, ... first"
     if factors.dtype.kind not in "biuf":
         raise SelectdisError(f"factors must be whole numbers, found the dtype {factors.dtype}: {advice}")
@@ -76,7 +79,18 @@ def _whole(factors: np.ndarray) -> np.ndarray:
 
 
 def load_codes(codes: Path, factors: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """(codes, factors) from two .npy files, or from one .npz file that holds arrays of these names.
+    """Read codes and factors from two .npy files, or from one .npz file that holds arrays of these names.
+
+    Parameters
+    ----------
+    codes : Path
+        A .npy file, or the .npz file with both.
+    factors : Path, optional
+        A .npy file.
+
+    Returns
+    -------
+    codes, factors : ndarray
 
     Raises
     ------

@@ -6,7 +6,7 @@ import math
 import warnings
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,8 +15,10 @@ from selectdis.criteria import CRITERIA, Criterion, Decoded, HeldOut, gaussian_k
 from selectdis.data import ImageDataset
 from selectdis.errors import SelectdisError
 from selectdis.scoring._evaluation import Evaluation
-from selectdis.spec import EvaluationSpec
-from selectdis.training import Run
+from selectdis.spec._model import EvaluationSpec
+
+if TYPE_CHECKING:  # it brings torch
+    from selectdis.training import Run
 
 __all__ = ["Scorer", "check_split"]
 
@@ -25,6 +27,13 @@ ENCODE_BATCH = 512
 
 def check_split(data: ImageDataset, spec: EvaluationSpec) -> None:
     """Refuse a data set of which `spec.held_out` leaves no image to train on, or none to judge by.
+
+    Parameters
+    ----------
+    data : ImageDataset
+        What runs are to be trained on.
+    spec : EvaluationSpec
+        With the share that is held out.
 
     Raises
     ------
@@ -41,7 +50,7 @@ def check_split(data: ImageDataset, spec: EvaluationSpec) -> None:
 
 
 class Scorer:
-    """What is drawn once for a data set and shared by all its runs: the split, the metrics' samples, the probe.
+    """Score the runs of a data set on images that are drawn once: the split, the metrics' samples, the probe.
 
     Parameters
     ----------
@@ -75,24 +84,31 @@ class Scorer:
 
     @cached_property
     def probe(self) -> np.ndarray:
-        """uint8 images that every run encodes for the criteria over many runs."""
+        """Images that every run encodes for the criteria over many runs, uint8 (probe, c, h, w)."""
         return self._drawn(self.data, self.spec.probe)
 
     @cached_property
     def unseen(self) -> np.ndarray:
-        """uint8 images outside training, for reconstruction, KL and ELBO."""
+        """Images outside training, for reconstruction, KL and ELBO, uint8 (n, c, h, w)."""
         return self._drawn(self.held_out, self.spec.n_test)
 
     def score(self, run: Run) -> tuple[dict[str, Any], np.ndarray]:
-        """Flat scores ``metric.*``, ``criterion.*``, with ``kl_per_latent``; and the probe's mean codes.
+        """Return what a record says of a run, and the codes of the probe.
+
+        Parameters
+        ----------
+        run : Run
+            One that has not diverged.
 
         Returns
         -------
         scores : dict
-        codes : float32 (probe, latents)
+            ``metric.*`` (with labels), ``criterion.*``, and ``kl_per_latent``: a list of nats.
+        codes : ndarray (probe, latents)
+            Means, float32.
         """
         with warnings.catch_warnings():
-            # Dead latents are common in a sweep: the defined number stands in the record, a warning a run would not.
+            # Dead latents are common in a sweep: the defined number stands in the record, a warning per run would not.
             warnings.simplefilter("ignore", DegenerateWarning)
             warnings.simplefilter("ignore", RuntimeWarning)  # scikit-learn's, of separable classes
             scores: dict[str, Any] = {f"metric.{name}": value for name, value in self._metrics(run).items()}
@@ -103,8 +119,9 @@ class Scorer:
     def _metrics(self, run: Run) -> dict[str, float]:
         if self.evaluation is None:
             return {}
-        codes = np.concatenate([np.stack(run.encode(images)) for images in self._batches()], axis=1)
-        mean, log_variance = codes
+        indices = self.evaluation.indices
+        batches = (self.data.images_at(indices[i : i + ENCODE_BATCH]) for i in range(0, len(indices), ENCODE_BATCH))
+        mean, log_variance = np.concatenate([np.stack(run.encode(images)) for images in batches], axis=1)
         scores = self.evaluation.score(mean)
         if self.spec.sampled:
             scores |= self.evaluation.score(self._sampled(mean, log_variance), suffix=".sampled")
@@ -137,11 +154,6 @@ class Scorer:
     def _decoded(self, run: Run, mean: np.ndarray) -> Decoded:
         shuffled = shuffle_dimensions(mean, rng=np.random.default_rng([self.spec.seed, 5]))
         return Decoded(run.decode(mean), run.decode(shuffled), self.spec.seed)
-
-    def _batches(self) -> Any:
-        assert self.evaluation is not None
-        indices = self.evaluation.indices
-        return (self.data.images_at(indices[i : i + ENCODE_BATCH]) for i in range(0, len(indices), ENCODE_BATCH))
 
     def _sampled(self, mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
         noise = np.random.default_rng([self.spec.seed, 3]).standard_normal(mean.shape)

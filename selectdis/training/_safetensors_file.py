@@ -12,7 +12,7 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from selectdis._files import whole_file
+from selectdis._files import atomic_write
 from selectdis.errors import SelectdisError
 
 __all__ = ["WRITE_ERRORS", "DamagedFileError", "read_description", "read_file", "write_file"]
@@ -37,7 +37,7 @@ def write_file(path: Path, arrays: Mapping[str, np.ndarray], description: Mappin
     solid = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     text = json.dumps(description, sort_keys=True, allow_nan=False)
     metadata = {KEY: text, DIGEST: _digest(solid, text)}
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         safetensors.numpy.save_file(solid, temporary, metadata)
 
 

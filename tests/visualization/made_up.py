@@ -11,13 +11,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
-from selectdis.objectives import OBJECTIVES
 
 from selectdis.data import ImageDataset
 from selectdis.data._reference import DataReference
 from selectdis.execution._job import CohortJob
 from selectdis.execution._recording import describe
 from selectdis.execution._worker import run_cohort
+from selectdis.objectives import OBJECTIVES
 from selectdis.records import as_frame
 from selectdis.scoring._files import model_path
 from selectdis.study import StageInfo, Study, Transfer
@@ -31,7 +31,7 @@ SPEC = {
     "description": "A made-up study.",
     "proxy": "sprites",
     "target": "digits",
-    "search": {"objective": list(GRIDS)},
+    "search": {"objective": list(OBJECTIVES)},
     "training": {"steps": 20, "curve_every": 5, "device": "cpu"},
     "evaluation": {"metrics": ["mig"], "n_train": 60, "n_test": 15, "probe": 30, "held_out": 0.2},
     "select": {"top": 2},

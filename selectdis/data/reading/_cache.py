@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from selectdis._files import whole_file
+from selectdis._files import atomic_write
 from selectdis.errors import SelectdisError
 
 __all__ = ["cache_path", "data_folder", "file_key", "write_cached"]
@@ -65,7 +65,7 @@ def _check_room(folder: Path, needed: int) -> None:
 
 
 def _write(path: Path, shape: tuple[int, ...], blocks: Iterable[np.ndarray]) -> None:
-    with whole_file(path) as temporary, temporary.open("wb") as file:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         header = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)
         for block in blocks:

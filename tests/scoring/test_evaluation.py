@@ -164,7 +164,7 @@ def test_codes_that_change_their_width():
 
 
 def test_codes_that_do_not_fit_the_indices():
-    with pytest.raises(SelectdisError, match="one row an image"):
+    with pytest.raises(SelectdisError, match="one row per image"):
         Evaluation(grid(), "mig").score(np.zeros((3, 2)))
 
 

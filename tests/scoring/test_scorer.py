@@ -1,0 +1,129 @@
+"""The scores of one run: which images each of them looks at, and from which seed."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import selectdis as sd
+from selectdis.criteria import gaussian_kl, gaussian_total_correlation, held_out
+from selectdis.data import load_dataset
+from selectdis.errors import SelectdisError
+from selectdis.scoring import _scorer
+from selectdis.scoring._scorer import Scorer, check_split
+from selectdis.spec import EvaluationSpec
+from tests.scoring.conftest import DATA, SPEC
+
+VOTES = {"n_train": 30, "n_test": 40, "votes_train": 30, "votes_test": 40, "seed": 3}
+
+
+def images(data):
+    return {image.tobytes() for image in data.images_at(np.arange(len(data)))}
+
+
+def sampled(mean, log_variance):
+    noise = np.random.default_rng([3, 3]).standard_normal(mean.shape)
+    return (mean + np.sqrt(np.exp(log_variance)) * noise).astype(np.float32)
+
+
+def test_training_and_held_out_images_share_none(scorer):
+    data = DATA.load()
+    assert (len(scorer.training_data), len(scorer.held_out)) == (48, 16)
+    assert images(scorer.training_data) | images(scorer.held_out) == images(data)
+    assert len(images(data)) == 64
+    other = Scorer(data, SPEC.model_copy(update={"seed": 4}))
+    assert images(other.held_out) != images(scorer.held_out)
+
+
+def test_metrics_are_of_all_images(scorer, run):
+    scores, _ = scorer.score(run)
+    for name, value in sd.evaluate(run.transform, DATA.load(), ["mig", "beta_vae"], **VOTES).items():
+        assert scores[f"metric.{name}"] == pytest.approx(value)
+
+
+def test_sampled_codes_are_means_plus_deviations_times_noise(scorer, run):
+    scores, _ = scorer.score(run)
+    evaluation = scorer.evaluation
+    codes = sampled(*run.encode(DATA.load().images_at(evaluation.indices)))
+    for name, value in evaluation.score(codes).items():
+        assert scores[f"metric.{name}.sampled"] == pytest.approx(value)
+    of_held_out = sampled(*run.encode(scorer.unseen))
+    assert scores["criterion.gaussian_tc.sampled"] == pytest.approx(gaussian_total_correlation(of_held_out))
+    assert scores["criterion.gaussian_tc"] == pytest.approx(gaussian_total_correlation(run.transform(scorer.unseen)))
+
+
+def test_likelihood_is_of_held_out_images(scorer, run):
+    scores, _ = scorer.score(run)
+    unseen = scorer.held_out.images_at(np.arange(16))
+    kl = gaussian_kl(*run.encode(unseen))
+    for name, value in held_out(run.reconstruction_error(unseen), kl).items():
+        assert scores[f"criterion.{name}"] == pytest.approx(value)
+        assert f"criterion.{name}.sampled" not in scores
+    assert scores["kl_per_latent"] == pytest.approx(kl.mean(axis=0).tolist())
+
+
+def test_as_many_unseen_images_as_the_study_tests_on():
+    few = Scorer(DATA.load(), SPEC.model_copy(update={"n_test": 10}))
+    assert len(few.unseen) == 10
+    assert {image.tobytes() for image in few.unseen} <= images(few.held_out)
+
+
+def test_the_probe_is_drawn_from_all_images_by_the_seed_alone(scorer, run):
+    data = DATA.load()
+    drawn = np.sort(data.sample_indices(12, np.random.default_rng([3, 4])))
+    np.testing.assert_array_equal(scorer.probe, data.images_at(drawn))
+    np.testing.assert_array_equal(scorer.score(run)[1], run.transform(scorer.probe))
+    wide = Scorer(data, SPEC.model_copy(update={"probe": 1_000}))
+    assert len(wide.probe) == 64
+
+
+def test_batches_change_nothing(scorer, run, monkeypatch):
+    expected, _ = scorer.score(run)
+    monkeypatch.setattr(_scorer, "ENCODE_BATCH", 7)
+    again, _ = scorer.score(run)
+    assert again.pop("kl_per_latent") == expected.pop("kl_per_latent")
+    assert again == pytest.approx(expected, rel=1e-4)
+
+
+def test_what_a_study_asks_for(run):
+    def names(data, **changes):
+        return {name.removesuffix(".sampled") for name in Scorer(data, SPEC.model_copy(update=changes)).score(run)[0]}
+
+    data = DATA.load()
+    usual = names(data)
+    assert {"metric.mig", "metric.beta_vae", "criterion.elbo", "kl_per_latent"} <= usual
+    assert "criterion.pipe" not in usual
+    assert names(data, criteria=("all",)) - usual == {"criterion.pipe"}
+    assert names(data, criteria=("pipe",)) - usual == {"criterion.pipe"}
+    assert usual - names(data.without_labels()) == {"metric.mig", "metric.beta_vae"}
+    without = Scorer(data, SPEC.model_copy(update={"sampled": False})).score(run)[0]
+    assert not [name for name in without if name.endswith(".sampled")]
+    whole = Scorer(data, SPEC.model_copy(update={"held_out": 0.0}))
+    assert images(whole.training_data) == images(whole.held_out) == images(data)
+
+
+def test_pipe_decodes_codes_whose_latents_are_shuffled_by_the_seed(scorer, run):
+    thorough = Scorer(DATA.load(), SPEC.model_copy(update={"criteria": ("all",)}))
+    decoded = thorough._decoded(run, mean := run.transform(thorough.unseen))
+    assert decoded.seed == 3
+    np.testing.assert_array_equal(decoded.images, run.decode(mean))
+    assert not np.array_equal(decoded.shuffled, decoded.images)
+    again = thorough._decoded(run, mean)
+    np.testing.assert_array_equal(again.shuffled, decoded.shuffled)
+
+
+def test_dead_latents_are_numbers_in_the_record_and_no_warnings(scorer, run):
+    run.parameters["encoder.head.weight"][...] = 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scores, _ = scorer.score(run)
+    scores.pop("kl_per_latent")
+    assert np.isfinite(list(scores.values())).all()
+
+
+def test_a_split_that_leaves_nothing_to_judge_by():
+    data = load_dataset("sprites", image_size=16, sizes={"shape": 1, "scale": 1, "orientation": 1, "x": 2, "y": 2})
+    with pytest.raises(SelectdisError, match=r"has only 4 images, of which .*held_out \(0.1\).* more than 5"):
+        check_split(data, EvaluationSpec(held_out=0.1))
+    for held_out_share in (0.0, 0.25):
+        check_split(data, EvaluationSpec(held_out=held_out_share))
