@@ -35,7 +35,7 @@ PRIVATE = {
 MOVED = {f"{room}.{name}": f"{room}._{name}" for room, names in PRIVATE.items() for name in names.split()} | {
     "arrays": "_arrays",
     "files": "_files",
-    "files.atomic_write": "_files.atomic_write",
+    "files.whole_file": "_files.atomic_write",
     "evaluation": "scoring._evaluation",
     "saved": "scoring._saved_codes",
     "data.draws": "data._interventions",

@@ -53,7 +53,7 @@ def backtest(
 
 
 def load_records(files: list[Path]) -> pd.DataFrame:
-    """Records of tables and of studies (their proxies and targets) as one frame."""
+    """Return the records of tables and of studies (their proxies and targets) as one frame."""
     from selectdis import selection
 
     return pd.concat(

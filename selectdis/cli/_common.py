@@ -48,7 +48,7 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print results 
 
 
 def again(command: str, file: Path, folder: Path | None = None, storage: str | None = None) -> str:
-    """The command line, ready to be typed, that does `command` on the study that this one is about."""
+    """Return the command line, ready to be typed, that does `command` on the study that this one is about."""
     called = Path(sys.argv[0])
     program = str(called) if called.name == "selectdis" and not called.is_absolute() else "selectdis"
     words = [program, *command.split(), str(file)]
@@ -64,7 +64,7 @@ def open_study(
     jobs: int | None = None,
     scheduler: str | None = None,
 ) -> Study:
-    """The study of `file`; a folder that holds a study does as well."""
+    """Open the study of `file`; a folder that holds a study does as well."""
     if file.is_dir():
         file, folder = kept_spec(file, storage), folder or file
     return Study.from_file(file, folder=folder, storage=storage, n_jobs=jobs, scheduler=scheduler)

@@ -33,7 +33,7 @@ SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of the choice of
 
 @data_app.command("list")
 def list_command() -> None:
-    """The data sets that have a name."""
+    """List the data sets that have a name."""
     table = Table("name", "what", "licence", "files", box=None, header_style="bold")
     for name, source in DATASETS.items():
         state = f"{_present(name)} of {len(source.files)}" if source.files else "-"
@@ -69,7 +69,7 @@ def preview(
     seed: SeedOption = 0,
     strict: StrictOption = False,
 ) -> None:
-    """A picture of one data set: random images and, with factors, one row a factor."""
+    """Draw one data set: random images and, with factors, one row per factor."""
     check_out(out)
     sheet = draw_preview(_load(name, option, strict), columns=columns, seed=seed)
     try:

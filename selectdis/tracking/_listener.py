@@ -239,7 +239,7 @@ def _now() -> int:
 
 
 def _strengths(spec: Any) -> tuple[str, ...]:
-    """The strengths of all objectives that the study searches, so that every run gets the same parameters."""
+    """Return the strengths of all objectives that the study searches, so that every run gets the same parameters."""
     names = [name for objective in spec.search.objective for name in OBJECTIVES[objective].strength_names]
     return tuple(dict.fromkeys(names))
 

@@ -53,7 +53,7 @@ class Outbox:
             file.write(line)
 
     def first(self) -> Entry | None:
-        """The oldest entry, which stays until `drop`; None where nothing waits."""
+        """Return the oldest entry, which stays until `drop`; None where nothing waits."""
         with self._lock:
             if self._first is None:
                 self._first = self._read_first()
@@ -107,7 +107,7 @@ class Outbox:
         return None
 
     def _end_torn_line(self) -> None:
-        """A line that a dying process left half-written must not swallow the next one."""
+        """End a line that a dying process left half-written, so that it does not swallow the next one."""
         if self._size():
             with self.path.open("rb+") as file:
                 file.seek(-1, os.SEEK_END)
