@@ -129,6 +129,8 @@ def test_an_interrupted_search_is_suggested_what_one_that_was_not_is(tmp_path, m
         stopped_after(cohorts, patch)
         with pytest.raises(KeyboardInterrupt):
             make(tmp_path, search=SEARCH, seeds=2).run()
+    told = stage_of(make(tmp_path, search=SEARCH, seeds=2)).study.get_trials(states=[COMPLETE])
+    assert len(told) == cohorts // 2  # each as soon as its two seeds have ended
     again = make(tmp_path, search=SEARCH, seeds=2).run()
     assert again.records.equals(whole.records)
     assert len(stage_of(again).study.trials) == 11
