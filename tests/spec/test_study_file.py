@@ -7,7 +7,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from selectdis.errors import SelectdisError
+from selectdis.errors import OldNameWarning, SelectdisError
 from selectdis.spec import PRESETS, Range, StudySpec, check_spec, parse_spec, read_spec
 
 MINIMAL = """
@@ -17,6 +17,14 @@ search:
   objective:
     beta_vae: {beta: [1, 4]}
 """
+MERGED = (
+    MINIMAL
+    + """    beta_tc_vae:
+      <<: {beta: [1]}
+      beta: [2]
+"""
+)
+RANDOM = "  sampler: random\n  trials: 3\n  learning_rate: {}\n"
 
 
 def test_minimal_file_takes_the_constants_of_the_literature():
@@ -73,6 +81,11 @@ def test_ranges_need_a_sampler_other_than_the_grid():
         (MINIMAL + "select: {run: calibrated:foo}\n", r"line 7: select\.run: .*ridge, boosting, forest"),
         (MINIMAL + "name: again\n", r"line 7: the key 'name' comes twice \(before in line 2\)"),
         (MINIMAL + "seeds: {count: 1, count: 2}\n", r"line 7: the key 'count' comes twice"),
+        (MERGED.replace("[2]", "[.nan]"), r"line 9: search\.objective\.beta_tc_vae\.beta: .* finite number"),
+        (MINIMAL + "seeds: {count: 4, max: 3}\n", r"line 7: seeds: seeds\.max must not be below .* 3 and 4"),
+        (MINIMAL + RANDOM.format("{low: 0, high: 1, log: true}"), r"learning_rate: a logarithmic range .* found 0"),
+        (MINIMAL + RANDOM.format("{low: 2, high: 1}"), r"learning_rate: low must not be above high, .* 2.0 and high 1"),
+        (MINIMAL + RANDOM.format("{low: 1, high: .inf}"), r"search\.learning_rate: .* found inf"),
         ("- a\n- b\n", "found list"),
         ("name: [unclosed\n", "not valid YAML"),
         ("name: !!python/object/apply:os.system ['true']\n", "not valid YAML"),
@@ -100,8 +113,7 @@ def test_what_is_no_mistake_is_read(addition):
 
 
 def test_what_is_merged_may_be_said_again():
-    text = MINIMAL.replace("[1, 4]}", "[1, 4]}\n    beta_tc_vae: {<<: &b {beta: [1]}, beta: [2]}\n    dip_vae_i: {}")
-    assert parse_spec(text).search.objective["beta_tc_vae"]["beta"] == (2.0,)
+    assert parse_spec(MERGED).search.objective["beta_tc_vae"]["beta"] == (2.0,)
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -143,3 +155,18 @@ def test_any_mapping_gives_a_spec_or_its_error(content):
 def test_any_text_gives_a_spec_or_an_error(text):
     with pytest.raises(SelectdisError):
         parse_spec(text)
+
+
+def test_the_score_of_before_is_read_with_a_hint():
+    with pytest.warns(OldNameWarning, match="mean_rank is now called win_rate"):
+        spec = parse_spec(MINIMAL + "select: {score: mean_rank}\n")
+    assert spec.select.score == "win_rate"
+
+
+def test_the_text_is_parsed_once(monkeypatch):
+    parsed = []
+    compose = yaml.SafeLoader.get_single_node
+    monkeypatch.setattr(yaml.SafeLoader, "get_single_node", lambda loader: parsed.append(1) or compose(loader))
+    with pytest.raises(SelectdisError, match="line 7"):
+        parse_spec(MINIMAL + "seeds: many\n")
+    assert parsed == [1]

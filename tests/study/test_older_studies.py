@@ -36,6 +36,14 @@ def test_nothing_is_trained_again(study, monkeypatch):
     assert study.records.equals(before)
 
 
+def test_a_setting_that_it_does_not_know_had_its_default_then(folder, study):
+    journal = folder / "study.log"
+    text = journal.read_text()
+    journal.write_text(text.replace('"compile":false,', ""))
+    assert journal.read_text() != text
+    assert set(study.run().records["candidate"]) == PROXY
+
+
 def test_it_goes_on_with_what_is_new(folder, study):
     wider = study.spec.model_copy(update={"seeds": study.spec.seeds.model_copy(update={"count": 2})})
     records = sd.Study(wider, folder=folder, n_jobs=1).run().records

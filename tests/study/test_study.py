@@ -61,6 +61,7 @@ def test_more_seeds_and_strengths_extend_a_study(tmp_path):
     assert len(trained(tmp_path / "study")) == 6 * 3
     study = make(tmp_path, search=search, seeds=4).run()
     assert len(study.records) == 6 * 4
+    assert study.records["criterion.udr_lasso"].notna().all()  # of the new runs as well
     assert len(trained(tmp_path / "study")) == 6 * 4
 
 

@@ -129,6 +129,8 @@ def test_an_interrupted_search_is_suggested_what_one_that_was_not_is(tmp_path, m
         stopped_after(cohorts, patch)
         with pytest.raises(KeyboardInterrupt):
             make(tmp_path, search=SEARCH, seeds=2).run()
+    told = stage_of(make(tmp_path, search=SEARCH, seeds=2)).study.get_trials(states=[COMPLETE])
+    assert len(told) == cohorts // 2  # each as soon as its two seeds have ended
     again = make(tmp_path, search=SEARCH, seeds=2).run()
     assert again.records.equals(whole.records)
     assert len(stage_of(again).study.trials) == 11
@@ -137,15 +139,48 @@ def test_an_interrupted_search_is_suggested_what_one_that_was_not_is(tmp_path, m
 
 @pytest.mark.usefixtures("no_training")
 def test_what_a_warm_start_tells_is_no_run_of_the_study(tmp_path):
-    make(tmp_path).run().records.to_csv(tmp_path / "records.csv", index=False)
+    records = make(tmp_path).run().records
+    lost = records["configuration"] == records["configuration"].iloc[0]  # a configuration of which no run finished
+    records.loc[lost, "status"] = "diverged"
+    records.to_csv(tmp_path / "records.csv", index=False)
     search = {**spec()["search"], "sampler": "tpe", "trials": 4, "startup": 2}
     changes = {"name": "warm", "search": search, "warm_start": str(tmp_path / "records.csv")}
     study = sd.Study(spec(**changes), folder=tmp_path / "warm", n_jobs=1).run()
     assert len(study.records) == len(trained(tmp_path / "warm")) <= 4 * 3
     assert len(study.run().records) == len(trained(tmp_path / "warm"))
-    assert len(stage_of(study).study.get_trials(states=[COMPLETE])) == 5 + 4  # told once, and 4 of its own
+    assert len(stage_of(study).study.get_trials(states=[COMPLETE])) == 4 + 4  # told once, and 4 of its own
 
 
 def test_the_old_name_of_n_jobs_works_with_a_hint(tmp_path):
     with pytest.warns(FutureWarning, match="jobs of Study is now called n_jobs"):
         assert sd.Study(spec(), folder=tmp_path, jobs=3).n_jobs == 3
+
+
+@pytest.mark.usefixtures("no_training")
+def test_a_study_that_is_extended_again_and_again_reads_like_one_that_was_not(tmp_path):
+    whole = sd.Study(spec(), folder=tmp_path / "whole", n_jobs=1).run().records
+    for seeds in (1, 2, 3):
+        records = make(tmp_path, seeds=seeds).run().records
+    assert records.equals(whole)
+
+
+def test_a_batch_that_was_being_filled_when_its_driver_ended_is_filled_up(tmp_path, monkeypatch):
+    sizes = []
+
+    def some(jobs, more, **_):
+        sizes.append(sum(len(job.candidates) for job in jobs))
+        return run_jobs(jobs, more, n_jobs=1, work=fake_work)
+
+    def make_queue(study, params, user_attrs=None):
+        if user_attrs and len(study.get_trials(deepcopy=False)) == 3 + 2:
+            raise KeyboardInterrupt
+        queue(study, params, user_attrs=user_attrs)
+
+    queue = optuna.Study.enqueue_trial
+    monkeypatch.setattr(batch_module, "run_jobs", some)
+    with monkeypatch.context() as patch:
+        patch.setattr(optuna.Study, "enqueue_trial", make_queue)
+        with pytest.raises(KeyboardInterrupt):
+            make(tmp_path, search=SEARCH, seeds=1).run()
+    make(tmp_path, search=SEARCH, seeds=1).run()
+    assert sizes == [3, 2, 2, 4]
