@@ -14,6 +14,7 @@ from selectdis.selection import (
     rank_correlations,
     variance_explained,
 )
+from selectdis.selection._intervals import group_resamples
 
 from .records import make_records
 
@@ -67,11 +68,13 @@ def test_intervals_of_shares_are_as_wide_as_their_level():
     assert 0 < wide["low"] < narrow["low"]
 
 
-def test_resampled_runs_keep_their_configuration():
-    """Where the configuration is all, it explains every resample whole, whatever the order of rows."""
-    records = make_records(1, 12, 4, spread=0, metric_noise=0, rng=np.random.default_rng(0))
-    row = shares(variance_explained(records.sample(frac=1, random_state=0), ["mig"], n_bootstrap=20))
-    assert row.loc["configuration", "low"] == pytest.approx(1)
+def test_the_interval_of_a_share_is_that_of_resampled_runs():
+    records = make_records(1, 6, 4, shared=1.0, rng=np.random.default_rng(0)).sample(frac=1, random_state=0)
+    values, groups = records["metric.mig"].to_numpy(), pd.factorize(records["configuration"])[0]
+    row = shares(variance_explained(records, ["mig"], n_bootstrap=20, seed=1)).loc["configuration"]
+    draws = group_resamples(groups, 20, np.random.default_rng(1))
+    error = np.std([plain_r2(values[drawn], groups[drawn]) for drawn in draws])
+    assert row["low"] == pytest.approx(row["share"] - stats.norm.ppf(0.975) * error)
 
 
 def test_a_constant_or_missing_score_is_no_crash():

@@ -16,6 +16,7 @@ from selectdis.selection import (
     moderated_interval,
     run_scores,
 )
+from selectdis.selection._folds import judged_runs, measure, seed_splits
 
 from . import coverage
 from .records import make_records
@@ -96,6 +97,24 @@ def test_the_table_sums_up_its_data_sets(records):
         assert row["regret_high"] > 1
 
 
+class FirstRun:
+    """Picks whichever seed of the first configuration comes first: all that its picks are worth hangs on seeds."""
+
+    label = "first"
+    target_columns = ()
+
+    def fit(self, proxies):
+        return lambda target: np.eye(len(target))[0]
+
+
+def test_picks_that_hang_on_the_targets_seeds_widen_the_intervals():
+    loud = make_records(12, 4, 5, shared=0, own=0, spread=10, rng=np.random.default_rng(0))
+    results = [backtest(loud, [FirstRun()], score="mig", n_bootstrap=count, level=0.5) for count in (1, 100)]
+    without, bootstrapped = (result.row("first") for result in results)
+    assert bootstrapped["p_low"] < without["p_low"] - 0.005
+    assert bootstrapped["regret_low"] < without["regret_low"] - 0.1
+
+
 def test_the_same_seed_gives_the_same_result(records, result):
     again = backtest(records, {"perfect": PERFECT, "useless": USELESS, "transfer": Rule()}, n_bootstrap=50)
     pd.testing.assert_frame_equal(result.table, again.table)
@@ -169,7 +188,17 @@ def test_one_data_set_splits_its_seeds():
     assert 0.6 < row["p_beats_random"] <= 1
     assert row["p_low"] < row["p_beats_random"] <= row["p_high"]
     assert result.by_dataset["runs"].eq(24).all()
-    assert result.row(PERFECT)["p_low"] < 1 - 1 / 24 + 1e-9  # no finer than one run
+
+
+def test_the_interval_of_one_data_set_is_that_of_single_splits():
+    one = make_records(1, 8, 5, rng=np.random.default_rng(1))
+    row = backtest(one, [USELESS], n_bootstrap=40, level=0.6).row(USELESS)
+    splits = measure({"useless": USELESS}, seed_splits(*judged_runs(one, "win_rate"), 40, np.random.default_rng(0)))
+    splits = splits[splits["rule"] == "useless"]
+    assert splits["runs"].eq(24).all()  # of five seeds two are the proxy
+    low, high = splits["p"].quantile([0.2, 0.8])
+    assert (row["p_low"], row["p_high"]) == pytest.approx((low - 1 / 24, high + 1 / 24))  # no finer than one run
+    assert (row["regret_low"], row["regret_high"]) == pytest.approx(tuple(splits["regret"].quantile([0.2, 0.8])))
 
 
 def test_one_seed_on_one_data_set_is_an_error():
