@@ -161,14 +161,6 @@ def test_missing_sections_say_why():
     assert sections["failures"]["missing"] == "Every run finished."
 
 
-def test_the_pick_says_how_good_it_was_where_labels_are_known(snapshot):
-    from dataclasses import replace
-
-    facts = dict(all_sections(replace(snapshot, stages=snapshot.stages[:-1]))["pick"]["facts"])
-    (name,) = [name for name in facts if "it beats" in name]
-    assert facts[name].endswith("%")
-
-
 def test_boards_are_cut_off_and_say_so(snapshot):
     boards = {board.title: board for board in all_sections(snapshot)["boards"]["boards"]}
     assert len(boards["sprites: runs"].rows) == 100

@@ -190,6 +190,11 @@ def test_images_that_are_gone_cost_their_pictures_and_their_data_set(studied, tm
     assert pictured == {"proxy"}
 
 
+def told(study, listener):
+    replay(study, listener, [next(iter(stage_views(study)))])
+    listener.close()
+
+
 def test_passwords_are_not_said(studied, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     uri = f"http://me:pass@word@127.0.0.1:{free_port()}"
@@ -198,9 +203,8 @@ def test_passwords_are_not_said(studied, tmp_path, monkeypatch):
     with pytest.raises(SelectdisError, match="knows no tracking server at 'foo://me@bar'") as known:
         rebuild(studied, "foo://me:word@bar")
     listener = MLflowListener(tmp_path, uri, timeout=30)
-    replay(studied, listener, [next(iter(stage_views(studied)))])
     with pytest.warns(UserWarning, match=r"MLflow at http://me@127.0.0.1.* takes nothing now") as away:
-        listener.close()
+        told(studied, listener)
     for said in (reached.value, known.value, *(warning.message for warning in away)):
         assert "word@" not in str(said)
 

@@ -64,9 +64,9 @@ def test_bars_and_shares_stand_in_the_order_given():
 
 def test_dots_and_medians_are_where_the_records_say():
     records = make_records("sprites", "proxy", objectives=("beta_vae",), strengths=3, seeds=3)
-    scores = np.arange(9.0)
+    scores = np.arange(9.0) ** 2
     line, dots = strength_seed(records, scores, "beta_vae", "score").axes[0].lines
-    assert list(line.get_ydata()) == [1.0, 4.0, 7.0]
+    assert list(line.get_ydata()) == [1.0, 16.0, 49.0]
     assert list(dots.get_ydata()) == list(scores)
     assert np.round(dots.get_xdata()).tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
 
