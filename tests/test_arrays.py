@@ -5,7 +5,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import mutual_info_score
 
-from selectdis._arrays import bin_codes, check_codes, check_factors, entropy, mutual_information_matrix, standardise_by
+from selectdis._arrays import (
+    bin_codes,
+    check_codes,
+    check_factors,
+    entropy,
+    live_columns,
+    mutual_information_matrix,
+    standardise_by,
+)
 from selectdis.errors import SelectdisError
 from tests.metrics import cases
 
@@ -71,3 +79,10 @@ def test_factors():
 def test_codes_that_are_no_real_numbers_are_refused(codes):
     with pytest.raises(SelectdisError, match="must be real numbers"):
         check_codes(codes)
+
+
+def test_a_constant_column_is_dead_even_where_its_variance_rounds_to_more_than_zero():
+    codes = np.full((10_000, 3), 0.3, dtype=np.float32)
+    codes[0, 1] = 0.4
+    assert codes.var(axis=0)[0] > 0
+    assert live_columns(codes).tolist() == [False, True, False]

@@ -35,3 +35,10 @@ def test_lone_and_dead_runs_are_zero():
     kl[2] = 0.0
     with pytest.warns(DegenerateWarning, match="no latent"):
         assert model_centrality(codes, kl)[2] == 0.0
+
+
+def test_twenty_groups_unless_said_otherwise():
+    codes = pools.turned(3)
+    assert model_centrality(codes, pools.all_active(codes)) == pytest.approx(
+        slow.model_centrality(codes, 20), abs=1e-12
+    )

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from selectdis._arrays import DegenerateWarning
-from selectdis.criteria import pipe, shuffle_dimensions
+from selectdis.criteria import _pipe, pipe, shuffle_dimensions
 from selectdis.errors import SelectdisError
 
 RNG = np.random.default_rng(0)
@@ -49,3 +49,13 @@ def test_degenerate_images():
         pipe(blank, np.zeros((20, 1, 5, 5)))
     with pytest.raises(SelectdisError, match="finite"):
         pipe(blank, np.full_like(blank, np.nan))
+
+
+def test_the_seed_draws_the_halves(monkeypatch):
+    trained = []
+    monkeypatch.setattr(_pipe, "_accuracy", lambda train, *_: trained.append(train) or 0.5)
+    images = RNG.standard_normal((20, 1, 3, 3))
+    for seed in (1, 1, 2):
+        pipe(images, images, seed=seed)
+    assert (trained[0] == trained[1]).all()
+    assert (trained[0] != trained[2]).any()

@@ -5,6 +5,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
 
 from selectdis.data import load_dataset
 from selectdis.data.reading import _convert as convert
@@ -190,3 +191,16 @@ def test_a_full_disk_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("SELECTDIS_DATA", str(tmp_path / "file"))
     with pytest.raises(SelectdisError, match="point SELECTDIS_DATA at a folder"):
         load_dataset(f"{tmp_path}/x.npz")
+
+
+def test_grey_is_pillows_luminance_and_transparency_comes_last() -> None:
+    pixels = RNG.integers(0, 256, (4, 32, 32, 4), dtype=np.uint8)
+    assert (load_dataset(pixels).images == np.moveaxis(pixels[..., :3], -1, 1)).all()
+    luminance = [np.asarray(Image.fromarray(one[..., :3]).convert("L")).astype(int) for one in pixels]
+    assert np.abs(load_dataset(pixels, gray=True).images[:, 0] - np.stack(luminance)).max() <= 1
+
+
+def test_unpacked_files_of_earlier_versions_are_found() -> None:
+    # The name of an unpacked file is a hash of this text, and version 0.1.0 wrote it so.
+    text = "Convert(label='x.npz::a', layout='nhwc', size=64, grey=None, fit='crop', bits=True)"
+    assert repr(convert.Convert("x.npz::a", "nhwc", 64, None, "crop", bits=True)) == text

@@ -112,3 +112,8 @@ def test_grid_indices_are_a_bijection(sizes: tuple[int, ...], seed: int) -> None
     data = ImageDataset("g", np.zeros((n, 1, 1, 1), np.uint8), tuple(map(str, range(len(sizes)))), sizes)
     index = np.random.default_rng(seed).permutation(n)
     assert (data.indices_of(data.factors_at(index)) == index).all()
+
+
+def test_the_seed_decides_a_split() -> None:
+    parts = [GRID.split(0.75, seed=seed)[0].images[:, 0, 0, 0].tolist() for seed in (1, 1, 2)]
+    assert parts[0] == parts[1] != parts[2]

@@ -158,3 +158,9 @@ def test_many_pictures_of_which_none_or_some_can_be_used(pictures: Path, monkeyp
         path.write_bytes(b"x")
     with pytest.raises(SelectdisError, match="none of 4 pictures could be read"):
         load_dataset(f"folder:{pictures}")
+
+
+def test_sixteen_bits_are_scaled_to_eight(tmp_path: Path) -> None:
+    wide = np.linspace(0, 65535, 64 * 64).astype(np.uint16).reshape(64, 64)
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    assert (load_dataset(f"folder:{tmp_path}").images[0, 0] == np.rint(wide / 257)).all()

@@ -34,3 +34,9 @@ def test_own_letters_and_fonts(tmp_path: Path) -> None:
         load_dataset("glyphs", fonts=[tmp_path / "missing.ttf"])
     with pytest.raises(SelectdisError, match="from 1 to 3"):
         load_dataset("glyphs", letters="xyz", sizes={"letter": 4})
+
+
+def test_capitals_are_12_to_22_pixels_high() -> None:
+    data = load_dataset("glyphs", letters="H", sizes={"style": 1, "size": 2, "rotation": 1, "x": 1, "y": 1})
+    heights = [int((image[0].max(axis=1) > 127).sum()) for image in data.images_at([0, 1])]
+    assert heights == pytest.approx([12, 22], abs=1)

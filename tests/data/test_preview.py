@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from selectdis.data import load_dataset, preview
-from selectdis.data._preview import CELL, GAP
+from selectdis.data._preview import CELL, GAP, _factor_strips
 from selectdis.errors import SelectdisError
 
 
@@ -25,3 +25,14 @@ def test_few_images_and_colours() -> None:
     assert rows_of(preview(data, columns=10)) == 1 + 6
     with pytest.raises(SelectdisError, match="at least 2 columns"):
         preview(data, columns=1)
+
+
+def test_a_row_goes_from_the_first_value_to_the_last() -> None:
+    data = load_dataset("sprites", image_size=16, sizes=(3, 2, 1, 12, 4))
+    strips = _factor_strips(data, 5, np.random.default_rng(0))
+    assert [title for title, _ in strips] == ["shape (3)", "scale (2)", "orientation (1)", "x (12)", "y (4)"]
+    for k, (_, indices) in enumerate(strips):
+        shown = data.factors_at(indices)
+        assert (shown[0, k], shown[-1, k]) == (0, data.factor_sizes[k] - 1)
+        assert (np.delete(shown, k, axis=1) == np.delete(shown[:1], k, axis=1)).all()
+    assert data.factors_at(strips[3][1])[:, 3].tolist() == [0, 3, 6, 8, 11]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from selectdis.data import load_dataset
-from selectdis.data.drawn._scenes import SHAPES3D_SIZES
+from selectdis.data.drawn._scenes import SHAPES3D_SIZES, SceneRenderer, _cached_layers
 
 
 def test_the_full_grid_is_that_of_shapes3d() -> None:
@@ -48,3 +48,9 @@ def test_the_object_grows_with_its_scale() -> None:
     blue = data.indices_of(np.array([[0, 0, 1, scale, shape, 0] for shape in range(4) for scale in range(3)]))
     area = (data.images_at(blue)[:, 2, 20:] > 100).sum(axis=(1, 2)).reshape(4, 3)  # hue 1 of 2 is cyan
     assert (np.diff(area, axis=1) > 0).all()
+
+
+def test_objects_grow_and_the_camera_turns_as_in_shapes3d() -> None:
+    renderer = SceneRenderer(SHAPES3D_SIZES, 16, False)
+    assert (renderer._layers(0) == _cached_layers(0.75, 0, -30.0, 16)).all()
+    assert (renderer._layers(8 * 4 * 15 - 1) == _cached_layers(1.25, 3, 30.0, 16)).all()

@@ -41,6 +41,7 @@ def test_what_each_variant_does() -> None:
     colour = load_dataset("color_dsprites", sizes=SIZES).images[:]
     assert (colour[~np.repeat(lit[:, None], 3, axis=1)] == 0).all()
     assert colour.max(axis=(2, 3)).min() >= 127
+    assert np.ptp(colour.max(axis=(2, 3)).astype(int), axis=1).min() > 0  # a colour, no shade of grey
     noisy = load_dataset("noisy_dsprites", sizes=SIZES).images[:]
     assert (noisy[np.repeat(lit[:, None], 3, axis=1)] == 255).all()
     assert noisy[~np.repeat(lit[:, None], 3, axis=1)].mean() == pytest.approx(127.5, abs=1)
@@ -56,3 +57,9 @@ def test_scream_takes_a_picture(tmp_path: Path) -> None:
         assert abs(inside + outside - 255) <= 1  # the negative
     with pytest.raises(SelectdisError, match="no background picture"):
         load_dataset("scream_dsprites", background=tmp_path / "missing.png")
+
+
+@pytest.mark.parametrize(("image_size", "shape"), [(64, (3, 350, 274)), (32, (3, 175, 137))])
+def test_the_crop_is_the_references(image_size: int, shape: tuple) -> None:
+    data = load_dataset("scream_dsprites", sizes=SIZES, image_size=image_size)
+    assert data.images.render.make.picture.shape == shape

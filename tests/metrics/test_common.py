@@ -91,6 +91,14 @@ def test_downstream_accuracy_of_perfect_codes_beats_noise(predictor):
     assert all_scores("perfect")[name] > all_scores("noise")[name] + 0.3
 
 
+def test_the_informativeness_that_is_recorded_is_that_of_the_test_part():
+    codes, half = cases.noise(FACTORS), len(FACTORS) // 2
+    samples = Samples(codes[:half], FACTORS[:half], codes[half:], FACTORS[half:])
+    recorded = METRICS["dci"].compute(samples)["dci_informativeness"]
+    scores = dci(*samples.split)
+    assert recorded == scores.informativeness_test < scores.informativeness_train
+
+
 @METRIC
 def test_order_of_the_codes_does_not_matter(metric):
     if METRICS[metric].cost == "slow":
@@ -180,10 +188,9 @@ def test_a_public_function_rejects_shapes_that_do_not_fit(metric):
 def test_jobs_is_n_jobs_now_and_the_old_word_works_with_one_hint():
     codes, half = cases.perfect(FACTORS), len(FACTORS) // 2
     split = codes[:half], FACTORS[:half], codes[half:], FACTORS[half:]
-    with pytest.warns(FutureWarning, match="jobs= is now n_jobs=; the old name works for one release") as told:  # noqa: PT031
-        samples = Samples(*split, jobs=2)
-        evaluation = evaluation_of(FACTORS, ["mig"], jobs=3)
-        old = dci(*split, jobs=2)
-    assert [warning.filename for warning in told] == [__file__] * 3
-    assert (samples.n_jobs, evaluation.n_jobs) == (2, 3)
-    assert old == dci(*split, n_jobs=2)
+    for call in (lambda **o: Samples(*split, **o), lambda **o: evaluation_of(FACTORS, ["mig"], **o)):
+        with pytest.warns(FutureWarning, match="jobs= is now n_jobs=; the old name works for one release") as told:
+            assert call(jobs=2).n_jobs == 2
+        assert [warning.filename for warning in told] == [__file__]
+    with pytest.warns(FutureWarning, match="jobs="):
+        assert dci(*split, jobs=2) == dci(*split, n_jobs=2)

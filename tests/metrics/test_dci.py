@@ -63,3 +63,8 @@ def test_a_constant_factor_is_left_out():
 def test_an_unknown_estimator_is_answered_with_the_nearest():
     with pytest.raises(SelectdisError, match="did you mean 'sklearn'"):
         of(cases.perfect(FACTORS), estimator="skleanr")
+
+
+def test_the_seed_decides_how_equal_codes_share():
+    scores = [of(cases.duplicated(FACTORS), seed=seed) for seed in (0, 0, 1)]
+    assert scores[0] == scores[1] != scores[2]

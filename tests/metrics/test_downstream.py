@@ -3,8 +3,10 @@ import pytest
 
 from selectdis._arrays import DegenerateWarning
 from selectdis.errors import SelectdisError
-from selectdis.metrics import downstream, fairness
+from selectdis.metrics import _downstream, downstream, fairness
 from selectdis.metrics._downstream import sample_efficiency
+from selectdis.metrics._fairness import fairness_of_trees
+from selectdis.metrics._trees import FittedTrees
 from tests.metrics import cases
 
 FACTORS = cases.factors_grid(repeats=6)
@@ -33,7 +35,8 @@ def test_sample_efficiency_where_it_is_not_defined():
 @pytest.mark.parametrize("predictor", ["lr", "gbt"])
 def test_one_class_among_the_labels_is_what_is_predicted(predictor):
     factors = FACTORS.copy()
-    factors[:10, 0] = 1
+    factors[:10, 0], factors[10:HALF, 0] = 1, 0  # the first ten are the labelled ones
+    factors[HALF : HALF + 20, 0] = 1
     result = downstream(*split(cases.constant(FACTORS), factors[:, :1]), predictor=predictor, sizes=(10,))
     assert result.accuracy[10] == np.mean(factors[HALF:, 0] == 1)
 
@@ -61,3 +64,19 @@ def test_predictions_that_follow_another_factor_are_unfair():
 def test_fairness_of_a_single_factor():
     with pytest.warns(DegenerateWarning, match="fewer than two"):
         assert fairness(*split(cases.perfect(FACTORS), FACTORS[:, :1])) == 1.0
+
+
+def test_groups_of_different_size_weigh_by_their_size():
+    predicted, nothing = np.array([0, 0, 0, 1]), np.zeros(4, int)
+    trees = {k: FittedTrees(np.ones(1), 1.0, 1.0, p) for k, p in enumerate((predicted, nothing))}
+    factors = np.column_stack([predicted, predicted])
+    # Predictions given 0 are a quarter off, those given 1 three quarters: three and one sample of four.
+    assert fairness_of_trees(trees, factors) == pytest.approx(1 - (0.75 * 0.25 + 0.25 * 0.75) / 2)
+
+
+def test_the_penalty_is_chosen_in_three_folds(monkeypatch):
+    sizes = []
+    real = _downstream._logistic
+    monkeypatch.setattr(_downstream, "_logistic", lambda c, x, y: sizes.append(len(x)) or real(c, x, y))
+    downstream(*split(cases.rotated(FACTORS), FACTORS[:, :1]), sizes=(30,))
+    assert sizes == [20] * 15 + [30]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from selectdis.errors import SelectdisError
-from selectdis.metrics import draw_few_labels, few_label_scores
+from selectdis.metrics import METRICS, Samples, draw_few_labels, few_label_scores, sap
 from tests.metrics import cases
 
 FACTORS = cases.factors_grid((3, 12), 30)
@@ -22,7 +22,7 @@ def test_binned_labels_keep_the_order_in_five_groups():
     labels = draw("binned")
     true = FACTORS[labels.indices]
     assert (labels.factors[:, 0] == true[:, 0]).all()
-    assert set(labels.factors[:, 1]) == set(range(5))
+    assert np.bincount(labels.factors[:, 1]) == pytest.approx([400 / 5] * 5, rel=0.5)
     order = np.argsort(true[:, 1], kind="stable")
     assert (np.diff(labels.factors[order, 1]) >= 0).all()
 
@@ -60,3 +60,17 @@ def test_scores_tell_perfect_from_rotated_codes(kind):
     assert set(good) == {"mig", "sap", "dci_disentanglement"}
     assert good["mig"] > bad["mig"]
     assert good["dci_disentanglement"] > bad["dci_disentanglement"]
+
+
+def test_scores_are_of_four_fifths_to_learn_from_and_the_rest():
+    labels = draw("perfect", n=100)
+    codes = cases.rotated(FACTORS)[labels.indices]
+    expected = sap(codes[:80], labels.factors[:80], codes[80:], labels.factors[80:])
+    assert few_label_scores(codes, labels.factors)["sap"] == expected
+
+
+def test_the_seed_draws_the_labels():
+    codes = cases.rotated(FACTORS)
+    scores = [METRICS["few_labels"].compute(Samples(codes, FACTORS, codes, FACTORS, seed=seed)) for seed in (0, 0, 1)]
+    assert scores[0] == scores[1]
+    assert scores[0]["mig.few100"] != scores[2]["mig.few100"]

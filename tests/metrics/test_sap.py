@@ -30,3 +30,10 @@ def test_constant_codes_leave_no_gap():
 
 def test_a_single_code_is_compared_with_no_code():
     assert of(FACTORS[:, :1].astype(np.float32), FACTORS[:, :1]) > 0.6
+
+
+def test_rare_classes_weigh_as_much_as_frequent_ones():
+    rng = np.random.default_rng(0)
+    factors = (rng.random((1000, 1)) < 0.1).astype(int)
+    # A machine that minds frequency alone never names the rare class, and is right nine times in ten.
+    assert sap(rng.standard_normal((500, 1)), factors[:500], rng.standard_normal((500, 1)), factors[500:]) < 0.75
