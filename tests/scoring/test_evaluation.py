@@ -71,6 +71,14 @@ def test_a_large_set_is_sampled_and_a_small_one_split():
     assert len(large.indices) == 150
 
 
+def test_models_are_fitted_to_training_images_and_judged_on_the_others():
+    evaluation = Evaluation(grid(), "explicitness", n_train=200, n_test=100)
+    codes = encode(grid().images_at(np.arange(len(grid()))))[:, :2]
+    parts = [array[part] for part in evaluation._parts for array in (codes, grid().factors_at(np.arange(len(grid()))))]
+    expected = sd.metrics.explicitness(*parts)
+    assert evaluation.score(codes[evaluation.indices])["explicitness"] == pytest.approx(expected.test)
+
+
 def test_scores_do_not_depend_on_what_else_is_asked_for():
     alone = sd.evaluate(encode, grid(), "mig", n_train=200, n_test=100)
     together = sd.evaluate(encode, grid(), CHEAP, n_train=200, n_test=100, **FEW)
