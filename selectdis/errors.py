@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["SelectdisError", "nearest", "whole_number"]
+__all__ = ["SelectdisError", "nearest", "renamed_argument", "whole_number"]
 
 
 class SelectdisError(ValueError):
@@ -39,3 +40,8 @@ def whole_number(name: str, value: Any, low: int, high: int | None = None) -> in
         limits = f"of at least {low}" if high is None else f"from {low} to {high}"
         raise SelectdisError(f"{name} must be a whole number {limits}, found {value!r:.80}")
     return number
+
+
+def renamed_argument(old: str, new: str) -> None:
+    """Say that an argument of the caller's has a new name; the old one goes with the next release."""
+    warnings.warn(f"the argument {old}= is now {new}=: rename it in this call", FutureWarning, stacklevel=3)

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial
 
 from selectdis.data._reference import DataReference
 from selectdis.execution._job import CohortJob
-from selectdis.execution._study_plan import jobs_of
+from selectdis.execution._study_jobs import jobs_of
 from selectdis.records import Record, as_frame, final
 from selectdis.scoring._many_runs import pool_criteria
 from selectdis.study._pruning import given_up

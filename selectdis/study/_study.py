@@ -21,8 +21,7 @@ from selectdis import selection
 from selectdis.data import ImageDataset
 from selectdis.data._reference import DataReference, fitting_options
 from selectdis.errors import SelectdisError
-from selectdis.execution._executor import default_jobs, run_jobs
-from selectdis.execution._study_plan import device_here
+from selectdis.execution._study_jobs import default_n_jobs, device_here, run_jobs
 from selectdis.records._settings import with_settings
 from selectdis.scoring._files import model_path
 from selectdis.scoring._scorer import check_split
@@ -39,7 +38,7 @@ from selectdis.study._storage import LOST_AFTER, open_storage
 from selectdis.study._transfer import Transfer
 from selectdis.study._trial_values import directions
 from selectdis.training import Run
-from selectdis.training._runtime import place_of
+from selectdis.training._runtime import compute_settings
 
 __all__ = ["Study"]
 
@@ -190,7 +189,7 @@ class Study:
     def _check_device(self) -> None:
         """Refuse a device that is not there; the workers of a scheduler have one of their own."""
         if self.scheduler is None:
-            place_of(self.spec.training.device, self.spec.training.precision)
+            compute_settings(self.spec.training.device, self.spec.training.precision)
 
     def _check_proxy(self, data: DataReference) -> None:
         if not data.load().labelled:
@@ -277,7 +276,7 @@ class Study:
 
     def _n_jobs(self) -> int:
         device = self.spec.training.device
-        return self.jobs or default_jobs(device if self.scheduler is None else device_here(device))
+        return self.jobs or default_n_jobs(device if self.scheduler is None else device_here(device))
 
     # Reading ---------------------------------------------------------------------------------------------------------
 

@@ -10,12 +10,10 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from selectdis.errors import SelectdisError, nearest, whole_number
+from selectdis.models import ARCHITECTURES
 from selectdis.objectives import OBJECTIVES, Objective
 
-__all__ = ["ARCHITECTURES", "Candidate", "Strengths", "program_key", "sorted_candidates"]
-
-# architecture -> the default width of its hidden dense layers
-ARCHITECTURES: dict[str, int] = {"conv": 256, "fc": 1200}
+__all__ = ["Candidate", "Strengths", "program_key", "sorted_candidates"]
 
 
 class Strengths(Mapping[str, float]):
@@ -96,7 +94,7 @@ class Candidate:
             raise SelectdisError(f"strengths must map names to numbers, found {self.strengths!r}")
         settled: dict[str, Any] = {
             "strengths": Strengths(self.specification.complete(self.strengths)),
-            "width": ARCHITECTURES[self.architecture] if self.width is None else self.width,
+            "width": ARCHITECTURES[self.architecture].width if self.width is None else self.width,
         }
         for name, value in settled.items():
             object.__setattr__(self, name, value)

@@ -95,7 +95,7 @@ class Checkpoint:
         """The checkpoint of a half of this cohort, "a" or "b"."""
         return Checkpoint(self._beside(f"half-{part}"))
 
-    def family(self) -> Iterator[Path]:
+    def files(self) -> Iterator[Path]:
         """The files there are of this checkpoint: generations, halves, and what a killed writer left."""
         stem, suffix = re.escape(self.path.stem), re.escape(self.path.suffix)
         name = re.compile(rf"\.?{stem}(\.half-[ab])*(\.previous|\.next)?{suffix}(\.[0-9a-f]+\.tmp)?")
@@ -135,7 +135,7 @@ def ids_of(description: Mapping[str, Any]) -> list[str]:
 
 def remove_checkpoint(path: str | Path) -> None:
     """Delete the checkpoint that `train_cohort` left at `path`: both generations, and those of a halved cohort."""
-    for found in list(Checkpoint(path).family()):
+    for found in list(Checkpoint(path).files()):
         found.unlink(missing_ok=True)
 
 
@@ -189,5 +189,5 @@ def _identity(cohort: Cohort) -> dict[str, Any]:
         "version": VERSION,
         "candidates": [candidate.to_dict() for candidate in cohort.candidates],
         "images": fingerprint(cohort.data),
-        "precision": cohort.place.precision,
+        "precision": cohort.compute.precision,
     }

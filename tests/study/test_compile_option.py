@@ -19,5 +19,6 @@ def test_workers_are_told_whether_to_compile(tmp_path, monkeypatch, training, ex
     monkeypatch.setattr(worker, "scorer_of", lambda *_: SimpleNamespace(training_data=None))
     spec = parse_spec(json.dumps({**SPEC, "training": {"steps": 10, **training}}))
     data = DataReference("sprites")
-    worker._train_from(worker.CohortJob((Candidate(),), data, "proxy", spec.training, EvaluationSpec(), str(tmp_path)))
+    job = worker.CohortJob((Candidate(),), data, "proxy", spec.training, EvaluationSpec(), str(tmp_path))
+    worker._train_from(job, worker.StopSignal())
     assert given["compile"] is expected

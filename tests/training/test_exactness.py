@@ -9,8 +9,7 @@ from torch.nn import functional as F
 from selectdis.models import build_model, initial_values
 from selectdis.training import train_cohort
 from selectdis.training._cohort import Cohort
-from selectdis.training._random_source import Chance
-from selectdis.training._random_streams import Purpose, draw_block, stream
+from selectdis.training._random_source import Purpose, RandomSource, draw_block, stream
 from tests.training.conftest import OBJECTIVES, Images, mixture, same, small
 
 STEPS = 50
@@ -154,7 +153,7 @@ def test_chance_drawn_ahead_is_the_same(data):
     candidates = mixture()
     options = {"images": len(data.images), "device": torch.device("cpu"), "dtype": torch.float64}
     adversaries = [candidate for candidate in candidates if candidate.objective == "factor_vae"]
-    plain, ahead = (Chance(candidates, adversaries, ahead=flag, **options) for flag in (False, True))
+    plain, ahead = (RandomSource(candidates, adversaries, ahead=flag, **options) for flag in (False, True))
     for step in (0, 63, 64, 130, 500, 3, 128):
         for name, values in plain.at(step).items():
             assert torch.equal(values, ahead.at(step)[name])
@@ -194,9 +193,9 @@ def test_a_candidate_trains_as_in_a_plain_loop(data):
 def test_the_discriminator_learns_what_a_plain_loop_teaches_it(data):
     """FactorVAE's second update against autograd on unstacked layers, first step, float64."""
     candidate = small("factor_vae", 4)
-    from selectdis.training._runtime import place_of
+    from selectdis.training._runtime import compute_settings
 
-    cohort = Cohort([candidate], data, place_of("cpu", "float64"))
+    cohort = Cohort([candidate], data, compute_settings("cpu", "float64"))
     before = {name: weight.detach().clone() for name, weight in cohort.discriminator.items()}
     old = {name: weight.detach().clone() for name, weight in cohort.weights.items()}
     cohort.step()

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from selectdis.errors import SelectdisError
+from selectdis.execution import cohort_size, train
 from selectdis.execution._plan import plan_cohorts, worker_count
-from selectdis.training import Candidate, cohort_size, train, train_cohort
+from selectdis.training import Candidate, train_cohort
 from tests.training.conftest import Images, blobs, mixture, same, small
 
 
@@ -55,7 +56,7 @@ def test_processes_give_what_one_process_gives(data):
     large = blobs(n=5000)  # above a megabyte, so that it travels as a memory-map
     candidates = [*mixture()[:4], small(architecture="conv")]
     seen = []
-    runs = train(candidates, large, steps=20, device="cpu", jobs=2, on_progress=lambda *now: seen.append(now))
+    runs = train(candidates, large, steps=20, device="cpu", n_jobs=2, on_progress=lambda *now: seen.append(now))
     assert seen[-1] == (100, 100)
     assert all(same(a, b) for a, b in zip(runs, train(candidates, large, steps=20, device="cpu"), strict=True))
 
@@ -67,7 +68,7 @@ def test_processes_give_what_one_process_gives(data):
         ({"device": "gpu"}, "device must be"),
         ({"device": "cuda:77"}, "is not there"),
         ({"precision": "fp32"}, "did you mean 'tf32'|precision must be"),
-        ({"jobs": 0}, "jobs must be"),
+        ({"n_jobs": 0}, "jobs must be"),
     ],
 )
 def test_mistakes_are_named(data, arguments, message):
@@ -93,7 +94,7 @@ def test_cohorts_on_cpu():
 
 def test_a_plan_shares_the_work():
     candidates = [small(seed=seed, width=128) for seed in range(10)] + [small(architecture="conv")] * 3
-    plan = plan_cohorts(candidates, (1, 16, 16), device="cpu", jobs=2)
+    plan = plan_cohorts(candidates, (1, 16, 16), device="cpu", n_jobs=2)
     assert sorted(i for cohort in plan for i in cohort) == list(range(13))
     assert [len(cohort) for cohort in plan] == [5, 5, 1, 1, 1]
     assert worker_count(-1) >= 1
