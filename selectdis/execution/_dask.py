@@ -103,7 +103,7 @@ def _connected(kind: Any, scheduler: str, timeout: float) -> Any:
 
 
 def _client_of(kind: Any, scheduler: str, timeout: float) -> Any:
-    """A client of `scheduler`; one that cannot be made is not left to close itself, which takes it 40 s."""
+    """Return a client of `scheduler`; one that cannot be made is not left to close itself, which takes it 40 s."""
     client = kind.__new__(kind)
     try:
         client.__init__(scheduler, timeout=timeout, set_as_default=False)

@@ -41,7 +41,7 @@ def cohort_size(
 
 
 def candidate_bytes(candidate: Candidate, image_shape: tuple[int, int, int]) -> int:
-    """An estimate of the memory that one candidate needs in training, in bytes; activations are counted generously."""
+    """Estimate the bytes that one candidate needs in training; activations are counted generously."""
     channels, height, breadth = image_shape
     widest = ARCHITECTURES[candidate.architecture].activations(image_shape, candidate.width or 0)
     activations = 4 * candidate.batch_size * (3 * widest + 6 * channels * height * breadth)
@@ -74,18 +74,12 @@ def plan_cohorts(
 
     Parameters
     ----------
-    candidates : sequence of Candidate
-    image_shape : tuple of int
-        (channels, height, width).
-    device : str or torch.device
+    candidates, image_shape, device
+        What is trained, on which images (c, h, w), and where.
     n_jobs : int
         Cohorts that run at the same time.
     interrupted : iterable of sequences of str
-        Ids of the candidates of each cohort whose state is on disk; a cohort that lacks one of them is made anew.
-
-    Returns
-    -------
-    cohorts : list of list of int
+        Ids of the candidates of each cohort whose state is on disk; one that lacks any of them is not made again.
     """
     waiting: dict[str, list[int]] = defaultdict(list)  # of equal candidates each is trained
     for i, candidate in enumerate(candidates):

@@ -6,81 +6,28 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 import joblib
 
 from selectdis.errors import SelectdisError
 from selectdis.execution._dask import on_dask
-from selectdis.execution._stop import (
-    StopSignal,
-    end_with_parent,
-    ignore_interrupts,
-    ignore_interrupts_in_children,
-    stop_signal,
-)
-from selectdis.training._runtime import TrainingInterrupted, interruptible
+from selectdis.execution._stop import StopSignal, end_with_parent, ignore_interrupts, ignore_interrupts_in_children
+from selectdis.training._runtime import TrainingInterrupted
 
-__all__ = ["PoolInterrupted", "run_subtasks", "run_tasks", "stoppable"]
+__all__ = ["run_tasks", "stoppable"]
 
 T = TypeVar("T")
 R = TypeVar("R")
 Work = Callable[[T, StopSignal], R]
+Results = Iterator[tuple[int, R | None]]  # the number of a task; None where it was asked to stop
 
 MAX_RESTARTS = 3
 NO_SCHEDULER = {"CommClosedError", "CancelledError", "FutureCancelledError"}
 LOST = {"BrokenExecutor", "KilledWorker", *NO_SCHEDULER}
 
 
-class PoolInterrupted(KeyboardInterrupt):
-    """Ctrl-C, once all workers have ended in good order."""
-
-
 def run_tasks(
-    tasks: Sequence[T],
-    work: Work[T, R],
-    *,
-    folder: str | Path,
-    n_jobs: int = 1,
-    scheduler: str | None = None,
-    more: Callable[[], bool] = lambda: True,
-    timeout: float = 120.0,
-) -> Iterator[tuple[T, R]]:
-    """Do `tasks` and yield each with its result as soon as it ends, in any order.
-
-    Ctrl-C is passed on to the workers; what ends meanwhile is still yielded.
-
-    Parameters
-    ----------
-    tasks : sequence
-    work
-        ``(task, stop) -> result``. It asks `stop()` now and then, and raises TrainingInterrupted where that is true.
-    folder : str or Path
-        Where the stop file goes; workers on other machines must see it.
-    n_jobs : int
-        Processes of one thread each on this machine; 1 works in this process.
-    scheduler : str, optional
-        Address of a Dask scheduler (``tcp://host:port``); then its workers do the tasks, and `n_jobs` is not used.
-    more
-        Asked before a task is started; false ends the call once the started ones are done.
-    timeout : float
-        Seconds to wait for a Dask scheduler that is away.
-
-    Raises
-    ------
-    SelectdisError
-        If the workers keep dying, or the scheduler cannot be reached.
-    PoolInterrupted
-        On Ctrl-C, once all workers have ended.
-    """
-    with stop_signal(folder) as stop, interruptible(stop.ask):
-        yield from run_subtasks(tasks, work, stop, n_jobs=n_jobs, scheduler=scheduler, more=more, timeout=timeout)
-        if stop():
-            raise PoolInterrupted
-
-
-def run_subtasks(
     tasks: Sequence[T],
     work: Work[T, R],
     stop: StopSignal,
@@ -90,23 +37,48 @@ def run_subtasks(
     more: Callable[[], bool] = lambda: True,
     timeout: float = 120.0,
 ) -> Iterator[tuple[T, R]]:
-    """`run_tasks` as a part of work that has its `stop` from elsewhere: where that is true, no task is begun."""
+    """Do `tasks` and yield each with its result as soon as it ends, in any order.
+
+    Parameters
+    ----------
+    tasks
+        Whatever `work` takes.
+    work
+        ``(task, stop) -> result``, never None. It asks `stop()` now and then, and raises TrainingInterrupted where
+        that is true.
+    stop : StopSignal
+        Where it is true no task is begun, and those at work are asked to end; see `stop_on_interrupt`.
+    n_jobs : int
+        Processes of one thread each on this machine; 1 works in this process.
+    scheduler : str, optional
+        Address of a Dask scheduler (``tcp://host:port``); then its workers do the tasks, and `n_jobs` is not used.
+    more
+        Asked before a task is begun; false ends the call once the tasks at work are done.
+    timeout : float
+        Seconds to wait for a Dask scheduler that is away.
+
+    Raises
+    ------
+    SelectdisError
+        If the workers keep dying, or the scheduler cannot be reached.
+    """
+    n_jobs = min(n_jobs, len(tasks))
 
     def going_on() -> bool:
         return not stop() and more()
 
-    def results(left: Sequence[T]) -> Iterator[tuple[int, R | None]]:
+    def results(left: Sequence[T]) -> Results[R]:
         if scheduler is not None:
             return on_dask(left, partial(stoppable, work, stop), going_on, scheduler, timeout)
-        if min(n_jobs, len(tasks)) == 1:
+        if n_jobs == 1:
             return ((number, work(task, stop)) for number, task in enumerate(left) if going_on())
-        return _on_processes(left, partial(_in_child, work, stop.for_children()), going_on, min(n_jobs, len(tasks)))
+        return _on_processes(left, partial(_in_child, work, stop.for_children()), going_on, n_jobs)
 
     return _with_restarts(tasks, results, going_on)
 
 
 def stoppable(work: Work[T, R], stop: StopSignal, number: int, task: T) -> tuple[int, R | None]:
-    """In a worker: the number and the result of a task, or None where its driver asked to stop."""
+    """Return the number and the result of a task in a worker, or None where its driver asked to stop."""
     if stop():
         return number, None
     try:
@@ -124,7 +96,7 @@ def _in_child(work: Work[T, R], stop: StopSignal, number: int, task: T) -> tuple
 
 def _on_processes(
     tasks: Sequence[T], call: Callable[[int, T], tuple[int, R | None]], more: Callable[[], bool], n_jobs: int
-) -> Iterator[tuple[int, R | None]]:
+) -> Results[R]:
     # One thread a process: more of them made a step up to 20 times slower beside other work. Nothing is dispatched
     # ahead, so that no task begins after `more` says no.
     with joblib.parallel_config(backend="loky", n_jobs=n_jobs, inner_max_num_threads=1):
@@ -135,7 +107,7 @@ def _on_processes(
 
 
 def _with_restarts(
-    tasks: Sequence[T], results: Callable[[Sequence[T]], Iterator[tuple[int, R | None]]], more: Callable[[], bool]
+    tasks: Sequence[T], results: Callable[[Sequence[T]], Results[R]], more: Callable[[], bool]
 ) -> Iterator[tuple[T, R]]:
     """Start the pool again for what is left when a worker was killed; give up when nothing at all gets done."""
     left, failures = list(tasks), 0

@@ -7,7 +7,7 @@ from typing import Any
 
 from selectdis.execution._job import CohortJob
 from selectdis.execution._plan import worker_count
-from selectdis.execution._pool import run_subtasks
+from selectdis.execution._pool import run_tasks
 from selectdis.execution._stop import StopSignal
 from selectdis.scoring._files import model_path
 from selectdis.scoring._probe import scorer_of, write_codes
@@ -25,19 +25,19 @@ __all__ = [
 
 
 def records_of(job: CohortJob, failure: str, stop: StopSignal) -> list[dict[str, Any]]:
-    """A record of each candidate; where the driver asks for the end, of those that are scored by then."""
+    """Return a record of each candidate; where the driver asks for the end, of those that are scored by then."""
     work = partial(_record, job, failure)
     n_jobs = scoring_processes(job.training.device)
-    return [record for _, record in run_subtasks(job.candidates, work, stop, n_jobs=n_jobs)]
+    return [record for _, record in run_tasks(job.candidates, work, stop, n_jobs=n_jobs)]
 
 
 def scoring_processes(device: str) -> int:
-    """Processes that score a cohort: a GPU trains many candidates at once, and would wait long for one process."""
+    """Return how many processes score a cohort: a GPU trains many candidates, and would wait long for one process."""
     return worker_count(-1) if compute_settings(device).device.type == "cuda" else 1
 
 
 def raise_if_of_the_machine(error: Exception) -> None:
-    """What no other candidate would mend is not this one's failure."""
+    """Raise what no other candidate would mend: it is not this one's failure."""
     if isinstance(error, OSError):
         raise error
     if is_out_of_memory(error):
@@ -45,7 +45,7 @@ def raise_if_of_the_machine(error: Exception) -> None:
 
 
 def finished_run(job: CohortJob, candidate: Candidate) -> Run | None:
-    """The run that an earlier driver left, unless it is damaged or was trained for another number of steps."""
+    """Return the run that an earlier driver left, unless it is damaged or was trained for another number of steps."""
     path = model_path(job.folder, job.data, candidate.id)
     if not path.exists():
         return None
@@ -58,7 +58,7 @@ def finished_run(job: CohortJob, candidate: Candidate) -> Run | None:
 
 
 def _record(job: CohortJob, failure: str, candidate: Candidate, stop: StopSignal) -> dict[str, Any]:
-    """The record of the run that is on disk."""
+    """Return the record of the run that is on disk."""
     run = finished_run(job, candidate)
     record = describe(candidate, job)
     if run is None:
@@ -76,7 +76,7 @@ def _record(job: CohortJob, failure: str, candidate: Candidate, stop: StopSignal
 
 
 def describe(candidate: Candidate, job: CohortJob) -> dict[str, Any]:
-    """The identity and the parameters of a record, flat."""
+    """Return the identity and the parameters of a record, flat."""
     flat = candidate.to_dict()
     strengths = flat.pop("strengths")
     return {

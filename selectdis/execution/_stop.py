@@ -11,9 +11,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["StopSignal", "end_with_parent", "ignore_interrupts", "ignore_interrupts_in_children", "stop_signal"]
+from selectdis.training._runtime import interruptible
+
+__all__ = [
+    "PoolInterrupted",
+    "StopSignal",
+    "end_with_parent",
+    "ignore_interrupts",
+    "ignore_interrupts_in_children",
+    "stop_on_interrupt",
+]
 
 LOOK_SECONDS = 0.5  # between looks for the file, which may be on a network
+
+
+class PoolInterrupted(KeyboardInterrupt):
+    """Ctrl-C, once all workers have ended in good order."""
 
 
 class StopSignal:
@@ -53,13 +66,23 @@ class StopSignal:
 
 
 @contextmanager
-def stop_signal(folder: str | Path) -> Iterator[StopSignal]:
-    """A signal of one driver, by a file in a folder that its workers see."""
+def stop_on_interrupt(folder: str | Path) -> Iterator[StopSignal]:
+    """Give a signal that Ctrl-C sets for all workers that see `folder`.
+
+    Raises
+    ------
+    PoolInterrupted
+        At the end, where Ctrl-C came. A second one interrupts at once.
+    """
     path = Path(folder) / f"stop-{uuid.uuid4().hex[:12]}"
+    stop = StopSignal(str(path))
     try:
-        yield StopSignal(str(path))
+        with interruptible(stop.ask):
+            yield stop
     finally:
         path.unlink(missing_ok=True)
+    if stop():
+        raise PoolInterrupted
 
 
 def ignore_interrupts() -> None:
@@ -70,7 +93,7 @@ def ignore_interrupts() -> None:
 
 @contextmanager
 def ignore_interrupts_in_children() -> Iterator[None]:
-    """Processes started in here never hear Ctrl-C, not even before their first line of ours.
+    """Let processes that are started in here never hear Ctrl-C, not even before their first line of ours.
 
     What comes from the keyboard within these milliseconds is not heard at all.
     """

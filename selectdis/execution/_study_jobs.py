@@ -12,6 +12,7 @@ from selectdis.errors import SelectdisError
 from selectdis.execution._job import CohortJob
 from selectdis.execution._plan import plan_cohorts, worker_count
 from selectdis.execution._pool import Work, run_tasks
+from selectdis.execution._stop import stop_on_interrupt
 from selectdis.execution._worker import run_cohort
 from selectdis.training import Candidate
 from selectdis.training._runtime import compute_settings
@@ -27,7 +28,7 @@ def default_n_jobs(device: str = "auto") -> int:
 
 
 def device_here(device: str) -> str:
-    """The device that cohorts are planned for: "cpu" where only the workers of a scheduler have `device`."""
+    """Return the device that cohorts are planned for: "cpu" where only the workers of a scheduler have `device`."""
     try:
         compute_settings(device)
     except SelectdisError:
@@ -86,7 +87,7 @@ def run_jobs(
     work: Work[CohortJob, Records] = run_cohort,
     timeout: float = 120.0,
 ) -> Iterator[tuple[CohortJob, Records]]:
-    """Do `jobs` and yield each with its records as soon as it ends; see `run_tasks` for the parameters.
+    """Do `jobs` and yield each with its records as soon as it ends; see `run_tasks` for the arguments.
 
     Raises
     ------
@@ -97,9 +98,9 @@ def run_jobs(
     """
     if not jobs:
         return
-    folder = jobs[0].folder
     try:
-        yield from run_tasks(jobs, work, folder=folder, n_jobs=n_jobs, scheduler=scheduler, more=more, timeout=timeout)
+        with stop_on_interrupt(jobs[0].folder) as stop:
+            yield from run_tasks(jobs, work, stop, n_jobs=n_jobs, scheduler=scheduler, more=more, timeout=timeout)
     except (OSError, MemoryError) as error:  # what no other candidate would mend
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         where = f" {name}" if (name := getattr(error, "filename", None)) else ""

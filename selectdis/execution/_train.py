@@ -16,8 +16,8 @@ import numpy as np
 
 from selectdis.errors import renamed_argument
 from selectdis.execution._plan import plan_cohorts, worker_count
-from selectdis.execution._pool import PoolInterrupted, run_tasks
-from selectdis.execution._stop import StopSignal
+from selectdis.execution._pool import run_tasks
+from selectdis.execution._stop import PoolInterrupted, StopSignal, stop_on_interrupt
 from selectdis.training._arguments import checked
 from selectdis.training._candidate import Candidate, sorted_candidates
 from selectdis.training._checkpoint import descriptions_in, ids_of
@@ -143,14 +143,7 @@ def train(
 
 
 class States:
-    """The checkpoints in a folder that belong to one data set and precision.
-
-    Parameters
-    ----------
-    folder : Path
-    identity : tuple of str
-        Fingerprint of the images, and the precision.
-    """
+    """The checkpoints in a folder that belong to one data set and precision (`identity`: fingerprint, precision)."""
 
     def __init__(self, folder: Path, identity: tuple[str, str]) -> None:
         self.folder, self.identity = folder, identity
@@ -164,7 +157,7 @@ class States:
                 yield ids
 
     def path(self, cohort: Sequence[Candidate]) -> Path:
-        """The file for the state of a cohort: one name for the same candidates, images and precision."""
+        """Return the file for the state of a cohort: one name for the same candidates, images and precision."""
         return self.folder / self._name([candidate.id for candidate in sorted_candidates(cohort)])
 
     def _name(self, ids: Sequence[str]) -> str:
@@ -175,7 +168,7 @@ class States:
 def _run_tasks(
     tasks: Sequence[CohortTask], data: Any, options: dict[str, Any], n_jobs: int, on_progress: Progress | None
 ) -> list[list[Run]]:
-    """The runs of each cohort, trained in this process or in `n_jobs` others."""
+    """Return the runs of each cohort, trained in this process or in `n_jobs` others."""
     total = options["steps"] * sum(len(task.candidates) for task in tasks)
     images = TrainingImages(str(getattr(data, "name", "")), in_memory(data.images))
     with tempfile.TemporaryDirectory(prefix="selectdis-") as folder:
@@ -186,8 +179,8 @@ def _run_tasks(
         work = partial(_train_cohort, data=images, options=options, done=done, report=report if here else None)
         results: dict[int, list[Run]] = {}
         try:
-            with nullcontext() if here or report is None else _regularly(report):
-                for task, runs in run_tasks(tasks, work, folder=folder, n_jobs=n_jobs):
+            with nullcontext() if here or report is None else _regularly(report), stop_on_interrupt(folder) as stop:
+                for task, runs in run_tasks(tasks, work, stop, n_jobs=n_jobs):
                     results[task.number] = runs
         except PoolInterrupted:
             raise TrainingInterrupted(_interrupted_message(tasks, len(results))) from None

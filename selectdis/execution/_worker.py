@@ -51,7 +51,7 @@ def _run_cohort(job: CohortJob, stop: StopSignal) -> Records:
 
 
 def _trained(job: CohortJob, missing: Sequence[Candidate], stop: StopSignal) -> tuple[list[Run], str]:
-    """The trained runs, or none and why."""
+    """Return the trained runs, or none and why."""
     try:
         return _train(job, missing, stop), ""
     except Exception as error:

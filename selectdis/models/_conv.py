@@ -29,7 +29,7 @@ GRID = 4  # the images come down to GRID x GRID
 
 
 def conv_model(image_shape: tuple[int, int, int], latents: int, width: int) -> Model:
-    """The convolutional model for images (c, h, h), h in 64, 32, 16, with dense layers of `width` units."""
+    """Return the convolutional model for images (c, h, h), h in 64, 32, 16, with dense layers of `width` units."""
     stages = STAGES[image_shape[1]]
     encoder, top = _encoder_parameters(image_shape[0], stages, latents, width)
     decoder = _decoder_parameters(image_shape[0], stages, latents, width)

@@ -17,7 +17,7 @@ LAYERS = 6
 
 
 def discriminator_parameters(latents: int, width: int) -> tuple[Parameter, ...]:
-    """The discriminator's parameters: `latents` in, six hidden layers of `width`, two out."""
+    """Return the discriminator's parameters: `latents` in, six hidden layers of `width`, two out."""
     sizes = (latents, *(width,) * LAYERS, 2)
     parameters: list[Parameter] = []
     for i, (inputs, outputs) in enumerate(pairwise(sizes)):

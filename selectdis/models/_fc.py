@@ -17,7 +17,7 @@ __all__ = ["FC"]
 
 
 def fc_model(image_shape: tuple[int, int, int], latents: int, width: int) -> Model:
-    """The fully connected model for images (c, h, w), with hidden layers of `width` units."""
+    """Return the fully connected model for images (c, h, w), with hidden layers of `width` units."""
     pixels = prod(image_shape)
     encoder = _stack("encoder", (pixels, width, width)) + head_parameters(width, latents)
     decoder = _stack("decoder", (latents, width, width, width, pixels))

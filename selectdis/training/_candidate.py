@@ -126,17 +126,17 @@ class Candidate:
         return f"{self.configuration}-s{self.seed}"
 
     def with_seed(self, seed: int) -> Candidate:
-        """The same configuration with another seed."""
+        """Return the same configuration with another seed."""
         return replace(self, seed=seed)
 
     def to_dict(self) -> dict[str, Any]:
-        """A dict that JSON can hold; the strengths are nested."""
+        """Return a dict that JSON can hold; the strengths are nested."""
         content = {setting.name: getattr(self, setting.name) for setting in fields(self)}
         return {**content, "strengths": dict(self.strengths)}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Candidate:
-        """The candidate that `to_dict` described.
+        """Return the candidate that `to_dict` described.
 
         Raises
         ------
@@ -150,7 +150,7 @@ class Candidate:
 
 
 def program_key(candidate: Candidate) -> tuple[Any, ...]:
-    """What candidates must share to train as one program."""
+    """Return what candidates must share to train as one program."""
     return (
         candidate.architecture,
         candidate.latents,
@@ -161,7 +161,7 @@ def program_key(candidate: Candidate) -> tuple[Any, ...]:
 
 
 def objective_rank(candidate: Candidate) -> int:
-    """The place of a candidate's objective among all, by which the rows of a cohort are sorted."""
+    """Return the place of a candidate's objective among all, by which the rows of a cohort are sorted."""
     return list(OBJECTIVES).index(candidate.objective)
 
 

@@ -151,7 +151,7 @@ class Cohort:
         return spread
 
     def _compiled_or_plain(self, gradients: Callable[[], T], weights: Mapping[str, Tensor]) -> T:
-        """What `gradients` gives; where compiled passes fail, the same by the plain ones, from now on."""
+        """Return what `gradients` gives; where compiled passes fail, the same by the plain ones, from now on."""
         try:
             return gradients()
         except Exception as error:

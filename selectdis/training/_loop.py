@@ -63,10 +63,12 @@ def train_cohort(
     on_progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> list[Run]:
-    """Train candidates of one architecture as one program, in this process; see `train` for the parameters.
+    """Train candidates of one architecture as one program, in this process; see `train`.
 
     Parameters
     ----------
+    candidates, data, steps, device, precision, compile, checkpoint_every, curve_every, on_progress
+        As there.
     checkpoint
         File of the state. Where it exists, training goes on from it; the file stays when training is complete, so
         that a second call returns at once.
@@ -115,7 +117,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _give_back_memory(compute: ComputeSettings) -> None:
-    """What a failed cohort held: its tensors, and on a device the memory of its CUDA graphs."""
+    """Give back what a failed cohort held: its tensors, and on a device the memory of its CUDA graphs."""
     gc.collect()
     if compute.device.type == "cpu":
         trim_heap()
@@ -145,7 +147,7 @@ class Training:
         self._started = self._saved = self._reported = time.monotonic()
 
     def _restored(self) -> float:
-        """The seconds that were spent before, where there is a state to go on from."""
+        """Return the seconds that were spent before, where there is a state to go on from."""
         if self.checkpoint is None:
             return 0.0
         seconds = self.checkpoint.restore(self.cohort) or 0.0
@@ -212,7 +214,7 @@ class Training:
         raise TrainingInterrupted(f"training stopped after step {step} of {steps}: {how}")
 
     def runs(self) -> list[Run]:
-        """The trained candidates, in the order of the cohort."""
+        """Return the trained candidates, in the order of the cohort."""
         failed = [int(step) if step >= 0 else None for step in self.cohort.failed_step.tolist()]
         share = self.seconds / len(failed)
         return [self._run(row, failed[row], share) for row in range(len(failed))]

@@ -85,7 +85,7 @@ class Program:
         return {name: weight.to(self.network_dtype) for name, weight in weights.items()}
 
     def discriminator_logits(self, discriminator: Weights, codes: Tensor) -> Tensor:
-        """The logits (K, B, 2) of a cast discriminator for codes (K, B, L)."""
+        """Return the logits (K, B, 2) of a cast discriminator for codes (K, B, L)."""
         return discriminate(discriminator, codes.to(self.network_dtype)).to(self.dtype)
 
     def encode(self, weights: Weights, images: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -125,7 +125,7 @@ class Program:
             return permute_codes(sample, order)
 
     def discriminator_losses(self, discriminator: Weights, sample: Tensor, permuted: Tensor) -> Tensor:
-        """The losses (K',) of the discriminators; `sample` holds the true codes (K, B, L) of the whole cohort."""
+        """Return the losses (K',) of the discriminators; `sample`: the true codes (K, B, L) of the whole cohort."""
         codes = torch.cat([sample[self.adversarial], permuted], 1)  # one pass over the weights, which are large
         true_logits, permuted_logits = self.discriminator_logits(self.cast(discriminator), codes).chunk(2, 1)
         return discriminator_loss(true_logits, permuted_logits)

@@ -45,7 +45,7 @@ class RandomBlock(NamedTuple):
 
 
 def stream(seed: int, purpose: Purpose, block: int = 0) -> np.random.Generator:
-    """The generator of a seed for one purpose and one block of steps."""
+    """Return the generator of a seed for one purpose and one block of steps."""
     return np.random.default_rng((seed, int(purpose), block))
 
 
@@ -118,7 +118,7 @@ class RandomSource:
         self._next: tuple[int, Future[RandomBlock]] | None = None
 
     def at(self, step: int) -> dict[str, Tensor]:
-        """The numbers of one step by name (see `RandomBlock`), on the device."""
+        """Return the numbers of one step by name (see `RandomBlock`), on the device."""
         block, offset = divmod(step, BLOCK)
         if block != self._block:
             self._numbers = {name: self._upload(array) for name, array in self._drawn(block)._asdict().items()}

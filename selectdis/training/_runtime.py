@@ -41,7 +41,7 @@ class StopFlag:
 
 
 def compute_settings(device: str, precision: str = "float32", compile: bool = False) -> ComputeSettings:
-    """The device and precision by name; "auto" takes a CUDA device where there is one."""
+    """Return settings by name; the device "auto" takes a CUDA device where there is one."""
     if precision not in PRECISIONS:
         raise SelectdisError(
             f"the precision must be one of {', '.join(PRECISIONS)}, found {precision!r}"
@@ -134,7 +134,7 @@ def _cuda_settings(*, tf32: bool) -> Iterator[None]:
 
 @contextmanager
 def interruptible(on_request: Callable[[], None] = lambda: None) -> Iterator[StopFlag]:
-    """The first Ctrl-C sets a flag, so that a step can end and be saved; the second one interrupts at once.
+    """Let the first Ctrl-C set a flag, so that a step can end and be saved; the second one interrupts at once.
 
     Signals can only be caught in the main thread; elsewhere the flag is never set.
     """

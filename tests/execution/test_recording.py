@@ -7,25 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from selectdis.data._reference import DataReference
 from selectdis.execution import _recording as recording
-from selectdis.execution._job import CohortJob
 from selectdis.execution._stop import StopSignal
 from selectdis.execution._worker import run_cohort
 from selectdis.scoring._scorer import Scorer
-from selectdis.spec._model import EvaluationSpec, TrainingSpec
-from selectdis.training import Candidate
-
-DATA = DataReference(
-    "sprites", '{"image_size": 16, "sizes": {"shape": 2, "scale": 2, "orientation": 1, "x": 4, "y": 4}}'
-)
-CANDIDATES = tuple(Candidate("beta_vae", seed, latents=3, architecture="fc", width=16) for seed in range(4))
-
-
-@pytest.fixture
-def job(tmp_path):
-    evaluation = EvaluationSpec(metrics=("mig", "sap"), n_train=50, n_test=20, probe=20)
-    return CohortJob(CANDIDATES, DATA, "proxy", TrainingSpec(steps=3, device="cpu"), evaluation, str(tmp_path))
+from tests.execution.conftest import CANDIDATES
 
 
 def by_candidate(records):
