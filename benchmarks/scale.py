@@ -58,7 +58,7 @@ def measure(runs: int, options: argparse.Namespace) -> list[float]:
     import selectdis.study._batch as batch_module
     import selectdis.study._stage as stage_module
     from selectdis import selection
-    from selectdis.execution._executor import run_jobs
+    from selectdis.execution._study_jobs import run_jobs
 
     if not options.pool:
         stage_module.pool_criteria = lambda *_: {}
@@ -103,10 +103,10 @@ def spec_of(values: list[float], options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def fake_work(with_codes: bool) -> Callable[[Any], list[dict[str, Any]]]:
+def fake_work(with_codes: bool) -> Callable[[Any, Any], list[dict[str, Any]]]:
     from selectdis.execution import _recording as recording
 
-    def work(job: Any) -> list[dict[str, Any]]:
+    def work(job: Any, stop: Any) -> list[dict[str, Any]]:
         records = []
         for candidate in job.candidates:
             rng = np.random.default_rng(int(candidate.id.split("-")[1], 16) + candidate.seed)

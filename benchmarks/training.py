@@ -46,14 +46,14 @@ def cohort_step(case: Case, task: dict[str, Any]) -> Callable[[], int]:
     from selectdis.objectives import OBJECTIVES
     from selectdis.training import Candidate
     from selectdis.training._cohort import Cohort
-    from selectdis.training._runtime import place_of
+    from selectdis.training._runtime import compute_settings
 
     settings = {"architecture": case.architecture, "width": case.width}
     count = task["count"] or cohort_size(Candidate(**settings), (1, case.size, case.size), 1000, task["device"])
     objectives = [name for name in OBJECTIVES for _ in range(count // 6 + 1)] if task["mixed"] else ["beta_vae"] * count
     candidates = [Candidate(objective, seed, **settings) for seed, objective in enumerate(objectives[:count])]
     data = SimpleNamespace(name="noise", images=images_of(case.size))
-    cohort = Cohort(candidates, data, place_of(task["device"], task["precision"], task["compile"]))
+    cohort = Cohort(candidates, data, compute_settings(task["device"], task["precision"], task["compile"]))
 
     def step() -> int:
         cohort.step()
@@ -68,14 +68,15 @@ def work(task: dict[str, Any]) -> None:
 
     import torch
 
-    from selectdis.training._runtime import place_of, torch_settings
+    from selectdis.training._runtime import compute_settings, torch_settings
 
     torch.set_num_threads(task["threads"])
     case, device = Case(**task["case"]), task["device"]
     plain = task["kind"] == "plain"
     warnings.simplefilter("error", RuntimeWarning)  # where compiling does not work, the eager rate is none of a graph
     wait = torch.cuda.synchronize if device == "cuda" else lambda: None
-    with contextlib.nullcontext() if plain else torch_settings(place_of(device, task["precision"], task["compile"])):
+    compute = compute_settings(device, task["precision"], task["compile"])
+    with contextlib.nullcontext() if plain else torch_settings(compute):
         step = plain_step(case, device) if plain else cohort_step(case, task)
         for _ in range(5):
             step()
@@ -130,12 +131,12 @@ def gemm_peak(device: str = "cpu", precision: str = "float32") -> float:
     import torch
 
     from selectdis.training._cohort import PRECISIONS
-    from selectdis.training._runtime import place_of, torch_settings
+    from selectdis.training._runtime import compute_settings, torch_settings
 
     dtype = torch.bfloat16 if precision == "bf16" else PRECISIONS[precision]
     wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     best = 0.0
-    with torch_settings(place_of(device, precision)):
+    with torch_settings(compute_settings(device, precision)):
         for n in (256, 512, 1024, *((4096, 8192) if device == "cuda" else ())):
             a, b = torch.randn(2, n, n, device=device).to(dtype)
             products = [lambda a=a, b=b: a @ b]

@@ -1,4 +1,4 @@
-"""Cohorts on a Dask cluster: the job is sent, a few kilobytes; data come by reference, models stay in the folder."""
+"""Tasks on a Dask cluster: a task of a few kilobytes is sent; data come by reference, models stay in the folder."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from selectdis.errors import SelectdisError
-from selectdis.execution._job import CohortJob
-from selectdis.execution._worker import stoppable
 
 __all__ = ["on_dask"]
 
-RETRIES = 3  # of a cohort whose worker died
-Records = list[dict[str, Any]]
+T = TypeVar("T")
+R = TypeVar("R")
+
+RETRIES = 3  # of a task whose worker died
 
 
 def on_dask(
-    jobs: Sequence[CohortJob],
+    tasks: Sequence[T],
+    call: Callable[[int, T], tuple[int, R | None]],
     more: Callable[[], bool],
     scheduler: str,
-    work: Callable[[CohortJob], Records],
-    patience: float,
-) -> Iterator[tuple[int, Records | None]]:
-    """Send out `jobs`, twice as many at a time as there are threads, and yield the records of each by its number.
+    timeout: float,
+) -> Iterator[tuple[int, R | None]]:
+    """Send out `tasks`, twice as many at a time as there are threads, and yield the result of each.
 
     Raises
     ------
     SelectdisError
-        If no scheduler answers within `patience` seconds.
+        If no scheduler answers within `timeout` seconds.
     """
-    waiting = iter(enumerate(jobs))
-    with _client(scheduler, patience) as client:
+    waiting = iter(enumerate(tasks))
+    with _client(scheduler, timeout) as client:
         from distributed import as_completed
 
         def submit(count: int) -> list[Any]:
             sent: list[Any] = []
-            while len(sent) < count and more() and (job := next(waiting, None)) is not None:
-                sent.append(client.submit(stoppable, work, *job, pure=False, retries=RETRIES))
+            while len(sent) < count and more() and (numbered := next(waiting, None)) is not None:
+                sent.append(client.submit(call, *numbered, pure=False, retries=RETRIES))
             return sent
 
         running = as_completed(submit(2 * _threads(client)), loop=client.loop)
@@ -59,7 +59,7 @@ def _threads(client: Any) -> int:
 
 
 @contextlib.contextmanager
-def _client(scheduler: str, patience: float) -> Iterator[Any]:
+def _client(scheduler: str, timeout: float) -> Iterator[Any]:
     try:
         from distributed import Client
     except ImportError:
@@ -67,7 +67,7 @@ def _client(scheduler: str, patience: float) -> Iterator[Any]:
     log = logging.getLogger("distributed.client")
     level = log.level
     log.setLevel(logging.CRITICAL)  # a lost scheduler is said in one sentence, not in a traceback
-    client = _connected(Client, scheduler, patience)
+    client = _connected(Client, scheduler, timeout)
     try:
         yield client
     finally:
@@ -76,11 +76,11 @@ def _client(scheduler: str, patience: float) -> Iterator[Any]:
         log.setLevel(level)
 
 
-def _connected(kind: Any, scheduler: str, patience: float) -> Any:
+def _connected(kind: Any, scheduler: str, timeout: float) -> Any:
     start, said = time.monotonic(), False
     while True:
         try:
-            return _client_of(kind, scheduler, timeout=min(patience, 20))
+            return _client_of(kind, scheduler, timeout=min(timeout, 20))
         except (TypeError, RuntimeError) as error:  # without certificates; without encryption where it is demanded
             raise SelectdisError(
                 f"cannot talk to {scheduler}: {error}; docs/cluster.md says how to set up TLS"
@@ -91,19 +91,19 @@ def _connected(kind: Any, scheduler: str, patience: float) -> Any:
                 "tcp://host:8786"
             ) from None
         except (OSError, TimeoutError) as error:
-            if time.monotonic() - start > patience:
+            if time.monotonic() - start > timeout:
                 raise SelectdisError(
                     f"no Dask scheduler answers at {scheduler} ({type(error).__name__}); start one with `dask "
                     "scheduler`, or leave --scheduler out; what is done is kept"
                 ) from None
             if not said:
                 said = True
-                warnings.warn(f"no Dask scheduler answers at {scheduler}: trying for {patience:.0f} s", stacklevel=2)
+                warnings.warn(f"no Dask scheduler answers at {scheduler}: trying for {timeout:.0f} s", stacklevel=2)
             time.sleep(1)
 
 
 def _client_of(kind: Any, scheduler: str, timeout: float) -> Any:
-    """A client of `scheduler`; one that cannot be made is not left to close itself, which takes it 40 s."""
+    """Return a client of `scheduler`; one that cannot be made is not left to close itself, which takes it 40 s."""
     client = kind.__new__(kind)
     try:
         client.__init__(scheduler, timeout=timeout, set_as_default=False)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 
 import torch
 
 from selectdis.errors import SelectdisError, whole_number
-from selectdis.models import Parameter, build_model, discriminator_parameters
+from selectdis.models import ARCHITECTURES, Parameter, build_model, discriminator_parameters
 from selectdis.training._candidate import Candidate, program_key
 from selectdis.training._memory import device_memory
 
 __all__ = ["cohort_size", "plan_cohorts", "worker_count"]
 
-CPU_PARAMETERS = 5_000_000  # of a whole fc cohort; larger ones leave the cache and gain nothing
+CPU_PARAMETERS = 5_000_000  # of a whole cohort; larger ones leave the cache and gain nothing
 CPU_LARGEST = 16
 CUDA_LARGEST = 64  # beyond it launches no longer matter (an estimate, not measured)
 CUDA_SHARE = 0.6  # of the free memory
@@ -34,17 +35,16 @@ def cohort_size(
     if torch.device(name).type == "cuda":
         room = CUDA_SHARE * device_memory(torch.device(name))
         return max(1, min(count, CUDA_LARGEST, int(room / candidate_bytes(candidate, image_shape))))
-    if candidate.architecture == "conv":
+    if not ARCHITECTURES[candidate.architecture].stacks_on_cpu:
         return 1
     return max(1, min(count, CPU_LARGEST, CPU_PARAMETERS // _model_parameters(candidate, image_shape)))
 
 
 def candidate_bytes(candidate: Candidate, image_shape: tuple[int, int, int]) -> int:
-    """An estimate of the memory that one candidate needs in training, in bytes; activations are counted generously."""
+    """Estimate the bytes that one candidate needs in training; activations are counted generously."""
     channels, height, breadth = image_shape
-    pixels = height * breadth
-    widest = 32 * pixels if candidate.architecture == "conv" else 8 * (candidate.width or 0) + pixels * channels
-    activations = 4 * candidate.batch_size * (3 * widest + 6 * pixels * channels)
+    widest = ARCHITECTURES[candidate.architecture].activations(image_shape, candidate.width or 0)
+    activations = 4 * candidate.batch_size * (3 * widest + 6 * channels * height * breadth)
     parameters = _model_parameters(candidate, image_shape)
     if candidate.specification.adversary:
         parameters += _count(discriminator_parameters(candidate.latents, candidate.discriminator_width))
@@ -61,14 +61,38 @@ def _count(parameters: Sequence[Parameter]) -> int:
 
 
 def plan_cohorts(
-    candidates: Sequence[Candidate], image_shape: tuple[int, int, int], *, device: str | torch.device, jobs: int
+    candidates: Sequence[Candidate],
+    image_shape: tuple[int, int, int],
+    *,
+    device: str | torch.device,
+    n_jobs: int,
+    interrupted: Iterable[Sequence[str]] = (),
 ) -> list[list[int]]:
-    """Indices of the candidates of each cohort; every candidate is in one, and every process gets work."""
-    programs: dict[object, list[int]] = {}
+    """Return the indices of the candidates of each cohort: interrupted cohorts as they were, then new ones.
+
+    Every candidate is in one, and every process gets work.
+
+    Parameters
+    ----------
+    candidates, image_shape, device
+        What is trained, on which images (c, h, w), and where.
+    n_jobs : int
+        Cohorts that run at the same time.
+    interrupted : iterable of sequences of str
+        Ids of the candidates of each cohort whose state is on disk; one that lacks any of them is not made again.
+    """
+    waiting: dict[str, list[int]] = defaultdict(list)  # of equal candidates each is trained
     for i, candidate in enumerate(candidates):
-        programs.setdefault(program_key(candidate), []).append(i)
-    fair = math.ceil(len(candidates) / jobs)
+        waiting[candidate.id].append(i)
     cohorts = []
+    for ids in interrupted:
+        if ids and all(len(waiting[name]) >= count for name, count in Counter(ids).items()):
+            cohorts.append([waiting[name].pop(0) for name in ids])
+    rest = sorted(i for indices in waiting.values() for i in indices)
+    programs: dict[object, list[int]] = defaultdict(list)
+    for i in rest:
+        programs[program_key(candidates[i])].append(i)
+    fair = math.ceil(len(rest) / n_jobs)
     for members in programs.values():
         size = min(fair, *(cohort_size(candidates[i], image_shape, len(members), device) for i in members))
         parts = math.ceil(len(members) / size)
@@ -76,11 +100,11 @@ def plan_cohorts(
     return cohorts
 
 
-def worker_count(jobs: int) -> int:
-    """Processes to use: `jobs`, or for -1 one for each core that this process may use."""
-    if jobs == -1:
+def worker_count(n_jobs: int) -> int:
+    """Return the number of processes to use: `n_jobs`, or for -1 one for each core that this process may use."""
+    if n_jobs == -1:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
-        return whole_number("jobs", jobs, 1)
+        return whole_number("n_jobs", n_jobs, 1)
     except SelectdisError as error:
-        raise SelectdisError(f"{error}; -1 stands for one a core") from None
+        raise SelectdisError(f"{error}; -1 stands for one per core") from None

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
-import joblib
-
-from selectdis.execution._job import CohortJob, ignore_interrupts, stop_asked
+from selectdis.execution._job import CohortJob
 from selectdis.execution._plan import worker_count
+from selectdis.execution._pool import run_tasks
+from selectdis.execution._stop import StopSignal
 from selectdis.scoring._files import model_path
 from selectdis.scoring._probe import scorer_of, write_codes
 from selectdis.training import Candidate, Run
 from selectdis.training._memory import is_out_of_memory
-from selectdis.training._runtime import deaf_children, place_of
+from selectdis.training._runtime import compute_settings
 
 __all__ = [
     "describe",
@@ -24,35 +24,20 @@ __all__ = [
 ]
 
 
-def records_of(job: CohortJob, runs: Mapping[str, Run | None], failure: str) -> Iterator[dict[str, Any]]:
-    """A record of each candidate; where the driver asks for the end, of those that are scored by then."""
-    asked = stop_asked(job)
-    going = (candidate for candidate in job.candidates if not asked())
-    processes = min(scoring_processes(job.training.device), len(job.candidates))
-    if processes == 1:
-        for candidate in going:
-            yield _record(job, candidate, runs[candidate.id], failure)
-        return
-    with joblib.parallel_config(backend="loky", n_jobs=processes, inner_max_num_threads=1):
-        parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs")
-        with deaf_children():
-            records = parallel(joblib.delayed(_record_elsewhere)(job, candidate, failure) for candidate in going)
-        yield from records
+def records_of(job: CohortJob, failure: str, stop: StopSignal) -> list[dict[str, Any]]:
+    """Return a record of each candidate; where the driver asks for the end, of those that are scored by then."""
+    work = partial(_record, job, failure)
+    n_jobs = scoring_processes(job.training.device)
+    return [record for _, record in run_tasks(job.candidates, work, stop, n_jobs=n_jobs)]
 
 
 def scoring_processes(device: str) -> int:
-    """Processes that score a cohort: a GPU trains many candidates at once, and would wait long for one process."""
-    return worker_count(-1) if place_of(device, "float32").device.type == "cuda" else 1
-
-
-def _record_elsewhere(job: CohortJob, candidate: Candidate, failure: str) -> dict[str, Any]:
-    """`_record` of the run that is on disk."""
-    ignore_interrupts()
-    return _record(job, candidate, finished_run(job, candidate), failure)
+    """Return how many processes score a cohort: a GPU trains many candidates, and would wait long for one process."""
+    return worker_count(-1) if compute_settings(device).device.type == "cuda" else 1
 
 
 def raise_if_of_the_machine(error: Exception) -> None:
-    """What no other candidate would mend is not this one's failure."""
+    """Raise what no other candidate would mend: it is not this one's failure."""
     if isinstance(error, OSError):
         raise error
     if is_out_of_memory(error):
@@ -60,7 +45,7 @@ def raise_if_of_the_machine(error: Exception) -> None:
 
 
 def finished_run(job: CohortJob, candidate: Candidate) -> Run | None:
-    """The run that an earlier driver left, unless it is damaged or was trained for another number of steps."""
+    """Return the run that an earlier driver left, unless it is damaged or was trained for another number of steps."""
     path = model_path(job.folder, job.data, candidate.id)
     if not path.exists():
         return None
@@ -72,7 +57,9 @@ def finished_run(job: CohortJob, candidate: Candidate) -> Run | None:
     return run if run.candidate == candidate and whole else None
 
 
-def _record(job: CohortJob, candidate: Candidate, run: Run | None, failure: str) -> dict[str, Any]:
+def _record(job: CohortJob, failure: str, candidate: Candidate, stop: StopSignal) -> dict[str, Any]:
+    """Return the record of the run that is on disk."""
+    run = finished_run(job, candidate)
     record = describe(candidate, job)
     if run is None:
         return record | {"status": "failed", "error": failure}
@@ -89,7 +76,7 @@ def _record(job: CohortJob, candidate: Candidate, run: Run | None, failure: str)
 
 
 def describe(candidate: Candidate, job: CohortJob) -> dict[str, Any]:
-    """The identity and the parameters of a record, flat."""
+    """Return the identity and the parameters of a record, flat."""
     flat = candidate.to_dict()
     strengths = flat.pop("strengths")
     return {

@@ -1,26 +1,54 @@
-"""Training of any candidates: sorted into cohorts, shared among processes, halved on the way if asked to."""
+"""Training of any candidates: sorted into cohorts, shared among processes."""
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterator, Sequence
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from selectdis.errors import renamed
 from selectdis.execution._plan import plan_cohorts, worker_count
-from selectdis.execution._training_pool import CohortTask, run_tasks
+from selectdis.execution._pool import run_tasks
+from selectdis.execution._stop import PoolInterrupted, StopSignal, stop_on_interrupt
 from selectdis.training._arguments import checked
 from selectdis.training._candidate import Candidate, sorted_candidates
 from selectdis.training._checkpoint import descriptions_in, ids_of
-from selectdis.training._images import fingerprint, image_shape
-from selectdis.training._loop import POINTS, Progress
+from selectdis.training._images import fingerprint, image_shape, in_memory
+from selectdis.training._loop import POINTS, Progress, train_cohort
 from selectdis.training._run import Run
-from selectdis.training._runtime import place_of
+from selectdis.training._runtime import TrainingInterrupted, compute_settings
 
 __all__ = ["train"]
 
+REPORT_SECONDS = 0.2
 
+
+@dataclass(frozen=True)
+class TrainingImages:
+    """What training needs of a data set; an array of images travels to other processes as a memory-map."""
+
+    name: str
+    images: Any
+
+
+@dataclass(frozen=True)
+class CohortTask:
+    """One cohort to train."""
+
+    number: int
+    candidates: tuple[Candidate, ...]
+    checkpoint: Path | None
+
+
+@renamed(jobs="n_jobs")
 def train(
     candidates: Sequence[Candidate],
     data: Any,
@@ -29,7 +57,7 @@ def train(
     device: str = "auto",
     precision: str = "float32",
     compile: bool = False,
-    jobs: int = 1,
+    n_jobs: int = 1,
     checkpoint_dir: str | Path | None = None,
     checkpoint_every: int | None = None,
     curve_every: int | None = None,
@@ -55,8 +83,8 @@ def train(
     compile
         Send the passes of a step through torch.compile: with CUDA graphs on a CUDA device, with its default mode on
         CPU. Where that does not work, training goes on without it and says so in a warning.
-    jobs
-        Processes of one thread each, on CPU; -1 for one on each core. One process uses one thread.
+    n_jobs
+        Processes of one thread each, on CPU; -1 for one per core.
     checkpoint_dir
         Folder for the states of the cohorts. A training that was killed goes on from them when it is called again with
         the same candidates. The files stay; remove the folder when the runs are saved.
@@ -65,7 +93,7 @@ def train(
     curve_every
         Steps between two points of a curve; by default a hundredth of the steps.
     on_progress
-        ``(done, total)`` in steps of candidates; with several jobs it is called from a thread.
+        ``(done, total)`` in steps of candidates; with several processes it is called from a thread.
 
     Returns
     -------
@@ -80,78 +108,120 @@ def train(
         On Ctrl-C (a KeyboardInterrupt), once the step is done and the state saved; the message says how to go on.
     """
     candidates, steps, checkpoint_every, curve_every = checked(candidates, data, steps, checkpoint_every, curve_every)
-    place = place_of(device, precision, compile)
+    compute = compute_settings(device, precision, compile)
+    workers = worker_count(n_jobs) if compute.device.type == "cpu" else 1
+    if not candidates:
+        return []
     options = {
-        "device": str(place.device),
+        "steps": steps,
+        "device": str(compute.device),
         "precision": precision,
         "compile": compile,
         "checkpoint_every": checkpoint_every,
         "curve_every": curve_every or max(1, steps // POINTS),
     }
-    workers = worker_count(jobs)
-    trainer = Trainer(data, options, workers if place.device.type == "cpu" else 1)
-    folder = None if checkpoint_dir is None else Path(checkpoint_dir)
-    return trainer.to_step(candidates, steps, folder, on_progress)
+    states = None if checkpoint_dir is None else States(Path(checkpoint_dir), (fingerprint(data), precision))
+    cohorts = plan_cohorts(
+        candidates,
+        image_shape(data),
+        device=compute.device,
+        n_jobs=workers,
+        interrupted=states.cohorts() if states else (),
+    )
+    tasks = [
+        CohortTask(number, own, None if states is None else states.path(own))
+        for number, own in enumerate(tuple(candidates[i] for i in cohort) for cohort in cohorts)
+    ]
+    runs = _run_tasks(tasks, data, options, workers, on_progress)
+    placed = {i: run for cohort, own in zip(cohorts, runs, strict=True) for i, run in zip(cohort, own, strict=True)}
+    return [placed[i] for i in range(len(candidates))]
 
 
-class Trainer:
-    """Trains lists of candidates with one set of options."""
+class States:
+    """The checkpoints in a folder that belong to one data set and precision (`identity`: fingerprint, precision)."""
 
-    def __init__(self, data: Any, options: dict[str, Any], workers: int) -> None:
-        self.data, self.options, self.workers = data, options, workers
-        self.identity = (fingerprint(data), str(options["precision"]))
+    def __init__(self, folder: Path, identity: tuple[str, str]) -> None:
+        self.folder, self.identity = folder, identity
 
-    def to_step(
-        self, candidates: list[Candidate], steps: int, folder: Path | None, on_progress: Progress | None = None
-    ) -> list[Run]:
-        """All candidates trained to `steps`, or from their checkpoints in `folder` on."""
-        if not candidates:
-            return []
-        cohorts = self.cohorts(candidates, folder)
-        tasks = [
-            CohortTask(tuple(cohort), steps, self.checkpoint(folder, cohort), self.options)
-            for cohort in ([candidates[i] for i in indices] for indices in cohorts)
-        ]
-        results = run_tasks(tasks, self.data, jobs=self.workers, on_progress=on_progress)
-        runs = {
-            i: run for indices, own in zip(cohorts, results, strict=True) for i, run in zip(indices, own, strict=True)
-        }
-        return [runs[i] for i in range(len(candidates))]
-
-    def cohorts(self, candidates: list[Candidate], folder: Path | None) -> list[list[int]]:
-        """Indices of the candidates of each cohort: those that a checkpoint waits for as they were, then new ones."""
-        waiting: dict[str, list[int]] = {}
-        for i, candidate in enumerate(candidates):
-            waiting.setdefault(candidate.id, []).append(i)
-        cohorts = []
-        for ids in self._interrupted(folder):
-            if all(len(waiting.get(name, ())) >= count for name, count in Counter(ids).items()):
-                cohorts.append([waiting[name].pop(0) for name in ids])
-        rest = sorted(i for indices in waiting.values() for i in indices)
-        new = plan_cohorts(
-            [candidates[i] for i in rest], image_shape(self.data), device=self.options["device"], jobs=self.workers
-        )
-        return cohorts + [[rest[i] for i in indices] for indices in new]
-
-    def _interrupted(self, folder: Path | None) -> Iterator[list[str]]:
+    def cohorts(self) -> Iterator[list[str]]:
         """Ids of the candidates of each cohort with a checkpoint of its own."""
-        for path, description in self.states(folder):
+        for path, description in descriptions_in(self.folder):
             ids = ids_of(description)
-            if path.name == self._name(ids):
+            own = (description.get("images"), description.get("precision")) == self.identity
+            if own and path.name == self._name(ids):
                 yield ids
 
-    def states(self, folder: Path | None) -> Iterator[tuple[Path, dict[str, Any]]]:
-        """The checkpoints in a folder that belong to these images and this precision, with their descriptions."""
-        for path, description in descriptions_in(folder):
-            if (description.get("images"), description.get("precision")) == self.identity:
-                yield path, description
-
-    def checkpoint(self, folder: Path | None, cohort: Sequence[Candidate]) -> Path | None:
-        """The file for the state of a cohort: one name for the same candidates, images and precision."""
-        return (
-            None if folder is None else folder / self._name([candidate.id for candidate in sorted_candidates(cohort)])
-        )
+    def path(self, cohort: Sequence[Candidate]) -> Path:
+        """Return the file for the state of a cohort: one name for the same candidates, images and precision."""
+        return self.folder / self._name([candidate.id for candidate in sorted_candidates(cohort)])
 
     def _name(self, ids: Sequence[str]) -> str:
         name = "\n".join((*self.identity, *ids))
         return f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.safetensors"
+
+
+def _run_tasks(
+    tasks: Sequence[CohortTask], data: Any, options: dict[str, Any], n_jobs: int, on_progress: Progress | None
+) -> list[list[Run]]:
+    """Return the runs of each cohort, trained in this process or in `n_jobs` others."""
+    total = options["steps"] * sum(len(task.candidates) for task in tasks)
+    images = TrainingImages(str(getattr(data, "name", "")), in_memory(data.images))
+    with tempfile.TemporaryDirectory(prefix="selectdis-") as folder:
+        # Candidate-steps done by each cohort, in a file that all processes see.
+        done = np.memmap(f"{folder}/done", dtype=np.int64, mode="w+", shape=(len(tasks),))
+        here = n_jobs == 1 or len(tasks) == 1
+        report = None if on_progress is None else lambda: on_progress(int(done.sum()), total)
+        work = partial(_train_cohort, data=images, options=options, done=done, report=report if here else None)
+        results: dict[int, list[Run]] = {}
+        try:
+            with nullcontext() if here or report is None else _regularly(report), stop_on_interrupt(folder) as stop:
+                for task, runs in run_tasks(tasks, work, stop, n_jobs=n_jobs):
+                    results[task.number] = runs
+        except PoolInterrupted:
+            raise TrainingInterrupted(_interrupted_message(tasks, len(results))) from None
+    return [results[task.number] for task in tasks]
+
+
+def _train_cohort(
+    task: CohortTask,
+    stop: StopSignal,
+    *,
+    data: TrainingImages,
+    options: dict[str, Any],
+    done: np.ndarray,
+    report: Callable[[], None] | None,
+) -> list[Run]:
+    def note(steps: int, _: int) -> None:
+        done[task.number] = steps
+        if report is not None:
+            report()
+
+    return train_cohort(
+        task.candidates, data, checkpoint=task.checkpoint, on_progress=note, should_stop=stop, **options
+    )
+
+
+def _interrupted_message(tasks: Sequence[CohortTask], done: int) -> str:
+    message = f"training stopped with {done} of {len(tasks)} cohorts complete: "
+    if tasks[0].checkpoint is None:
+        return message + "nothing was saved; give a checkpoint_dir to be able to go on"
+    return message + f"saved in {tasks[0].checkpoint.parent}; call again with the same arguments to go on from there"
+
+
+@contextmanager
+def _regularly(report: Callable[[], None]) -> Iterator[None]:
+    """Call `report` from a thread while the main one waits for results, and once at a good end."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(REPORT_SECONDS):
+            report()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+    report()

@@ -1,19 +1,21 @@
-"""Encoders, decoders and FactorVAE's discriminator, for K stacked candidates at once."""
+"""Encoders, decoders and FactorVAE's discriminator, for K stacked candidates at once.
+
+Importing this package does not load torch; computing with a model does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from selectdis.errors import SelectdisError
-from selectdis.models._conv import conv_model
+from selectdis.models._conv import CONV
 from selectdis.models._discriminator import discriminate, discriminator_parameters
-from selectdis.models._fc import fc_model
-from selectdis.models._model import Model, Weights
+from selectdis.models._fc import FC
+from selectdis.models._model import Architecture, Model, Weights
 from selectdis.models._parameters import Parameter, initial_values
 
 __all__ = [
+    "ARCHITECTURES",
     "IMAGE_SIZES",
-    "MODELS",
+    "Architecture",
     "Model",
     "Parameter",
     "Weights",
@@ -23,13 +25,31 @@ __all__ = [
     "initial_values",
 ]
 
-MODELS: dict[str, Callable[[tuple[int, int, int], int, int], Model]] = {"conv": conv_model, "fc": fc_model}
+ARCHITECTURES: dict[str, Architecture] = {
+    "conv": CONV,
+    "fc": FC,
+}
 
 IMAGE_SIZES = (64, 32, 16)
 
 
 def build_model(architecture: str, image_shape: tuple[int, int, int], latents: int, width: int) -> Model:
-    """The model of an architecture for images (c, h, w).
+    """Return the model of an architecture.
+
+    Parameters
+    ----------
+    architecture : str
+        A name of `ARCHITECTURES`.
+    image_shape : tuple of int
+        (channels, height, width) of the images.
+    latents : int
+        Size of the code.
+    width : int
+        Units of the hidden dense layers.
+
+    Returns
+    -------
+    model : Model
 
     Raises
     ------
@@ -42,4 +62,4 @@ def build_model(architecture: str, image_shape: tuple[int, int, int], latents: i
             f"images must be (channels, h, h) with h in {IMAGE_SIZES}, found {tuple(image_shape)}; "
             "resize them with the data set's image_size option"
         )
-    return MODELS[architecture]((channels, height, breadth), latents, width)
+    return ARCHITECTURES[architecture].build((channels, height, breadth), latents, width)

@@ -9,14 +9,15 @@ mirror), at 16 the second 4x4 stage too.
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+from selectdis.models._model import Architecture, Model, Weights
+from selectdis.models._parameters import Parameter, bias, glorot_weight, head_parameters
 
-from selectdis.models._layers import conv, deconv, deconv_to_image, dense
-from selectdis.models._model import Model, Weights
-from selectdis.models._parameters import Parameter, bias, glorot_weight
+if TYPE_CHECKING:
+    from torch import Tensor
 
-__all__ = ["conv_model"]
+__all__ = ["CONV"]
 
 # image size -> (channels, kernel) of each stage of the encoder
 STAGES: dict[int, tuple[tuple[int, int], ...]] = {
@@ -28,7 +29,7 @@ GRID = 4  # the images come down to GRID x GRID
 
 
 def conv_model(image_shape: tuple[int, int, int], latents: int, width: int) -> Model:
-    """The convolutional model for images (c, h, h), h in 64, 32, 16, with dense layers of `width` units."""
+    """Return the convolutional model for images (c, h, h), h in 64, 32, 16, with dense layers of `width` units."""
     stages = STAGES[image_shape[1]]
     encoder, top = _encoder_parameters(image_shape[0], stages, latents, width)
     decoder = _decoder_parameters(image_shape[0], stages, latents, width)
@@ -43,12 +44,6 @@ def conv_model(image_shape: tuple[int, int, int], latents: int, width: int) -> M
 def _dense_parameters(name: str, inputs: int, outputs: int) -> list[Parameter]:
     weight = glorot_weight(f"{name}.weight", (inputs, outputs), inputs, outputs)
     return [weight, bias(f"{name}.bias", outputs)]
-
-
-def head_parameters(inputs: int, latents: int) -> list[Parameter]:
-    """The layer for mean and log-variance: two dense layers side by side, so that fan_out counts one of them."""
-    weight = glorot_weight("encoder.head.weight", (inputs, 2 * latents), inputs, latents)
-    return [weight, bias("encoder.head.bias", 2 * latents)]
 
 
 def _encoder_parameters(
@@ -80,6 +75,8 @@ def _decoder_parameters(
 
 
 def _encode(weights: Weights, images: Tensor, *, stages: int) -> tuple[Tensor, Tensor]:
+    from selectdis.models._layers import conv, dense
+
     k, batch = images.shape[:2]
     x = images.transpose(0, 1).flatten(1, 2)  # (K, B, c, h, w) -> (B, K * c, h, w)
     for i in range(stages):
@@ -91,6 +88,8 @@ def _encode(weights: Weights, images: Tensor, *, stages: int) -> tuple[Tensor, T
 
 
 def _decode(weights: Weights, codes: Tensor, *, stages: int, top: int) -> Tensor:
+    from selectdis.models._layers import deconv, deconv_to_image, dense
+
     k, batch = codes.shape[:2]
     x = dense(codes, weights["decoder.dense0.weight"], weights["decoder.dense0.bias"]).relu_()
     x = dense(x, weights["decoder.dense1.weight"], weights["decoder.dense1.bias"]).relu_()
@@ -99,3 +98,12 @@ def _decode(weights: Weights, codes: Tensor, *, stages: int, top: int) -> Tensor
         layer = deconv if i < stages - 1 else deconv_to_image
         x = layer(x, weights[f"decoder.deconv{i}.weight"], weights[f"decoder.deconv{i}.bias"])
     return x.view(batch, k, -1, *x.shape[2:]).transpose(0, 1)  # (B, K * c, h, w) -> (K, B, c, h, w)
+
+
+CONV = Architecture(
+    name="conv",
+    build=conv_model,
+    width=256,
+    activations=lambda image_shape, width: 32 * image_shape[1] * image_shape[2],
+    stacks_on_cpu=False,  # its layers are large enough for one candidate to fill a core
+)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from torch import Tensor
-from torch.nn import functional as F
-
-from selectdis.models._layers import dense
 from selectdis.models._model import Weights
 from selectdis.models._parameters import Parameter, bias, glorot_weight
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["discriminate", "discriminator_parameters"]
 
@@ -17,7 +17,7 @@ LAYERS = 6
 
 
 def discriminator_parameters(latents: int, width: int) -> tuple[Parameter, ...]:
-    """The discriminator's parameters: `latents` in, six hidden layers of `width`, two out."""
+    """Return the discriminator's parameters: `latents` in, six hidden layers of `width`, two out."""
     sizes = (latents, *(width,) * LAYERS, 2)
     parameters: list[Parameter] = []
     for i, (inputs, outputs) in enumerate(pairwise(sizes)):
@@ -28,8 +28,12 @@ def discriminator_parameters(latents: int, width: int) -> tuple[Parameter, ...]:
 
 def discriminate(weights: Weights, codes: Tensor) -> Tensor:
     """Logits of "true" and "permuted" for codes (K, B, L): (K, B, 2)."""
+    from torch.nn.functional import leaky_relu_
+
+    from selectdis.models._layers import dense
+
     x = codes
     for i in range(LAYERS):
         x = dense(x, weights[f"discriminator.dense{i}.weight"], weights[f"discriminator.dense{i}.bias"])
-        x = F.leaky_relu_(x, 0.2)
+        x = leaky_relu_(x, 0.2)
     return dense(x, weights[f"discriminator.dense{LAYERS}.weight"], weights[f"discriminator.dense{LAYERS}.bias"])

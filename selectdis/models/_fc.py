@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import pairwise
+from math import prod
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+from selectdis.models._model import Architecture, Model, Weights
+from selectdis.models._parameters import Parameter, bias, glorot_weight, head_parameters
 
-from selectdis.models._conv import head_parameters
-from selectdis.models._layers import dense
-from selectdis.models._model import Model, Weights
-from selectdis.models._parameters import Parameter, bias, glorot_weight
+if TYPE_CHECKING:
+    from torch import Tensor
 
-__all__ = ["fc_model"]
+__all__ = ["FC"]
 
 
 def fc_model(image_shape: tuple[int, int, int], latents: int, width: int) -> Model:
-    """The fully connected model for images (c, h, w), with hidden layers of `width` units."""
-    channels, height, breadth = image_shape
-    pixels = channels * height * breadth
+    """Return the fully connected model for images (c, h, w), with hidden layers of `width` units."""
+    pixels = prod(image_shape)
     encoder = _stack("encoder", (pixels, width, width)) + head_parameters(width, latents)
     decoder = _stack("decoder", (latents, width, width, width, pixels))
     return Model(
@@ -38,6 +38,8 @@ def _stack(name: str, sizes: tuple[int, ...]) -> list[Parameter]:
 
 
 def _encode(weights: Weights, images: Tensor) -> tuple[Tensor, Tensor]:
+    from selectdis.models._layers import dense
+
     x = images.flatten(2)  # (K, B, c, h, w) -> (K, B, c * h * w)
     for i in range(2):
         x = dense(x, weights[f"encoder.dense{i}.weight"], weights[f"encoder.dense{i}.bias"]).relu_()
@@ -46,8 +48,19 @@ def _encode(weights: Weights, images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _decode(weights: Weights, codes: Tensor, *, image_shape: tuple[int, int, int]) -> Tensor:
+    from selectdis.models._layers import dense
+
     x = codes
     for i in range(3):
         x = dense(x, weights[f"decoder.dense{i}.weight"], weights[f"decoder.dense{i}.bias"]).tanh_()
     x = dense(x, weights["decoder.dense3.weight"], weights["decoder.dense3.bias"])
     return x.view(*x.shape[:2], *image_shape)  # (K, B, c * h * w) -> (K, B, c, h, w)
+
+
+FC = Architecture(
+    name="fc",
+    build=fc_model,
+    width=1200,
+    activations=lambda image_shape, width: 8 * width + prod(image_shape),
+    stacks_on_cpu=True,
+)

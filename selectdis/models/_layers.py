@@ -20,7 +20,7 @@ __all__ = ["conv", "deconv", "deconv_to_image", "dense"]
 
 
 def dense(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """A dense layer: (K, B, I), (K, I, O), (K, O) -> (K, B, O)."""
+    """Apply a dense layer: (K, B, I), (K, I, O), (K, O) -> (K, B, O)."""
     if one_by_one(x, weight):
         return dense_one_by_one(x, weight, bias)
     return baddbmm(bias.unsqueeze(1), x, weight)
@@ -45,7 +45,7 @@ def deconv_to_image(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def _by_candidate(layer: Callable[[Tensor, Tensor, Tensor], Tensor], x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """A layer of all candidates at once; on CPU one after the other, which is as fast there.
+    """Apply a layer to all candidates at once; on CPU one after the other, which is as fast there.
 
     oneDNN takes other kernels for groups of one channel, so that a candidate's result would depend on whether it has
     neighbours; and in bfloat16 one that reads a neighbour's channel times zero, so that a NaN would spread.

@@ -36,12 +36,12 @@ def one_by_one(x: Tensor, weight: Tensor) -> bool:
 
 
 def dense_one_by_one(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """A dense layer of each candidate: (K, B, I), (K, I, O), (K, O) -> (K, B, O)."""
+    """Apply a dense layer of each candidate: (K, B, I), (K, I, O), (K, O) -> (K, B, O)."""
     return _Dense.apply(x, weight, bias)  # type: ignore[no-untyped-call]
 
 
 def _product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
-    """A @ b.T + bias of matrices."""
+    """Return a @ b.T + bias of matrices."""
     if torch.compiler.is_compiling():
         return _opaque_product(a, b, bias)
     return torch.ops.mkldnn._linear_pointwise(a, b, bias, "none", [], "")

@@ -1,17 +1,19 @@
-"""What training needs to know of an architecture."""
+"""What an architecture is, and the model that it builds. Nothing here loads torch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from selectdis.models._parameters import Parameter
 
-__all__ = ["Model", "Weights"]
+if TYPE_CHECKING:  # names and widths must be readable without loading torch
+    from torch import Tensor
 
-Weights = Mapping[str, Tensor]  # parameter name -> (K, ...)
+__all__ = ["Architecture", "Model", "Weights"]
+
+Weights = Mapping[str, "Tensor"]  # parameter name -> (K, ...)
 
 
 @dataclass(frozen=True)
@@ -32,3 +34,26 @@ class Model:
     encode: Callable[[Weights, Tensor], tuple[Tensor, Tensor]]
     decode: Callable[[Weights, Tensor], Tensor]
     batch_first: bool
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A named family of models.
+
+    Attributes
+    ----------
+    build
+        ``(image_shape (c, h, h), latents, width) -> Model``.
+    width
+        The default width of its hidden dense layers.
+    activations
+        ``(image_shape, width) -> numbers per image`` in its largest layer, from which memory is estimated.
+    stacks_on_cpu
+        Whether several candidates in one program are faster than one after the other on a CPU.
+    """
+
+    name: str
+    build: Callable[[tuple[int, int, int], int, int], Model]
+    width: int
+    activations: Callable[[tuple[int, int, int], int], int]
+    stacks_on_cpu: bool

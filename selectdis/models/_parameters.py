@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Parameter", "bias", "glorot_weight", "initial_values"]
+__all__ = ["Parameter", "bias", "glorot_weight", "head_parameters", "initial_values"]
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,19 @@ class Parameter:
 
 
 def glorot_weight(name: str, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Parameter:
-    """A weight with the uniform initialisation of Glorot & Bengio 2010 (eq. 16), the default of the reference."""
+    """Return a weight, at first uniform as in Glorot & Bengio 2010 (eq. 16), the default of the reference."""
     return Parameter(name, shape, math.sqrt(6.0 / (fan_in + fan_out)))
 
 
 def bias(name: str, size: int) -> Parameter:
-    """A bias, zero at first."""
+    """Return a bias, zero at first."""
     return Parameter(name, (size,), 0.0)
+
+
+def head_parameters(inputs: int, latents: int) -> list[Parameter]:
+    """Return the layer for mean and log-variance: two dense layers side by side, so that fan_out counts one of them."""
+    weight = glorot_weight("encoder.head.weight", (inputs, 2 * latents), inputs, latents)
+    return [weight, bias("encoder.head.bias", 2 * latents)]
 
 
 def initial_values(parameters: Sequence[Parameter], rng: np.random.Generator) -> dict[str, np.ndarray]:

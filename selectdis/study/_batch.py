@@ -13,9 +13,8 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from scipy.stats import wilcoxon
 
-from selectdis.execution._executor import run_jobs
 from selectdis.execution._job import CohortJob
-from selectdis.execution._study_plan import jobs_of
+from selectdis.execution._study_jobs import jobs_of, run_jobs
 from selectdis.records import Record, is_settled
 from selectdis.study._search import candidate_from
 from selectdis.study._trial_records import record_in

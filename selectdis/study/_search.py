@@ -11,10 +11,11 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from scipy.stats import qmc
 
+from selectdis.models import ARCHITECTURES
 from selectdis.objectives import OBJECTIVES
 from selectdis.spec import Range, SearchSpec, StudySpec
 from selectdis.study._optuna import Ask
-from selectdis.training._candidate import ARCHITECTURES, Candidate
+from selectdis.training import Candidate
 
 __all__ = [
     "ENQUEUED", "Params", "candidate_from", "distributions_of", "grid", "make_sampler", "params_of", "starting_points",

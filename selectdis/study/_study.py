@@ -16,8 +16,7 @@ from selectdis import selection
 from selectdis.data import ImageDataset
 from selectdis.data._reference import DataReference
 from selectdis.errors import OldNameWarning, SelectdisError
-from selectdis.execution._executor import default_jobs
-from selectdis.execution._study_plan import device_here
+from selectdis.execution._study_jobs import default_n_jobs, device_here
 from selectdis.records import with_settings
 from selectdis.spec import StudySpec, check_spec, read_spec
 from selectdis.study._batch import RunRequest
@@ -29,7 +28,7 @@ from selectdis.study._search import ENQUEUED, params_of, starting_points
 from selectdis.study._stage import Stage
 from selectdis.study._store import StudyStore
 from selectdis.study._transfer import Transfer
-from selectdis.training._runtime import place_of
+from selectdis.training._runtime import compute_settings
 
 __all__ = ["Study"]
 
@@ -212,7 +211,7 @@ class Study:
     def _check_device(self) -> None:
         """Refuse a device that is not there; the workers of a scheduler have one of their own."""
         if self.scheduler is None:
-            place_of(self.spec.training.device, self.spec.training.precision)
+            compute_settings(self.spec.training.device, self.spec.training.precision)
 
     @contextmanager
     def _driving(self, listeners: Sequence[Listener]) -> Iterator[Listeners]:
@@ -228,7 +227,7 @@ class Study:
         return RunRequest(
             seeds=tuple(range(first, first + n_seeds)),
             deadline=None if minutes is None else time.monotonic() + 60 * minutes,
-            n_jobs=self.n_jobs or default_jobs(device if self.scheduler is None else device_here(device)),
+            n_jobs=self.n_jobs or default_n_jobs(device if self.scheduler is None else device_here(device)),
             scheduler=self.scheduler,
             **options,
         )

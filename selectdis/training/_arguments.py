@@ -15,7 +15,7 @@ __all__ = ["check_one_program", "checked"]
 def checked(
     candidates: Sequence[Candidate], data: Any, steps: int, checkpoint_every: int | None, curve_every: int | None
 ) -> tuple[list[Candidate], int, int | None, int | None]:
-    """The arguments that `train` and `train_cohort` share, or the error that names what is wrong with one."""
+    """Return the arguments that `train` and `train_cohort` share, checked."""
     if isinstance(candidates, Candidate):
         candidates = [candidates]
     candidates = list(candidates)

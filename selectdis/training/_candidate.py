@@ -10,12 +10,10 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from selectdis.errors import SelectdisError, nearest, whole_number
+from selectdis.models import ARCHITECTURES
 from selectdis.objectives import OBJECTIVES, Objective
 
-__all__ = ["ARCHITECTURES", "Candidate", "Strengths", "program_key", "sorted_candidates"]
-
-# architecture -> the default width of its hidden dense layers
-ARCHITECTURES: dict[str, int] = {"conv": 256, "fc": 1200}
+__all__ = ["Candidate", "Strengths", "program_key", "sorted_candidates"]
 
 
 class Strengths(Mapping[str, float]):
@@ -96,7 +94,7 @@ class Candidate:
             raise SelectdisError(f"strengths must map names to numbers, found {self.strengths!r}")
         settled: dict[str, Any] = {
             "strengths": Strengths(self.specification.complete(self.strengths)),
-            "width": ARCHITECTURES[self.architecture] if self.width is None else self.width,
+            "width": ARCHITECTURES[self.architecture].width if self.width is None else self.width,
         }
         for name, value in settled.items():
             object.__setattr__(self, name, value)
@@ -128,17 +126,17 @@ class Candidate:
         return f"{self.configuration}-s{self.seed}"
 
     def with_seed(self, seed: int) -> Candidate:
-        """The same configuration with another seed."""
+        """Return the same configuration with another seed."""
         return replace(self, seed=seed)
 
     def to_dict(self) -> dict[str, Any]:
-        """A dict that JSON can hold; the strengths are nested."""
+        """Return a dict that JSON can hold; the strengths are nested."""
         content = {setting.name: getattr(self, setting.name) for setting in fields(self)}
         return {**content, "strengths": dict(self.strengths)}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Candidate:
-        """The candidate that `to_dict` described.
+        """Return the candidate that `to_dict` described.
 
         Raises
         ------
@@ -152,7 +150,7 @@ class Candidate:
 
 
 def program_key(candidate: Candidate) -> tuple[Any, ...]:
-    """What candidates must share to train as one program."""
+    """Return what candidates must share to train as one program."""
     return (
         candidate.architecture,
         candidate.latents,
@@ -163,7 +161,7 @@ def program_key(candidate: Candidate) -> tuple[Any, ...]:
 
 
 def objective_rank(candidate: Candidate) -> int:
-    """The place of a candidate's objective among all, by which the rows of a cohort are sorted."""
+    """Return the place of a candidate's objective among all, by which the rows of a cohort are sorted."""
     return list(OBJECTIVES).index(candidate.objective)
 
 

@@ -69,7 +69,7 @@ class Checkpoint:
         return None if state is None else restore(cohort, state, self.path)
 
     def read(self) -> CohortState | None:
-        """The newest good state. A damaged file is named in a warning, put aside and passed over.
+        """Return the newest good state. A damaged file is named in a warning, put aside and passed over.
 
         Raises
         ------
@@ -92,11 +92,11 @@ class Checkpoint:
         return None
 
     def half(self, part: str) -> Checkpoint:
-        """The checkpoint of a half of this cohort, "a" or "b"."""
+        """Return the checkpoint of a half of this cohort, "a" or "b"."""
         return Checkpoint(self._beside(f"half-{part}"))
 
-    def family(self) -> Iterator[Path]:
-        """The files there are of this checkpoint: generations, halves, and what a killed writer left."""
+    def files(self) -> Iterator[Path]:
+        """Return the files there are of this checkpoint: generations, halves, and what a killed writer left."""
         stem, suffix = re.escape(self.path.stem), re.escape(self.path.suffix)
         name = re.compile(rf"\.?{stem}(\.half-[ab])*(\.previous|\.next)?{suffix}(\.[0-9a-f]+\.tmp)?")
         if self.path.parent.is_dir():
@@ -135,7 +135,7 @@ def ids_of(description: Mapping[str, Any]) -> list[str]:
 
 def remove_checkpoint(path: str | Path) -> None:
     """Delete the checkpoint that `train_cohort` left at `path`: both generations, and those of a halved cohort."""
-    for found in list(Checkpoint(path).family()):
+    for found in list(Checkpoint(path).files()):
         found.unlink(missing_ok=True)
 
 
@@ -176,7 +176,7 @@ def restore(cohort: Cohort, state: CohortState, path: Path) -> float:
 
 
 def _shown(value: Any) -> str:
-    """A value of the identity in a few words."""
+    """Return a value of the identity in a few words."""
     if not isinstance(value, list):
         return str(value)
     ids = ids_of({"candidates": value})
@@ -189,5 +189,5 @@ def _identity(cohort: Cohort) -> dict[str, Any]:
         "version": VERSION,
         "candidates": [candidate.to_dict() for candidate in cohort.candidates],
         "images": fingerprint(cohort.data),
-        "precision": cohort.place.precision,
+        "precision": cohort.compute.precision,
     }

@@ -19,10 +19,9 @@ from selectdis.training._curves import Curves
 from selectdis.training._images import ImageBank, image_shape
 from selectdis.training._memory import is_out_of_memory
 from selectdis.training._program import Program
-from selectdis.training._random_source import Chance
-from selectdis.training._random_streams import Purpose, stream
+from selectdis.training._random_source import Purpose, RandomSource, stream
 
-__all__ = ["PRECISIONS", "Cohort", "Place"]
+__all__ = ["PRECISIONS", "Cohort", "ComputeSettings"]
 
 T = TypeVar("T")
 
@@ -36,7 +35,7 @@ PRECISIONS: dict[str, torch.dtype] = {
 
 
 @dataclass(frozen=True)
-class Place:
+class ComputeSettings:
     """Where and how exactly a cohort computes."""
 
     device: torch.device
@@ -69,14 +68,14 @@ class Cohort:
         (K,) the step whose loss was not finite, or -1.
     """
 
-    def __init__(self, candidates: Sequence[Candidate], data: Any, place: Place) -> None:
+    def __init__(self, candidates: Sequence[Candidate], data: Any, compute: ComputeSettings) -> None:
         self.candidates = tuple(candidates)
-        self.place, self.data = place, data
-        self.bank = ImageBank(data, place.device, place.dtype)
-        self.program = Program(candidates, image_shape(data), place.device, place.dtype, place.network_dtype)
+        self.compute, self.data = compute, data
+        self.bank = ImageBank(data, compute.device, compute.dtype)
+        self.program = Program(candidates, image_shape(data), compute.device, compute.dtype, compute.network_dtype)
         self.passes: Program | CompiledProgram = self.program
-        if place.compile:
-            self.passes = compiled_or_plain(self.program, place.device)
+        if compute.compile:
+            self.passes = compiled_or_plain(self.program, compute.device)
         self.weights = self._initial(self.program.parameters, candidates, Purpose.WEIGHTS)
         self.adversaries = self.candidates[self.program.adversarial]
         self.discriminator = self._initial(self.program.discriminator, self.adversaries, Purpose.DISCRIMINATOR_WEIGHTS)
@@ -86,17 +85,17 @@ class Cohort:
                 self.discriminator, [_discriminator_settings(c) for c in self.adversaries]
             )
         self.step_count = 0
-        self.failed_step = torch.full((len(candidates),), -1, dtype=torch.int64, device=place.device)
-        self.alive = torch.ones(len(candidates), dtype=torch.bool, device=place.device)
+        self.failed_step = torch.full((len(candidates),), -1, dtype=torch.int64, device=compute.device)
+        self.alive = torch.ones(len(candidates), dtype=torch.bool, device=compute.device)
         self._alive_count = len(candidates)
-        self.curves = Curves(len(candidates), place.device)
-        self.chance = Chance(
+        self.curves = Curves(len(candidates), compute.device)
+        self.random = RandomSource(
             self.candidates,
             self.adversaries,
             images=len(data.images),
-            device=place.device,
-            dtype=place.dtype,
-            ahead=place.device.type == "cuda",
+            device=compute.device,
+            dtype=compute.dtype,
+            ahead=compute.device.type == "cuda",
         )
 
     def _initial(
@@ -105,27 +104,27 @@ class Cohort:
         values = [initial_values(parameters, stream(c.seed, purpose)) for c in candidates]
         return {
             p.name: torch.from_numpy(np.stack([own[p.name] for own in values]))
-            .to(self.place.device, self.place.dtype)
+            .to(self.compute.device, self.compute.dtype)
             .requires_grad_()
             for p in parameters
         }
 
     def step(self) -> None:
         """One step of every candidate: a model update and, where there is one, a discriminator update."""
-        draws = self.chance.at(self.step_count)
-        step = torch.full((), float(self.step_count), dtype=self.place.dtype, device=self.place.device)
+        random = self.random.at(self.step_count)
+        step = torch.full((), float(self.step_count), dtype=self.compute.dtype, device=self.compute.device)
         self.passes.begin()
-        stats, sample = self._model_step(draws, step)
+        stats, sample = self._model_step(random, step)
         if self.adversaries:
-            stats["discriminator"] = self._discriminator_step(draws, sample)
+            stats["discriminator"] = self._discriminator_step(random, sample)
         self.curves.add(stats)
         self.step_count += 1
 
-    def _model_step(self, draws: Mapping[str, Tensor], step: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        images = self.bank.take(draws["order"], batch_first=self.program.model.batch_first)
+    def _model_step(self, random: Mapping[str, Tensor], step: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        images = self.bank.take(random["order"], batch_first=self.program.model.batch_first)
 
         def gradients() -> tuple[Tensor, dict[str, Tensor], Tensor]:
-            total, stats, sample = self.passes.losses(self.weights, self.discriminator, images, draws["noise"], step)
+            total, stats, sample = self.passes.losses(self.weights, self.discriminator, images, random["noise"], step)
             torch.where(self.alive, total, 0.0).sum().backward()  # type: ignore[no-untyped-call]
             return total, stats, sample
 
@@ -134,13 +133,13 @@ class Cohort:
         self._note_failures(total.detach(), step)
         return stats, sample
 
-    def _discriminator_step(self, draws: Mapping[str, Tensor], sample: Tensor) -> Tensor:
+    def _discriminator_step(self, random: Mapping[str, Tensor], sample: Tensor) -> Tensor:
         """Algorithm 2 of Kim & Mnih 2018: true codes of the model's batch, permuted codes of a second batch."""
         rows = self.program.adversarial
-        images = self.bank.take(draws["second_order"], batch_first=self.program.model.batch_first)
+        images = self.bank.take(random["second_order"], batch_first=self.program.model.batch_first)
 
         def gradients() -> Tensor:
-            permuted = self.passes.permuted_codes(self.weights, images, draws["second_noise"], draws["permutation"])
+            permuted = self.passes.permuted_codes(self.weights, images, random["second_noise"], random["permutation"])
             loss = self.passes.discriminator_losses(self.discriminator, sample, permuted)
             torch.where(self.alive[rows], loss, 0.0).sum().backward()  # type: ignore[no-untyped-call]
             return loss
@@ -152,13 +151,13 @@ class Cohort:
         return spread
 
     def _compiled_or_plain(self, gradients: Callable[[], T], weights: Mapping[str, Tensor]) -> T:
-        """What `gradients` gives; where compiled passes fail, the same by the plain ones, from now on."""
+        """Return what `gradients` gives; where compiled passes fail, the same by the plain ones, from now on."""
         try:
             return gradients()
         except Exception as error:
             if self.passes is self.program or is_out_of_memory(error):
                 raise
-            give_up(self.place.device, error)
+            give_up(self.compute.device, error)
         self.passes = self.program
         for weight in weights.values():
             weight.grad = None

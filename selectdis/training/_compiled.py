@@ -39,12 +39,12 @@ class CompiledProgram:
 
 
 def backend_options(device: torch.device) -> dict[str, Any]:
-    """What to tell torch.compile; "reduce-overhead" replays the kernels of a pass as CUDA graphs."""
+    """Return what to tell torch.compile; "reduce-overhead" replays the kernels of a pass as CUDA graphs."""
     return {"mode": "reduce-overhead"} if device.type == "cuda" else {}
 
 
 def compiled_or_plain(program: Program, device: torch.device) -> CompiledProgram | Program:
-    """The compiled passes of `program`, or itself where compiling is known not to work."""
+    """Return the compiled passes of `program`, or itself where compiling is known not to work."""
     if device.type in _unusable:
         return program
     try:

@@ -56,7 +56,7 @@ class Curves:
         self.steps, self.steps_summed = list(steps), steps_summed
 
     def of(self, row: int, terms: tuple[str, ...], until: int | None) -> dict[str, np.ndarray]:
-        """The curves of one candidate: "step" and the named terms, up to the step `until` where it failed."""
+        """Return the curves of one candidate: "step" and the named terms, up to the step `until` where it failed."""
         steps = np.asarray(self.steps, dtype=np.int64)
         keep = steps < until if until is not None else np.ones(len(steps), dtype=bool)
         curves = {"step": steps[keep]}

@@ -24,7 +24,7 @@ RESIDENT_SHARE = 0.5  # of the free memory of a device
 
 
 def image_shape(data: Any) -> tuple[int, int, int]:
-    """The (c, h, w) of a data set, checked."""
+    """Return the (c, h, w) of a data set, checked."""
     images = getattr(data, "images", None)
     if not (hasattr(images, "shape") and hasattr(images, "dtype")):
         raise SelectdisError(
@@ -40,7 +40,7 @@ def image_shape(data: Any) -> tuple[int, int, int]:
 
 
 def fingerprint(data: Any) -> str:
-    """A short name of what the images hold, from their number, shape and 64 of them."""
+    """Return a short name of what the images hold, from their number, shape and 64 of them."""
     count = len(data.images)
     digest = hashlib.sha256(repr((count, image_shape(data))).encode())
     for i in np.unique(np.linspace(0, count - 1, 64).astype(np.int64)):
@@ -49,7 +49,7 @@ def fingerprint(data: Any) -> str:
 
 
 def in_memory(images: Any) -> Any:
-    """A lazy array read whole, where it fits, and kept for the next cohort as long as it lives; others as they are."""
+    """Read a lazy array whole, where it fits, and keep it for the next cohort as long as it lives."""
     if isinstance(images, np.ndarray):
         return images
     if id(images) in _whole:

@@ -15,13 +15,13 @@ from selectdis.errors import SelectdisError
 from selectdis.training._arguments import check_one_program, checked
 from selectdis.training._candidate import Candidate, objective_rank
 from selectdis.training._checkpoint import Checkpoint
-from selectdis.training._cohort import Cohort, Place
+from selectdis.training._cohort import Cohort, ComputeSettings
 from selectdis.training._images import image_shape
 from selectdis.training._memory import is_out_of_memory
 from selectdis.training._run import Run
-from selectdis.training._runtime import TrainingInterrupted, interruptible, place_of, torch_settings, trim_heap
+from selectdis.training._runtime import TrainingInterrupted, compute_settings, interruptible, torch_settings, trim_heap
 
-__all__ = ["Options", "Progress", "train_cohort"]
+__all__ = ["Progress", "TrainingOptions", "train_cohort"]
 
 Progress = Callable[[int, int], None]
 
@@ -33,11 +33,11 @@ COMMON_TERMS = ("loss", "reconstruction", "kl", "kl_per_latent")
 
 
 @dataclass(frozen=True)
-class Options:
+class TrainingOptions:
     """How a cohort is trained, apart from what it trains on."""
 
     steps: int
-    place: Place
+    compute: ComputeSettings
     checkpoint_every: int | None = None
     curve_every: int | None = None
     on_progress: Progress | None = None
@@ -63,10 +63,12 @@ def train_cohort(
     on_progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> list[Run]:
-    """Train candidates of one architecture as one program, in this process; see `train` for the parameters.
+    """Train candidates of one architecture as one program, in this process; see `train`.
 
     Parameters
     ----------
+    candidates, data, steps, device, precision, compile, checkpoint_every, curve_every, on_progress
+        As there.
     checkpoint
         File of the state. Where it exists, training goes on from it; the file stays when training is complete, so
         that a second call returns at once.
@@ -82,14 +84,14 @@ def train_cohort(
     """
     candidates, steps, checkpoint_every, curve_every = checked(candidates, data, steps, checkpoint_every, curve_every)
     check_one_program(candidates)
-    place = place_of(device, precision, compile)
-    options = Options(steps, place, checkpoint_every, curve_every, on_progress, should_stop)
+    compute = compute_settings(device, precision, compile)
+    options = TrainingOptions(steps, compute, checkpoint_every, curve_every, on_progress, should_stop)
     file = None if checkpoint is None else Path(checkpoint)
-    with torch_settings(options.place):
+    with torch_settings(options.compute):
         return _train_or_halve(candidates, data, options, file)
 
 
-def _train_or_halve(candidates: list[Candidate], data: Any, options: Options, file: Path | None) -> list[Run]:
+def _train_or_halve(candidates: list[Candidate], data: Any, options: TrainingOptions, file: Path | None) -> list[Run]:
     """Train; where memory runs out, train each half alone, from its own checkpoint or from the start."""
     try:
         return _train_sorted(candidates, data, options, file)
@@ -101,7 +103,7 @@ def _train_or_halve(candidates: list[Candidate], data: Any, options: Options, fi
                 f"there is not enough memory to train one candidate, {candidates[0].id} ({_first_line(error)}); "
                 "use a smaller batch_size or width, or another device"
             ) from error
-    _give_back_memory(options.place)
+    _give_back_memory(options.compute)
     middle = (len(candidates) + 1) // 2
     runs: list[Run] = []
     for part, half in (("a", candidates[:middle]), ("b", candidates[middle:])):
@@ -114,18 +116,18 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).split("\n")[0][:200]
 
 
-def _give_back_memory(place: Place) -> None:
-    """What a failed cohort held: its tensors, and on a device the memory of its CUDA graphs."""
+def _give_back_memory(compute: ComputeSettings) -> None:
+    """Give back what a failed cohort held: its tensors, and on a device the memory of its CUDA graphs."""
     gc.collect()
-    if place.device.type == "cpu":
+    if compute.device.type == "cpu":
         trim_heap()
         return
-    if place.compile:
+    if compute.compile:
         torch.compiler.reset()
     torch.cuda.empty_cache()
 
 
-def _train_sorted(candidates: list[Candidate], data: Any, options: Options, file: Path | None) -> list[Run]:
+def _train_sorted(candidates: list[Candidate], data: Any, options: TrainingOptions, file: Path | None) -> list[Run]:
     order = sorted(range(len(candidates)), key=lambda i: objective_rank(candidates[i]))
     training = Training([candidates[i] for i in order], data, options, file)
     with interruptible() as flag:
@@ -137,15 +139,15 @@ def _train_sorted(candidates: list[Candidate], data: Any, options: Options, file
 class Training:
     """A cohort on its way to its last step."""
 
-    def __init__(self, candidates: list[Candidate], data: Any, options: Options, file: Path | None) -> None:
-        self.cohort = Cohort(candidates, data, options.place)
+    def __init__(self, candidates: list[Candidate], data: Any, options: TrainingOptions, file: Path | None) -> None:
+        self.cohort = Cohort(candidates, data, options.compute)
         self.options = options
         self.checkpoint = None if file is None else Checkpoint(file)
         self._before = self._restored()
         self._started = self._saved = self._reported = time.monotonic()
 
     def _restored(self) -> float:
-        """The seconds that were spent before, where there is a state to go on from."""
+        """Return the seconds that were spent before, where there is a state to go on from."""
         if self.checkpoint is None:
             return 0.0
         seconds = self.checkpoint.restore(self.cohort) or 0.0
@@ -212,7 +214,7 @@ class Training:
         raise TrainingInterrupted(f"training stopped after step {step} of {steps}: {how}")
 
     def runs(self) -> list[Run]:
-        """The trained candidates, in the order of the cohort."""
+        """Return the trained candidates, in the order of the cohort."""
         failed = [int(step) if step >= 0 else None for step in self.cohort.failed_step.tolist()]
         share = self.seconds / len(failed)
         return [self._run(row, failed[row], share) for row in range(len(failed))]

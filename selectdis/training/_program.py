@@ -84,8 +84,8 @@ class Program:
         """Weights in the precision of the networks; gradients go back to the weights in full precision."""
         return {name: weight.to(self.network_dtype) for name, weight in weights.items()}
 
-    def judge(self, discriminator: Weights, codes: Tensor) -> Tensor:
-        """The logits (K, B, 2) of a cast discriminator for codes (K, B, L)."""
+    def discriminator_logits(self, discriminator: Weights, codes: Tensor) -> Tensor:
+        """Return the logits (K, B, 2) of a cast discriminator for codes (K, B, L)."""
         return discriminate(discriminator, codes.to(self.network_dtype)).to(self.dtype)
 
     def encode(self, weights: Weights, images: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -107,8 +107,8 @@ class Program:
         terms: list[dict[str, Tensor]] = []
         for group in self.groups:
             rows, objective = group.rows, OBJECTIVES[group.objective]
-            opinion = self.judge(frozen, sample[rows]) if objective.adversary else None
-            batch = Batch(reconstruction[rows], kl[rows], mean[rows], log_variance[rows], sample[rows], step, opinion)
+            judged = self.discriminator_logits(frozen, sample[rows]) if objective.adversary else None
+            batch = Batch(reconstruction[rows], kl[rows], mean[rows], log_variance[rows], sample[rows], step, judged)
             loss = objective.loss(batch, group.strengths)
             totals.append(loss.total)
             terms.append(loss.terms)
@@ -125,9 +125,9 @@ class Program:
             return permute_codes(sample, order)
 
     def discriminator_losses(self, discriminator: Weights, sample: Tensor, permuted: Tensor) -> Tensor:
-        """The losses (K',) of the discriminators; `sample` holds the true codes (K, B, L) of the whole cohort."""
+        """Return the losses (K',) of the discriminators; `sample`: the true codes (K, B, L) of the whole cohort."""
         codes = torch.cat([sample[self.adversarial], permuted], 1)  # one pass over the weights, which are large
-        true_logits, permuted_logits = self.judge(self.cast(discriminator), codes).chunk(2, 1)
+        true_logits, permuted_logits = self.discriminator_logits(self.cast(discriminator), codes).chunk(2, 1)
         return discriminator_loss(true_logits, permuted_logits)
 
     def begin(self) -> None:

@@ -105,7 +105,7 @@ class Run(TransformerMixin, BaseEstimator):
         return mean + np.exp(0.5 * log_variance) * noise
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
-        """The mean images of codes (n, latents): float32 (n, c, h, w) in [0, 1]."""
+        """Return the mean images of codes (n, latents): float32 (n, c, h, w) in [0, 1]."""
         codes = np.asarray(codes)
         latents = self.candidate.latents
         if codes.ndim != 2 or codes.shape[1] != latents:
@@ -132,7 +132,7 @@ class Run(TransformerMixin, BaseEstimator):
         return np.array([f"latent_{i}" for i in range(self.candidate.latents)], dtype=object)
 
     def to(self, device: str) -> Run:
-        """The same run with its weights on a device; results always come back as NumPy arrays."""
+        """Return the same run with its weights on a device; results always come back as NumPy arrays."""
         self.parameters = {name: weight.to(device) for name, weight in self.parameters.items()}
         return self
 
@@ -164,7 +164,7 @@ class Run(TransformerMixin, BaseEstimator):
 
     @classmethod
     def load(cls, path: str | Path) -> Run:
-        """The run in a file that `save` wrote; nothing is unpickled.
+        """Return the run in a file that `save` wrote; nothing is unpickled.
 
         Raises
         ------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -14,16 +13,14 @@ from typing import Any
 import torch
 
 from selectdis.errors import SelectdisError, nearest
-from selectdis.training._cohort import PRECISIONS, Place
+from selectdis.training._cohort import PRECISIONS, ComputeSettings
 from selectdis.training._compiled import room_for_programs
 
 __all__ = [
     "StopFlag",
     "TrainingInterrupted",
-    "deaf_children",
-    "end_with_parent",
+    "compute_settings",
     "interruptible",
-    "place_of",
     "torch_settings",
     "trim_heap",
 ]
@@ -43,8 +40,8 @@ class StopFlag:
         self.requested = False
 
 
-def place_of(device: str, precision: str, compile: bool = False) -> Place:
-    """The device and precision by name; "auto" takes a CUDA device where there is one."""
+def compute_settings(device: str, precision: str = "float32", compile: bool = False) -> ComputeSettings:
+    """Return settings by name; the device "auto" takes a CUDA device where there is one."""
     if precision not in PRECISIONS:
         raise SelectdisError(
             f"the precision must be one of {', '.join(PRECISIONS)}, found {precision!r}"
@@ -59,18 +56,18 @@ def place_of(device: str, precision: str, compile: bool = False) -> Place:
         raise SelectdisError(f'the device must be "auto", "cpu", "cuda" or "cuda:N", found {device!r}')
     if chosen.type == "cuda" and not (torch.cuda.is_available() and (chosen.index or 0) < torch.cuda.device_count()):
         raise SelectdisError(f'the device {device!r} is not there; use "cpu", or "auto" to take what there is')
-    return Place(chosen, precision, compile)
+    return ComputeSettings(chosen, precision, compile)
 
 
 @contextmanager
-def torch_settings(place: Place) -> Iterator[None]:
+def torch_settings(compute: ComputeSettings) -> Iterator[None]:
     """One thread on CPU, where two were slower than two processes; numbers too small to matter count as zero.
 
     Adam's moments of dead units decay into denormal numbers, which processors add up many times more slowly.
     """
-    with room_for_programs(place.compile):
-        if place.device.type == "cuda":
-            with _cuda_settings(tf32=place.precision in ("tf32", "bf16")):
+    with room_for_programs(compute.compile):
+        if compute.device.type == "cuda":
+            with _cuda_settings(tf32=compute.precision in ("tf32", "bf16")):
                 yield
             return
         with _one_thread():
@@ -136,30 +133,8 @@ def _cuda_settings(*, tf32: bool) -> Iterator[None]:
 
 
 @contextmanager
-def deaf_children() -> Iterator[None]:
-    """Processes started in here never hear Ctrl-C, which a terminal sends to all: their parent tells them to stop.
-
-    What comes from the keyboard within these milliseconds is not heard at all.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)
-
-
-def end_with_parent(parent: int) -> None:
-    """End this worker process where its parent was killed: nobody waits for it, and it would wait minutes for work."""
-    if os.getppid() != parent:
-        os._exit(1)
-
-
-@contextmanager
 def interruptible(on_request: Callable[[], None] = lambda: None) -> Iterator[StopFlag]:
-    """The first Ctrl-C sets a flag, so that a step can end and be saved; the second one interrupts at once.
+    """Let the first Ctrl-C set a flag, so that a step can end and be saved; the second one interrupts at once.
 
     Signals can only be caught in the main thread; elsewhere the flag is never set.
     """

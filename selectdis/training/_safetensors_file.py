@@ -42,7 +42,7 @@ def write_file(path: Path, arrays: Mapping[str, np.ndarray], description: Mappin
 
 
 def read_file(path: Path, kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The arrays and the description of a file of the given kind (`description["kind"]`), checked against its digest.
+    """Return the arrays and the description of a file of a kind (`description["kind"]`), checked against its digest.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def read_file(path: Path, kind: str) -> tuple[dict[str, np.ndarray], dict[str, A
 
 
 def read_description(path: Path, kind: str) -> dict[str, Any]:
-    """The description alone, without a look at the arrays; see `read_file`."""
+    """Return the description alone, without a look at the arrays; see `read_file`."""
     try:
         with path.open("rb") as file:
             length = file.read(8)

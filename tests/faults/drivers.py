@@ -20,7 +20,7 @@ import selectdis.study._batch as batch_module
 import selectdis.study._study as study_module
 from selectdis.execution import _recording as recording
 from selectdis.execution import _worker as worker
-from selectdis.execution._executor import run_jobs
+from selectdis.execution._study_jobs import run_jobs
 
 SPEC = {
     "name": "tiny",
@@ -49,14 +49,14 @@ def tiny(**changes):
 class Driver:
     """`selectdis run FILE` in a process and a process group of its own."""
 
-    def __init__(self, folder, *options, spec=None, fault=None, patience=120.0):
+    def __init__(self, folder, *options, spec=None, fault=None, timeout=120.0):
         self.folder = Path(folder)
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         self.out = self.folder.parent / f"{self.folder.name}-{time.monotonic_ns()}.out"
         file = self.out.with_suffix(".yaml")
         file.write_text(yaml.safe_dump(spec or SPEC))
         arguments = ["run", str(file), "--folder", str(self.folder), "--quiet", *options]
-        self.process = context.Process(target=_drive, args=(arguments, str(self.out), fault, patience))
+        self.process = context.Process(target=_drive, args=(arguments, str(self.out), fault, timeout))
         self.process.start()
 
     @property
@@ -97,14 +97,14 @@ class Driver:
         return self
 
 
-def _drive(arguments, out, fault, patience):
+def _drive(arguments, out, fault, timeout):
     os.setsid()
     descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     if fault is not None:
         fault()
-    batch_module.run_jobs = lambda jobs, more, **o: run_jobs(jobs, more, work=counted_work, patience=patience, **o)
+    batch_module.run_jobs = lambda jobs, more, **o: run_jobs(jobs, more, work=counted_work, timeout=timeout, **o)
     make = study_module.Study.__init__
     study_module.Study.__init__ = lambda self, *a, **o: make(self, *a, **{"lost_after": 4, **o})
     sys.argv = ["selectdis", *arguments]
@@ -131,11 +131,11 @@ def _end_pool():
         reusable_executor._executor.shutdown(kill_workers=True)
 
 
-def counted_work(job):
+def counted_work(job, stop):
     """`run_cohort`, with notes of what is trained."""
     worker.train_cohort = _counted_training(job)
     try:
-        return worker.run_cohort(job)
+        return worker.run_cohort(job, stop)
     finally:
         worker.train_cohort = train_cohort
 

@@ -9,8 +9,10 @@ from functools import partial
 import pytest
 
 from selectdis.execution._job import CohortJob
-from selectdis.execution._study_plan import jobs_of
-from selectdis.execution._worker import run_cohort, stoppable
+from selectdis.execution._pool import stoppable
+from selectdis.execution._stop import StopSignal
+from selectdis.execution._study_jobs import jobs_of
+from selectdis.execution._worker import run_cohort
 from selectdis.study import Study
 from selectdis.study._search import candidate_from, grid
 from tests.faults.drivers import SPEC, Driver, assert_whole, notes
@@ -65,7 +67,7 @@ def test_a_dask_scheduler_that_comes_back_is_waited_for(tmp_path, expected, clus
 
 def test_a_dask_scheduler_that_stays_away_ends_the_driver_in_one_sentence(tmp_path, expected, cluster):
     folder = tmp_path / "study"
-    driver = Driver(folder, "--scheduler", cluster.address, patience=2.0)
+    driver = Driver(folder, "--scheduler", cluster.address, timeout=2.0)
     driver.until(lambda: len(notes(folder, "step")) > 35)
     cluster.kill_scheduler()
     assert driver.wait() == 2
@@ -91,7 +93,7 @@ def test_a_cluster_behind_tls(tmp_path, expected):
     certificate, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
     options = ["--tls-ca-file", certificate, "--tls-cert", certificate, "--tls-key", key]
     with Dask(tmp_path, options, protocol="tls").running() as cluster:
-        stranger = Driver(tmp_path / "stranger", "--scheduler", cluster.address, patience=1.0)
+        stranger = Driver(tmp_path / "stranger", "--scheduler", cluster.address, timeout=1.0)
         assert stranger.wait() == 2, stranger.said
         Driver(folder, "--scheduler", cluster.address, fault=partial(use_tls, tmp_path)).finish()
     assert_whole(folder, expected)
@@ -104,12 +106,12 @@ def test_a_job_is_small_since_data_go_by_reference(tmp_path):
     params = next(grid(study.spec.search))
     (job,) = jobs_of([candidate_from(params, study.spec, seed=seed) for seed in range(16)], template, n_jobs=1)
     reference.load()
-    assert len(pickle.dumps((stoppable, run_cohort, 0, job))) < 10_000
+    assert len(pickle.dumps((partial(stoppable, run_cohort, StopSignal(f"{tmp_path}/stop")), 0, job))) < 10_000
 
 
 def test_an_address_where_nobody_listens_is_one_sentence(tmp_path):
     for address in ("tcp://127.0.0.1:1", "nonsense://x"):
-        driver = Driver(tmp_path / "study", "--scheduler", address, patience=0.5)
+        driver = Driver(tmp_path / "study", "--scheduler", address, timeout=0.5)
         assert driver.wait() == 2
         assert "no Dask scheduler answers" in driver.said
         assert driver.said.strip().count("\n") == 0

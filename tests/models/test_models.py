@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from selectdis.errors import SelectdisError
-from selectdis.models import MODELS, build_model, discriminate, discriminator_parameters, initial_values
+from selectdis.models import ARCHITECTURES, build_model, discriminate, discriminator_parameters, initial_values
 
 
 def weights_of(parameters, k=1, dtype=torch.float64):
@@ -14,7 +14,7 @@ def weights_of(parameters, k=1, dtype=torch.float64):
     return {p.name: torch.from_numpy(np.stack([values[p.name] for values in own])).to(dtype) for p in parameters}
 
 
-@pytest.mark.parametrize("architecture", MODELS)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("size", [16, 32, 64])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_shapes(architecture, size, channels):
@@ -26,7 +26,7 @@ def test_shapes(architecture, size, channels):
     assert model.decode(weights, mean).shape == images.shape
 
 
-@pytest.mark.parametrize("architecture", MODELS)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_stack_computes_what_each_candidate_computes_alone(architecture):
     model = build_model(architecture, (1, 16, 16), 4, 20)
     weights = weights_of(model.parameters, k=3)

@@ -14,9 +14,8 @@ import selectdis as sd
 import selectdis.study._batch as batch_module
 from selectdis.data._reference import DataReference
 from selectdis.errors import SelectdisError
-from selectdis.execution._executor import run_jobs
 from selectdis.execution._job import CohortJob
-from selectdis.execution._study_plan import jobs_of
+from selectdis.execution._study_jobs import jobs_of, run_jobs
 from selectdis.execution._worker import run_cohort
 from selectdis.scoring._files import codes_path, model_path
 from selectdis.spec import parse_spec

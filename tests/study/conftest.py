@@ -1,7 +1,7 @@
 import pytest
 
 import selectdis.study._batch as batch_module
-from selectdis.execution._executor import run_jobs
+from selectdis.execution._study_jobs import run_jobs
 from tests.study.fakes import fake_work
 
 

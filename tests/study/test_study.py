@@ -17,7 +17,7 @@ import pytest
 import selectdis as sd
 import selectdis.study._batch as batch_module
 from selectdis.errors import SelectdisError
-from selectdis.execution._executor import run_jobs
+from selectdis.execution._study_jobs import run_jobs
 from tests.study.fakes import fake_work, scores_of, spec, trained
 
 pytestmark = pytest.mark.usefixtures("no_training")
@@ -118,8 +118,8 @@ def test_wilcoxon_stops_the_seeds_of_bad_configurations(tmp_path):
 def test_diverged_runs_are_kept_and_failed_ones_tried_again(tmp_path, monkeypatch):
     failing = {"on": True}
 
-    def work(job):
-        records = fake_work(job)
+    def work(job, stop):
+        records = fake_work(job, stop)
         for record in records:
             if record["seed"] == 1 and record["strength"] == 4:
                 record |= {"status": "diverged", "failed_step": 3} | {
@@ -224,7 +224,7 @@ DRIVER = """
 import json, sys
 import selectdis as sd
 import selectdis.study._batch as module
-from selectdis.execution._executor import run_jobs
+from selectdis.execution._study_jobs import run_jobs
 from tests.study.fakes import fake_work
 module.run_jobs = lambda jobs, more, **options: run_jobs(jobs, more, n_jobs=1, work=fake_work)
 sd.Study(json.loads(sys.argv[1]), folder=sys.argv[2], n_jobs=1).run()

@@ -10,7 +10,7 @@ import selectdis as sd
 import selectdis.study._batch as batch_module
 from selectdis.data._reference import _load
 from selectdis.errors import SelectdisError
-from selectdis.execution._executor import run_jobs
+from selectdis.execution._study_jobs import run_jobs
 from selectdis.records import without_labels
 from selectdis.report import write_report
 from selectdis.study._replay import replay, stage_views

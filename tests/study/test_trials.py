@@ -9,7 +9,7 @@ from optuna.study import StudyDirection
 
 import selectdis as sd
 import selectdis.study._batch as batch_module
-from selectdis.execution._executor import run_jobs
+from selectdis.execution._study_jobs import run_jobs
 from selectdis.spec import check_spec
 from selectdis.study._batch import falls_behind
 from selectdis.study._trial_records import constraint_values, directions, records_in, trial_values

@@ -13,7 +13,7 @@ import torch
 from selectdis.errors import SelectdisError
 from selectdis.training import Candidate, Run, TrainingInterrupted, remove_checkpoint, train_cohort
 from selectdis.training._checkpoint import Checkpoint
-from selectdis.training._cohort import Cohort, Place
+from selectdis.training._cohort import Cohort, ComputeSettings
 from selectdis.training._runtime import torch_settings
 from tests.training.conftest import blobs, mixture, same, small
 
@@ -316,17 +316,17 @@ def test_torch_settings_are_put_back():
 def test_settings_of_cuda_are_put_back(precision, tf32):
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     before = matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
-    with torch_settings(Place(torch.device("cuda"), precision)):
+    with torch_settings(ComputeSettings(torch.device("cuda"), precision)):
         assert (matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark) == (tf32, tf32, True)
     assert (matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark) == before
 
 
 NEWER_NAMES = """
 import torch
-from selectdis.training._cohort import Place
+from selectdis.training._cohort import ComputeSettings
 from selectdis.training._runtime import torch_settings
 torch.backends.cudnn.conv.fp32_precision = "ieee"
-with torch_settings(Place(torch.device("cuda"), "tf32")):
+with torch_settings(ComputeSettings(torch.device("cuda"), "tf32")):
     print(torch.backends.cudnn.conv.fp32_precision)
 """
 

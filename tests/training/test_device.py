@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_leaves
 from selectdis.execution._plan import candidate_bytes
 from selectdis.training import Candidate
 from selectdis.training import _images as images
-from selectdis.training._cohort import Cohort, Place
+from selectdis.training._cohort import Cohort, ComputeSettings
 from tests.training.conftest import OBJECTIVES, blobs, small
 
 DEVICE = torch.device("meta")
@@ -77,7 +77,7 @@ def memory(monkeypatch):
 @contextmanager
 def cohort_on_device(candidates, **place):
     with FakeTensorMode(allow_non_fake_inputs=True):
-        yield Cohort(candidates, blobs(), Place(DEVICE, **place))
+        yield Cohort(candidates, blobs(), ComputeSettings(DEVICE, **place))
 
 
 def settings():
@@ -96,7 +96,7 @@ def test_a_step_stays_on_the_device(candidates, precision, memory):
                 cohort.step()
     assert transfers.seen == []
     assert cohort.step_count == 4
-    state = [*cohort.tensors().values(), *cohort.curves.sums.values(), *cohort.chance.at(cohort.step_count).values()]
+    state = [*cohort.tensors().values(), *cohort.curves.sums.values(), *cohort.random.at(cohort.step_count).values()]
     assert {tensor.device for tensor in state} == {DEVICE}
 
 
@@ -132,7 +132,7 @@ def test_the_estimated_memory_is_about_what_a_step_takes(objective, settings, si
     def most(count):
         candidates = [Candidate(objective, seed, **settings) for seed in range(count)]
         with FakeTensorMode(allow_non_fake_inputs=True), Memory() as counted:
-            cohort = Cohort(candidates, blobs(size=size), Place(DEVICE))
+            cohort = Cohort(candidates, blobs(size=size), ComputeSettings(DEVICE))
             for _ in range(2):
                 cohort.step()
         return counted.most

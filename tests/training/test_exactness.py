@@ -1,5 +1,8 @@
 """A candidate's result depends on its seed and configuration, and on nothing else."""
 
+from collections import defaultdict
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,10 +10,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from selectdis.models import build_model, initial_values
+from selectdis.training import _program as program
 from selectdis.training import train_cohort
 from selectdis.training._cohort import Cohort
-from selectdis.training._random_source import Chance
-from selectdis.training._random_streams import Purpose, draw_block, stream
+from selectdis.training._random_source import Purpose, RandomSource, draw_block, stream
+from selectdis.training._runtime import compute_settings
 from tests.training.conftest import OBJECTIVES, Images, mixture, same, small
 
 STEPS = 50
@@ -110,6 +114,7 @@ def test_a_neighbour_that_breaks_changes_nothing(data, settings, monkeypatch):
     assert (broken.status, broken.failed_step) == ("diverged", 11)
     assert broken.curves["step"].tolist() == list(range(1, 11))
     assert np.isfinite(broken.curves["loss"]).all()
+    assert not any(bool(weight.any()) for weight in broken.parameters.values())  # frozen at zero
 
 
 def test_a_learning_rate_out_of_bounds_marks_one_candidate(data):
@@ -139,7 +144,7 @@ def test_a_cohort_that_breaks_as_a_whole_ends_early(data):
     assert runs[0].steps < 1000
 
 
-def test_objectives_with_one_seed_see_the_same_chance():
+def test_objectives_with_one_seed_see_the_same_numbers():
     kinds = {"images": 100, "batch": 8, "latents": 3}
     one = draw_block(2, [5, 9], [], **kinds)
     other = draw_block(2, [9], [9], **kinds)
@@ -147,14 +152,29 @@ def test_objectives_with_one_seed_see_the_same_chance():
     assert np.array_equal(one.noise[:, 1], other.noise[:, 0])
     assert not np.array_equal(other.order, other.second_order)
     assert not np.array_equal(one.noise[:, 0], one.noise[:, 1])
-    assert np.array_equal(np.sort(other.permutation, axis=2)[0, 0, :, 0], np.arange(8))
+    assert not np.array_equal(other.noise, other.second_noise)
 
 
-def test_chance_drawn_ahead_is_the_same(data):
+def test_every_purpose_and_block_has_numbers_of_its_own():
+    streams = [stream(9, purpose, block) for purpose in Purpose for block in (0, 1)]
+    assert len({float(rng.random()) for rng in streams}) == 2 * len(Purpose)
+    kinds = {"images": 100, "batch": 8, "latents": 3}
+    for first, second in zip(draw_block(0, [9], [9], **kinds), draw_block(1, [9], [9], **kinds), strict=True):
+        assert not np.array_equal(first, second)
+
+
+def test_each_latent_has_its_own_permutation_of_the_batch():
+    permutation = draw_block(0, [9], [9], images=100, batch=8, latents=3).permutation  # (S, K', B, L)
+    assert (np.sort(permutation, axis=2) == np.arange(8)[:, None]).all()
+    for other in (permutation[..., [1, 2, 0]], np.roll(permutation, 1, axis=0)):
+        assert (permutation != other).any((1, 2)).mean() > 0.99  # of all steps and latents
+
+
+def test_numbers_drawn_ahead_are_the_same(data):
     candidates = mixture()
     options = {"images": len(data.images), "device": torch.device("cpu"), "dtype": torch.float64}
     adversaries = [candidate for candidate in candidates if candidate.objective == "factor_vae"]
-    plain, ahead = (Chance(candidates, adversaries, ahead=flag, **options) for flag in (False, True))
+    plain, ahead = (RandomSource(candidates, adversaries, ahead=flag, **options) for flag in (False, True))
     for step in (0, 63, 64, 130, 500, 3, 128):
         for name, values in plain.at(step).items():
             assert torch.equal(values, ahead.at(step)[name])
@@ -194,9 +214,7 @@ def test_a_candidate_trains_as_in_a_plain_loop(data):
 def test_the_discriminator_learns_what_a_plain_loop_teaches_it(data):
     """FactorVAE's second update against autograd on unstacked layers, first step, float64."""
     candidate = small("factor_vae", 4)
-    from selectdis.training._runtime import place_of
-
-    cohort = Cohort([candidate], data, place_of("cpu", "float64"))
+    cohort = Cohort([candidate], data, compute_settings("cpu", "float64"))
     before = {name: weight.detach().clone() for name, weight in cohort.discriminator.items()}
     old = {name: weight.detach().clone() for name, weight in cohort.weights.items()}
     cohort.step()
@@ -235,3 +253,30 @@ def test_other_precisions_train(data, precision):
     for candidate in candidates:
         assert runs[candidate].status == "complete"
         np.testing.assert_allclose(runs[candidate].curves["loss"], exact[candidate].curves["loss"], rtol=0.05)
+        assert same(runs[candidate], exact[candidate]) == (precision == "tf32")  # which a CPU does not have
+
+
+def test_bf16_networks_compute_in_bfloat16_and_all_else_in_float32(data, monkeypatch):
+    cohort = Cohort([small("factor_vae")], data, compute_settings("cpu", "bf16"))
+    seen, model = defaultdict(set), cohort.program.model
+
+    def watched(name, network):
+        def call(weights, x):
+            found = network(weights, x)
+            outputs = found if isinstance(found, tuple) else (found,)
+            seen[name].update(tensor.dtype for tensor in (*weights.values(), x, *outputs))
+            return found
+
+        return call
+
+    cohort.program.model = replace(
+        model, encode=watched("encoder", model.encode), decode=watched("decoder", model.decode)
+    )
+    monkeypatch.setattr(program, "discriminate", watched("discriminator", program.discriminate))
+    cohort.step()
+    assert seen == {name: {torch.bfloat16} for name in ("encoder", "decoder", "discriminator")}
+    assert {tensor.dtype for tensor in cohort.tensors().values()} == {torch.float32}
+    mean, log_variance, sample = cohort.program.encode(
+        cohort.program.cast(cohort.weights), torch.rand(1, 8, 1, 16, 16), torch.zeros(1, 8, 3)
+    )
+    assert {mean.dtype, log_variance.dtype, sample.dtype} == {torch.float32}

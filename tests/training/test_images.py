@@ -3,8 +3,9 @@ import pytest
 import torch
 
 from selectdis.errors import SelectdisError
-from selectdis.execution import train, train_cohort
+from selectdis.execution import train
 from selectdis.training import _images as module
+from selectdis.training import train_cohort
 from selectdis.training._images import ImageBank, fingerprint
 from tests.training.conftest import Images, same, small
 

@@ -1,8 +1,10 @@
 import json
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -27,7 +29,17 @@ def test_codes(run, data):
     one = run.sample(data.images, seed=1)
     assert np.array_equal(one, run.sample(data.images, seed=1))
     assert not np.array_equal(one, run.sample(data.images, seed=2))
-    assert abs((one - mean) / np.exp(log_variance / 2)).mean() == pytest.approx(0.8, abs=0.1)  # of a standard normal
+
+
+def test_a_sample_has_the_standard_deviation_of_the_posterior(run, data):
+    parameters = {name: weight.clone() for name, weight in run.parameters.items()}
+    parameters["encoder.head.bias"][3:] = torch.tensor([-4.0, 0.0, 2.0])  # far from the variance 1 of first weights
+    sure = replace(run, parameters=parameters)
+    mean, log_variance = sure.encode(data.images)
+    noise = np.random.default_rng(1).standard_normal(mean.shape, dtype=np.float32)
+    spread = sure.sample(data.images, seed=1) - mean
+    np.testing.assert_allclose(spread, np.sqrt(np.exp(log_variance)) * noise, rtol=1e-3, atol=1e-6)
+    assert spread.std(0) == pytest.approx(np.exp([-2.0, 0.0, 1.0]), rel=0.2)
 
 
 def test_floats_give_the_codes_of_bytes(run, data):

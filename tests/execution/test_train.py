@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from selectdis.errors import SelectdisError
-from selectdis.execution._plan import plan_cohorts, worker_count
-from selectdis.training import Candidate, cohort_size, train, train_cohort
+from selectdis.execution import train
+from selectdis.training import train_cohort
 from tests.training.conftest import Images, blobs, mixture, same, small
 
 
@@ -55,7 +55,7 @@ def test_processes_give_what_one_process_gives(data):
     large = blobs(n=5000)  # above a megabyte, so that it travels as a memory-map
     candidates = [*mixture()[:4], small(architecture="conv")]
     seen = []
-    runs = train(candidates, large, steps=20, device="cpu", jobs=2, on_progress=lambda *now: seen.append(now))
+    runs = train(candidates, large, steps=20, device="cpu", n_jobs=2, on_progress=lambda *now: seen.append(now))
     assert seen[-1] == (100, 100)
     assert all(same(a, b) for a, b in zip(runs, train(candidates, large, steps=20, device="cpu"), strict=True))
 
@@ -67,7 +67,7 @@ def test_processes_give_what_one_process_gives(data):
         ({"device": "gpu"}, "device must be"),
         ({"device": "cuda:77"}, "is not there"),
         ({"precision": "fp32"}, "did you mean 'tf32'|precision must be"),
-        ({"jobs": 0}, "jobs must be"),
+        ({"n_jobs": 0}, "jobs must be"),
     ],
 )
 def test_mistakes_are_named(data, arguments, message):
@@ -84,16 +84,6 @@ def test_a_cohort_must_fit_together(data):
         train_cohort([small()], Images("x", np.zeros((3, 1, 28, 28), np.uint8)), steps=2)
 
 
-def test_cohorts_on_cpu():
-    assert cohort_size(Candidate(), (1, 64, 64), 50, "cpu") == 1
-    assert cohort_size(small(width=128), (1, 16, 16), 50, "cpu") == 16
-    assert cohort_size(small(width=128), (1, 16, 16), 5, "cpu") == 5
-    assert cohort_size(Candidate(architecture="fc"), (1, 64, 64), 50, "cpu") == 1
-
-
-def test_a_plan_shares_the_work():
-    candidates = [small(seed=seed, width=128) for seed in range(10)] + [small(architecture="conv")] * 3
-    plan = plan_cohorts(candidates, (1, 16, 16), device="cpu", jobs=2)
-    assert sorted(i for cohort in plan for i in cohort) == list(range(13))
-    assert [len(cohort) for cohort in plan] == [5, 5, 1, 1, 1]
-    assert worker_count(-1) >= 1
+def test_the_old_name_of_n_jobs_works_with_a_hint(data):
+    with pytest.warns(FutureWarning, match="jobs= is now n_jobs="), pytest.raises(SelectdisError, match="n_jobs must"):
+        train([small()], data, steps=1, jobs=0)

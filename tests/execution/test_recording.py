@@ -7,24 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from selectdis.data._reference import DataReference
 from selectdis.execution import _recording as recording
-from selectdis.execution._job import CohortJob
+from selectdis.execution._stop import StopSignal
 from selectdis.execution._worker import run_cohort
 from selectdis.scoring._scorer import Scorer
-from selectdis.spec import EvaluationSpec, TrainingSpec
-from selectdis.training import Candidate
-
-DATA = DataReference(
-    "sprites", '{"image_size": 16, "sizes": {"shape": 2, "scale": 2, "orientation": 1, "x": 4, "y": 4}}'
-)
-CANDIDATES = tuple(Candidate("beta_vae", seed, latents=3, architecture="fc", width=16) for seed in range(4))
-
-
-@pytest.fixture
-def job(tmp_path):
-    evaluation = EvaluationSpec(metrics=("mig", "sap"), n_train=50, n_test=20, probe=20)
-    return CohortJob(CANDIDATES, DATA, "proxy", TrainingSpec(steps=3, device="cpu"), evaluation, str(tmp_path))
+from tests.execution.conftest import CANDIDATES
 
 
 def by_candidate(records):
@@ -59,14 +46,14 @@ def test_one_process_a_core_scores_what_a_gpu_trained(monkeypatch):
 def test_the_end_may_come_between_two_runs_and_nothing_is_trained_again(job, tmp_path, monkeypatch):
     stop = tmp_path / "stop"
     score = Scorer.score
-    monkeypatch.setattr("selectdis.execution._job.STOP_SECONDS", 0)
+    monkeypatch.setattr("selectdis.execution._stop.LOOK_SECONDS", 0)
 
     def score_and_stop(self, run):
         stop.touch()
         return score(self, run)
 
     monkeypatch.setattr(Scorer, "score", score_and_stop)
-    first = run_cohort(replace(job, stop=str(stop)))
+    first = run_cohort(job, StopSignal(str(stop)))
     assert [record["candidate"] for record in first] == [CANDIDATES[0].id]
     monkeypatch.setattr("selectdis.execution._worker.train_cohort", None)
     rest = run_cohort(replace(job, candidates=CANDIDATES[1:]))

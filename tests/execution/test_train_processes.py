@@ -26,7 +26,7 @@ if __name__ == "__main__":
     short, long = [small(latents=2)], [small(seed=seed) for seed in range(4)]
     try:
         print("importing", flush=True)
-        options = {"device": "cpu", "jobs": 2, "checkpoint_dir": sys.argv[1], "on_progress": tell}
+        options = {"device": "cpu", "n_jobs": 2, "checkpoint_dir": sys.argv[1], "on_progress": tell}
         train(short + long if sys.argv[2] == "idle" else long, blobs(), steps=100_000, **options)
     except KeyboardInterrupt as error:
         print(error, flush=True)
@@ -115,9 +115,9 @@ def test_a_killed_worker_is_started_again_and_goes_on(tmp_path):
             os.kill(killed[0], signal.SIGKILL)
 
     options = {"steps": 400, "device": "cpu", "curve_every": 100}
-    with pytest.warns(UserWarning, match="worker process was killed"):
+    with pytest.warns(UserWarning, match="a worker was lost"):
         runs = train(
-            candidates, images, jobs=2, checkpoint_dir=tmp_path, checkpoint_every=100, on_progress=kill_one, **options
+            candidates, images, n_jobs=2, checkpoint_dir=tmp_path, checkpoint_every=100, on_progress=kill_one, **options
         )
     expected = train(candidates[:2], images, **options) + train(candidates[2:], images, **options)
     assert killed

@@ -1,0 +1,109 @@
+"""From a study's candidates to jobs, and from jobs to records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from selectdis.errors import SelectdisError
+from selectdis.execution._job import CohortJob
+from selectdis.execution._plan import plan_cohorts, worker_count
+from selectdis.execution._pool import Work, run_tasks
+from selectdis.execution._stop import stop_on_interrupt
+from selectdis.execution._worker import run_cohort
+from selectdis.training import Candidate
+from selectdis.training._runtime import compute_settings
+
+__all__ = ["default_n_jobs", "device_here", "jobs_of", "run_jobs"]
+
+Records = list[dict[str, Any]]
+
+
+def default_n_jobs(device: str = "auto") -> int:
+    """One process per core on a CPU (measured faster than threads), one process for a GPU."""
+    return 1 if compute_settings(device).device.type == "cuda" else worker_count(-1)
+
+
+def device_here(device: str) -> str:
+    """Return the device that cohorts are planned for: "cpu" where only the workers of a scheduler have `device`."""
+    try:
+        compute_settings(device)
+    except SelectdisError:
+        return "cpu"
+    return device
+
+
+def jobs_of(candidates: Iterable[Candidate], template: CohortJob, *, n_jobs: int) -> list[CohortJob]:
+    """Cohorts of candidates that can train as one program, as large as pays on this device.
+
+    A cohort that an earlier driver left half-trained is made again as it was, so that its checkpoint fits.
+
+    Parameters
+    ----------
+    candidates : iterable of Candidate
+        Each once.
+    template : CohortJob
+        What the jobs have in common.
+    n_jobs : int
+        Cohorts that run at the same time, so that each process gets work.
+    """
+    candidates = list(candidates)
+    if not candidates:
+        return []
+    cohorts = plan_cohorts(
+        candidates,
+        template.data.load().image_shape,
+        device=device_here(template.training.device),
+        n_jobs=n_jobs,
+        interrupted=_interrupted(template.checkpoint.parent),
+    )
+    return [replace(template, candidates=tuple(candidates[i] for i in cohort)) for cohort in cohorts]
+
+
+def _interrupted(folder: Path) -> Iterator[list[str]]:
+    """Ids of the candidates of each cohort that has a checkpoint in the folder."""
+    for path in sorted(folder.glob("*.json")):
+        if any(folder.glob(f"{path.stem}*.safetensors")):
+            yield _ids_in(path)
+
+
+def _ids_in(path: Path) -> list[str]:
+    try:
+        ids = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):  # torn: the cohort starts anew
+        return []
+    return ids if isinstance(ids, list) and all(isinstance(i, str) for i in ids) else []
+
+
+def run_jobs(
+    jobs: Sequence[CohortJob],
+    more: Callable[[], bool] = lambda: True,
+    *,
+    n_jobs: int = 1,
+    scheduler: str | None = None,
+    work: Work[CohortJob, Records] = run_cohort,
+    timeout: float = 120.0,
+) -> Iterator[tuple[CohortJob, Records]]:
+    """Do `jobs` and yield each with its records as soon as it ends; see `run_tasks` for the arguments.
+
+    Raises
+    ------
+    SelectdisError
+        If the workers keep dying, the scheduler cannot be reached, or a machine is short of disk or memory.
+    KeyboardInterrupt
+        On Ctrl-C, once all workers have saved their states.
+    """
+    if not jobs:
+        return
+    try:
+        with stop_on_interrupt(jobs[0].folder) as stop:
+            yield from run_tasks(jobs, work, stop, n_jobs=n_jobs, scheduler=scheduler, more=more, timeout=timeout)
+    except (OSError, MemoryError) as error:  # what no other candidate would mend
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        where = f" {name}" if (name := getattr(error, "filename", None)) else ""
+        raise SelectdisError(
+            f"the work cannot go on:{where} {reason}; what is done is kept: make room, then run the same command again"
+        ) from None

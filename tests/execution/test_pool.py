@@ -1,0 +1,166 @@
+"""One pool: what is yielded, what is begun, who is told to stop, and what happens when a worker dies."""
+
+import os
+import pickle
+import signal
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from selectdis.errors import SelectdisError
+from selectdis.execution import _pool as pool
+from selectdis.execution import _stop as stopping
+from selectdis.execution._pool import run_tasks
+from selectdis.execution._stop import PoolInterrupted, StopSignal, stop_on_interrupt
+from selectdis.training import TrainingInterrupted
+
+
+def doubled(task, stop):
+    return 2 * task
+
+
+def settings(task, stop):
+    return os.getpid(), os.environ["OMP_NUM_THREADS"], signal.getsignal(signal.SIGINT), stop.parent
+
+
+def wait_for(file, stop):
+    while not Path(file).exists():
+        time.sleep(0.05)
+    return file
+
+
+def until_stopped(task, stop):
+    while task and not stop():
+        time.sleep(0.05)
+    if task:
+        raise TrainingInterrupted
+    return task
+
+
+def raising(task, stop):
+    raise FileNotFoundError(2, "no such file", "images.h5")
+
+
+class Deadly:
+    """Work that kills its process the first `times` times that a task is begun."""
+
+    def __init__(self, folder, times, seconds=0.0):
+        self.folder, self.times, self.seconds = folder, times, seconds
+
+    def __call__(self, task, stop):
+        with open(Path(self.folder) / str(task), "a+") as file:
+            file.write("x")
+            begun = file.tell()
+        time.sleep(self.seconds)
+        if begun <= self.times:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return task
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_every_task_comes_with_its_result(n_jobs):
+    assert sorted(run_tasks([5, 6, 7], doubled, StopSignal(), n_jobs=n_jobs)) == [(5, 10), (6, 12), (7, 14)]
+    assert list(run_tasks([], doubled, StopSignal(), n_jobs=n_jobs)) == []
+
+
+def test_one_process_and_one_task_stay_in_this_process():
+    for tasks, n_jobs in (([1, 2], 1), ([1], 2)):
+        assert {pid for _, (pid, *_) in run_tasks(tasks, settings, StopSignal(), n_jobs=n_jobs)} == {os.getpid()}
+
+
+def test_worker_processes_have_one_thread_know_their_parent_and_ignore_ctrl_c(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    for _, (pid, threads, on_interrupt, parent) in run_tasks([1, 2], settings, StopSignal(), n_jobs=2):
+        assert pid != os.getpid()
+        assert (threads, on_interrupt, parent) == ("1", signal.SIG_IGN, os.getpid())
+    assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+
+
+def test_nothing_is_dispatched_ahead(tmp_path):
+    file, asked, before = tmp_path / "go", [], []
+
+    def go():
+        before.append(len(asked))
+        file.touch()
+
+    timer = threading.Timer(3, go)
+    timer.start()
+    assert len(list(run_tasks([file] * 6, wait_for, StopSignal(), n_jobs=2, more=lambda: not asked.append(1)))) == 6
+    assert before[0] <= 1 + 2  # before the pool, and for each of the two that can begin
+    assert len(list(run_tasks([1, 2, 3], doubled, StopSignal(), more=lambda: len(asked) < before[0]))) == 0
+
+
+def test_errors_of_the_work_are_raised_as_they_are():
+    for n_jobs in (1, 2):
+        with pytest.raises(FileNotFoundError, match="no such file"):
+            list(run_tasks([1, 2], raising, StopSignal(), n_jobs=n_jobs))
+
+
+def test_a_killed_worker_costs_a_warning(tmp_path):
+    with pytest.warns(UserWarning, match=r"a worker was lost .* is done again"):
+        done = sorted(run_tasks([0, 1, 2], Deadly(tmp_path, 1), StopSignal(), n_jobs=2))
+    assert done == [(0, 0), (1, 1), (2, 2)]
+
+
+@pytest.mark.filterwarnings("ignore:a worker was lost")
+def test_workers_that_keep_dying_are_given_up(tmp_path, monkeypatch):
+    waited = []
+    monkeypatch.setattr(pool, "time", SimpleNamespace(sleep=waited.append))
+    monkeypatch.setattr(pool, "MAX_RESTARTS", 1)
+    with pytest.raises(SelectdisError, match="died 2 times in a row"):
+        list(run_tasks([0, 1], Deadly(tmp_path, 3), StopSignal(), n_jobs=2))
+    assert waited == [1]
+
+
+@pytest.mark.filterwarnings("ignore:a worker was lost")
+def test_deaths_with_progress_between_them_are_not_in_a_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(pool, "MAX_RESTARTS", 1)
+    assert len(list(run_tasks(range(5), Deadly(tmp_path, 1, 0.5), StopSignal(), n_jobs=2))) == 5
+    assert (tmp_path / "4").read_text() == "xx"
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_ctrl_c_lets_what_has_begun_end_and_begins_nothing(tmp_path, n_jobs):
+    done = []
+    with pytest.raises(PoolInterrupted), stop_on_interrupt(tmp_path) as stop:  # noqa: PT012
+        for task, _ in run_tasks([0, 1, 2], until_stopped if n_jobs == 2 else doubled, stop, n_jobs=n_jobs):
+            done.append(task)
+            os.kill(os.getpid(), signal.SIGINT)
+            assert Path(stop.file).exists()
+    assert done == [0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_ctrl_c_ends_at_once(tmp_path):
+    with pytest.raises(KeyboardInterrupt) as end, stop_on_interrupt(tmp_path):  # noqa: PT012
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+    assert end.type is KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_hears_a_file_and_the_death_of_a_parent(tmp_path, monkeypatch):
+    file = tmp_path / "stop"
+    signals = {"file": StopSignal(str(file)), "child": StopSignal(str(file), os.getppid())}
+    orphan = StopSignal(str(file), os.getpid())  # nobody is his own parent
+    assert not any(stop() for stop in signals.values())
+    assert orphan()
+    file.touch()
+    assert not signals["file"]()  # it looks once in a while
+    monkeypatch.setattr(stopping, "LOOK_SECONDS", 0)
+    assert all(stop() for stop in signals.values())
+    file.unlink()
+    assert signals["file"]()  # there is no way back
+    assert not StopSignal()()
+
+
+def test_a_signal_travels_without_the_clock_of_its_machine(tmp_path):
+    stop = StopSignal(str(tmp_path / "stop"), os.getppid())
+    assert not stop()
+    (tmp_path / "stop").touch()
+    assert not stop()
+    assert pickle.loads(pickle.dumps(stop))()  # noqa: S301
+    assert stop.for_children().parent == os.getpid()
