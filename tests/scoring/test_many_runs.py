@@ -33,9 +33,8 @@ def test_runs_are_compared_within_blocks_once_they_are_many(tmp_path, monkeypatc
     scores = pool_criteria(records, str(tmp_path), DATA, SPEC)
     codes, blocks = codes_of(records, tmp_path), _blocks(10, SPEC.seed)
     assert sorted(np.bincount(blocks)) == [3, 3, 4]
-    of_configuration = udr(
-        codes, np.ones((10, 4))
-    )  # all ten are of one, and its seeds are compared whatever the blocks
+    # All ten are of one configuration, whose seeds are compared whatever the blocks.
+    of_configuration = udr(codes, np.ones((10, 4)))
     assert [scores[r["candidate"]]["criterion.udr_lasso"] for r in records] == pytest.approx(list(of_configuration))
     for block in range(3):
         mine = np.flatnonzero(blocks == block)
