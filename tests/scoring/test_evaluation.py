@@ -79,6 +79,19 @@ def test_models_are_fitted_to_training_images_and_judged_on_the_others():
     assert evaluation.score(codes[evaluation.indices])["explicitness"] == pytest.approx(expected.test)
 
 
+def test_votes_are_drawn_by_the_seed_and_hold_the_codes_of_their_images():
+    data = grid()
+    evaluation = Evaluation(data, "factor_vae", seed=5, **FEW)
+    samples = evaluation._samples(encode(data.images_at(evaluation.indices)))
+    rng = np.random.default_rng([5, 2])
+    found = samples.votes("fixed_factor")
+    for codes, factor, votes in zip(found[::2], found[1::2], (80, 40), strict=True):
+        images, fixed = data.draw_fixed_factor(votes, 8, rng)
+        np.testing.assert_array_equal(codes, encode(data.images_at(images.ravel())).reshape(votes, 8, 4))
+        np.testing.assert_array_equal(factor, fixed)
+    assert samples.seed == 5
+
+
 def test_scores_do_not_depend_on_what_else_is_asked_for():
     alone = sd.evaluate(encode, grid(), "mig", n_train=200, n_test=100)
     together = sd.evaluate(encode, grid(), CHEAP, n_train=200, n_test=100, **FEW)

@@ -1,11 +1,13 @@
 """Criteria over many runs: who is compared with whom, and what becomes of codes that are damaged."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from selectdis.criteria import model_centrality, udr
+from selectdis.errors import SelectdisError
 from selectdis.execution._job import CohortJob
 from selectdis.scoring import _many_runs
 from selectdis.scoring._files import codes_path, model_path
@@ -33,9 +35,8 @@ def test_runs_are_compared_within_blocks_once_they_are_many(tmp_path, monkeypatc
     scores = pool_criteria(records, str(tmp_path), DATA, SPEC)
     codes, blocks = codes_of(records, tmp_path), _blocks(10, SPEC.seed)
     assert sorted(np.bincount(blocks)) == [3, 3, 4]
-    of_configuration = udr(
-        codes, np.ones((10, 4))
-    )  # all ten are of one, and its seeds are compared whatever the blocks
+    # All ten are of one configuration, whose seeds are compared whatever the blocks.
+    of_configuration = udr(codes, np.ones((10, 4)))
     assert [scores[r["candidate"]]["criterion.udr_lasso"] for r in records] == pytest.approx(list(of_configuration))
     for block in range(3):
         mine = np.flatnonzero(blocks == block)
@@ -99,6 +100,14 @@ def test_a_run_without_codes_and_weights_is_left_out_with_a_warning(trained, tmp
     with pytest.warns(UserWarning, match=r"nor made again .*: left out of UDR"):
         scores = pool_criteria(records, str(copied), DATA, SPEC)
     assert list(scores) == [CANDIDATES[0].id, CANDIDATES[2].id]
+
+
+def test_files_of_a_run_lie_apart_for_each_data_set_and_never_outside_the_folder(tmp_path):
+    for path in (codes_path, model_path):
+        mine, other = (path(tmp_path, data, CANDIDATES[0].id) for data in (DATA, replace(DATA, options="{}")))
+        assert mine != other
+        with pytest.raises(SelectdisError, match="a candidate's id looks like"):
+            path(tmp_path, DATA, "../../elsewhere")
 
 
 def test_codes_of_the_probe_are_those_of_the_run_on_disk(trained, scorer):

@@ -3,12 +3,23 @@
 import numpy as np
 import pytest
 
+from selectdis.data import ImageDataset
 from selectdis.errors import SelectdisError
+from selectdis.scoring import evaluate
 from selectdis.scoring._saved_codes import evaluate_codes, load_codes
 
 RNG = np.random.default_rng(0)
 CODES = RNG.normal(size=(60, 2))
 FACTORS = RNG.integers(0, 3, (60, 2))
+
+
+@pytest.mark.parametrize("metrics", [["mig", "explicitness"], ["factor_vae"]])
+def test_saved_codes_score_as_an_encoder_that_gives_them(metrics):
+    rows = np.arange(60, dtype=np.uint8).reshape(60, 1, 1, 1)  # each picture is its number
+    data = ImageDataset("rows", rows, ("a", "b"), (3, 3), FACTORS)
+    amounts = {"seed": 4, "n_train": 40, "n_test": 15}
+    expected = evaluate(lambda images: CODES[images.ravel()], data, metrics, **amounts, votes_train=40, votes_test=15)
+    assert evaluate_codes(CODES, FACTORS, metrics, **amounts) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float16, np.uint64, np.int8])
