@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 from selectdis.errors import SelectdisError
 from selectdis.execution import _pool as pool
@@ -77,6 +78,15 @@ def test_worker_processes_have_one_thread_know_their_parent_and_ignore_ctrl_c(mo
         assert pid != os.getpid()
         assert (threads, on_interrupt, parent) == ("1", signal.SIG_IGN, os.getpid())
     assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+
+
+def test_workers_that_a_thread_starts_ignore_ctrl_c_too():
+    get_reusable_executor().shutdown(wait=True)  # those of other tests ignore it already
+    found = []
+    thread = threading.Thread(target=lambda: found.extend(run_tasks([1, 2], settings, StopSignal(), n_jobs=2)))
+    thread.start()
+    thread.join()
+    assert [on_interrupt for _, (_, _, on_interrupt, _) in found] == [signal.SIG_IGN] * 2
 
 
 def test_nothing_is_dispatched_ahead(tmp_path):

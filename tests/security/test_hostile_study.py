@@ -14,9 +14,10 @@ import selectdis as sd
 import selectdis.study._study as study_module
 from selectdis.data._reference import DataReference
 from selectdis.errors import SelectdisError
-from selectdis.execution._job import CohortJob, codes_path, model_path
+from selectdis.execution._job import CohortJob
 from selectdis.execution._study_jobs import jobs_of, run_jobs
 from selectdis.execution._worker import run_cohort
+from selectdis.scoring._files import codes_path, model_path
 from selectdis.spec._model import parse_spec
 from selectdis.study._journal import repair_journal
 from selectdis.study._locks import driver_lock
