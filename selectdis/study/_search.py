@@ -57,19 +57,19 @@ def distributions_of(search: SearchSpec, objective: str) -> dict[str, BaseDistri
     }
 
 
-def distributions_holding(
-    params: Params, search: SearchSpec, known: Mapping[str, BaseDistribution]
-) -> dict[str, BaseDistribution]:
-    """Return distributions for given parameters, whatever today's space is: `known` are those that the study has."""
-    objective = params.get("objective")
-    inside = distributions_of(search, str(objective)) if objective in search.objective else {}
+def distributions_holding(params: Params, known: Mapping[str, BaseDistribution]) -> dict[str, BaseDistribution]:
+    """Return distributions for given parameters, which no space need hold; `known` are those that the study has.
+
+    Numbers get a distribution of one value where they can, since a list of choices could never hold another one.
+    """
     listed = {"objective": CategoricalDistribution(tuple(OBJECTIVES))}
     listed |= {"architecture": CategoricalDistribution(tuple(ARCHITECTURES))}
-    found = {}
-    for name, value in params.items():
-        fitting = [own for own in (known.get(name), inside.get(name)) if own is not None and _holds(own, value)]
-        found[name] = fitting[0] if fitting else listed.get(name) or _exactly(value, known.get(name))
-    return found
+    return {
+        name: own
+        if (own := known.get(name)) is not None and _holds(own, value)
+        else listed.get(name) or _exactly(value, own)
+        for name, value in params.items()
+    }
 
 
 def _holds(distribution: BaseDistribution, value: Any) -> bool:

@@ -90,7 +90,7 @@ class StudyStore:
             )
         )
         self.check_unchanged(study)
-        retry_while_away(lambda: name_values(study, self.spec.optimise if proxy else self.spec.optimise[:1]))
+        retry_while_away(lambda: name_values(study, self.spec.optimise if proxy else ["score"]))
         retry_while_away(lambda: study.set_user_attr("data", json.dumps(vars(data))))
         return self._stage(name, data, study)
 

@@ -49,6 +49,8 @@ class Trials:
     """
 
     def __init__(self, study: optuna.Study, spec: StudySpec, *, shared: bool, carried: bool = False) -> None:
+        if carried:  # to where nothing is optimised, and where what is optimised may not be known
+            spec = spec.model_copy(update={"optimise": ("score",), "constraints": ()})
         self.study, self.spec, self.shared, self.carried = study, spec, shared, carried
         self.mine: dict[int, FrozenTrial] = {}
 
@@ -185,7 +187,7 @@ class Trials:
         sampler = make_sampler(self.spec.search, number=trial.number)
         ask = adapter.ask(self.study, trial, sampler)
         known = {name: own for other in self._now() for name, own in other.distributions.items()} if queued else {}
-        for name, distribution in distributions_holding(queued, self.spec.search, known).items():
+        for name, distribution in distributions_holding(queued, known).items():
             ask(name, distribution)
         if not queued:
             suggest(ask, self.spec.search)
