@@ -17,7 +17,9 @@ from selectdis.data._dataset import ImageDataset
 from selectdis.data._load import load_dataset, options_of
 from selectdis.errors import SelectdisError
 
-__all__ = ["DataReference", "fitting_options"]
+__all__ = ["STORED", "DataReference", "fitting_options", "stored_name"]
+
+STORED = "stored:"  # before the name of a data set that lies in the study's own folder
 
 # Folders of models and codes are named by a hash of the options: these keep the spelling that the first ones had.
 RECORDED_AS = {"gray": "grey"}
@@ -39,6 +41,9 @@ class DataReference:
         """Refer to a named data set, or to `data` stored under `folder`."""
         if isinstance(data, ImageDataset):
             return cls(data.name, stored=str(_store(data, folder / "data")))
+        if data.startswith(STORED):
+            path = folder / "data" / re.sub(r"[^A-Za-z0-9-]", "", data.removeprefix(STORED))  # a name, never a way out
+            return cls(str(_about(path)["name"]), stored=str(path))
         recorded = {RECORDED_AS.get(name, name): value for name, value in (options or {}).items()}
         return cls(data, json.dumps(recorded, sort_keys=True, default=str))
 
@@ -69,8 +74,8 @@ def _load(reference: DataReference) -> ImageDataset:
         options = {current.get(name, name): value for name, value in json.loads(reference.options).items()}
         return load_dataset(reference.name, **options)
     path = Path(reference.stored)
+    about = _about(path)
     try:
-        about = json.loads((path / "about.json").read_text(encoding="utf-8"))
         images = np.load(path / "images.npy", mmap_mode="r", allow_pickle=False)
         factors = np.load(path / "factors.npy", allow_pickle=False) if (path / "factors.npy").exists() else None
     except (OSError, ValueError) as error:
@@ -78,8 +83,21 @@ def _load(reference: DataReference) -> ImageDataset:
     return ImageDataset(images=images, factors=factors, **about)
 
 
+def _about(path: Path) -> dict[str, Any]:
+    try:
+        about = json.loads((path / "about.json").read_text(encoding="utf-8"))
+        return {**about, "name": about["name"]}
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise SelectdisError(f"the stored data set {path} cannot be read: {error}; give the data again") from None
+
+
+def stored_name(data: ImageDataset) -> str:
+    """Return the name of the folder that holds `data` where it is stored: one of its own for all that it holds."""
+    return f"{re.sub(r'[^A-Za-z0-9]+', '-', data.name)[:40]}-{data.fingerprint}"
+
+
 def _store(data: ImageDataset, folder: Path) -> Path:
-    path = folder / f"{re.sub(r'[^A-Za-z0-9]+', '-', data.name)[:40]}-{data.fingerprint}"
+    path = folder / stored_name(data)
     if (path / "about.json").exists():  # written last: with it, the rest is there
         return path
     path.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from selectdis._progress import hidden, progress_bar
 from selectdis.errors import renamed
 from selectdis.execution._plan import plan_cohorts, worker_count
 from selectdis.execution._pool import run_tasks
@@ -93,7 +94,8 @@ def train(
     curve_every
         Steps between two points of a curve; by default a hundredth of the steps.
     on_progress
-        ``(done, total)`` in steps of candidates; with several processes it is called from a thread.
+        ``(done, total)`` in steps of candidates, in place of the progress bar; with several processes it is called from
+        a thread.
 
     Returns
     -------
@@ -132,7 +134,10 @@ def train(
         CohortTask(number, own, None if states is None else states.path(own))
         for number, own in enumerate(tuple(candidates[i] for i in cohort) for cohort in cohorts)
     ]
-    runs = _run_tasks(tasks, data, options, workers, on_progress)
+    with progress_bar("steps") if on_progress is None else nullcontext(hidden) as show:
+        if show is not hidden:
+            on_progress = partial(show, f"training {len(candidates)} candidates")
+        runs = _run_tasks(tasks, data, options, workers, on_progress)
     placed = {i: run for cohort, own in zip(cohorts, runs, strict=True) for i, run in zip(cohort, own, strict=True)}
     return [placed[i] for i in range(len(candidates))]
 

@@ -12,6 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from selectdis._arrays import check_codes, warn_degenerate
+from selectdis._progress import progress_bar
 from selectdis.data._dataset import ImageDataset
 from selectdis.errors import SelectdisError, renamed, whole_number
 from selectdis.metrics import Metric, Need, Samples, Votes, resolve_metrics
@@ -86,7 +87,9 @@ def evaluate(
         batch=batch,
         n_jobs=n_jobs if n_jobs is not None else joblib.cpu_count(),
     )
-    return evaluation.score(encode_in_batches(encode, data, evaluation.indices, encode_batch), suffix=suffix)
+    with progress_bar("metrics") as show:
+        codes = encode_in_batches(encode, data, evaluation.indices, encode_batch)
+        return evaluation.score(codes, suffix=suffix, show=show)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +133,13 @@ class Evaluation:
             needed[part] = True
         return np.flatnonzero(needed)
 
-    def score(self, codes: np.ndarray | Callable[[np.ndarray], np.ndarray], *, suffix: str = "") -> dict[str, float]:
+    def score(
+        self,
+        codes: np.ndarray | Callable[[np.ndarray], np.ndarray],
+        *,
+        suffix: str = "",
+        show: Callable[[str, int, int], None] = lambda *_: None,
+    ) -> dict[str, float]:
         """Return the scores of codes.
 
         Parameters
@@ -139,6 +148,8 @@ class Evaluation:
             Row i is of the image `indices[i]`.
         suffix : str
             Appended to each name.
+        show : callable
+            Told what is done, and how many of how many metrics.
 
         Raises
         ------
@@ -154,7 +165,8 @@ class Evaluation:
         scores: dict[str, float] = {}
         # The matrices are small: BLAS threads cost more than they bring, and fight with other processes.
         with threadpool_limits(1):
-            for metric in self._chosen.values():
+            for done, metric in enumerate(self._chosen.values()):
+                show("evaluating", done, len(self._chosen))
                 scores |= metric.compute(samples)
         return {name + suffix: value for name, value in scores.items()}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from selectdis.study._transfer import Transfer
     from selectdis.training import Run
 
-__all__ = ["Listener", "Listeners", "StageInfo", "installed_tracker"]
+__all__ = ["Listener", "Listeners", "ProgressBar", "StageInfo", "installed_tracker"]
 
 
 class StageInfo(NamedTuple):
@@ -59,6 +59,16 @@ class Listener:
 
     def close(self) -> None:
         """Hear that nothing more will come."""
+
+
+class ProgressBar(Listener):
+    """Shows the runs that are done; `show` draws, as `progress_bar` gives it."""
+
+    def __init__(self, show: Callable[[str, int, int], None]) -> None:
+        self._show = show
+
+    def progress(self, stage: StageInfo, done: int, total: int) -> None:
+        self._show(f"{stage.name}: {stage.data.name}", done, total)
 
 
 class Listeners:

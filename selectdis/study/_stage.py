@@ -45,7 +45,7 @@ class Stage:
     ) -> None:
         self.name, self.spec, self.data, self.folder = name, spec, data, folder
         self.study = optuna_study
-        self.trials = Trials(optuna_study, spec, shared=shared)
+        self.trials = Trials(optuna_study, spec, shared=shared, carried=name == "target")
         self.known: dict[str, Record] = {}  # candidate -> its record, where it need not be made again
         self._said_waiting = False
 

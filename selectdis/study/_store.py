@@ -19,6 +19,7 @@ from selectdis.errors import SelectdisError
 from selectdis.spec import StudySpec
 from selectdis.study._database import open_database, retry_while_away
 from selectdis.study._folder import JOURNAL, driver_lock, open_journal
+from selectdis.study._optuna import name_values
 from selectdis.study._search import make_sampler
 from selectdis.study._stage import Stage
 from selectdis.study._trial_records import directions
@@ -78,16 +79,18 @@ class StudyStore:
 
     def begin(self, name: str, data: DataReference) -> Stage:
         """Return the stage on `data`, made where it has not begun; one of other settings is refused."""
+        proxy = name == "proxy"
         study = retry_while_away(
             lambda: optuna.create_study(
                 study_name=self._study_name(name, data),
                 storage=self.storage,
                 sampler=make_sampler(self.spec.search),
-                directions=directions(self.spec) if name == "proxy" else [StudyDirection.MAXIMIZE],
+                directions=directions(self.spec) if proxy else [StudyDirection.MAXIMIZE],
                 load_if_exists=True,
             )
         )
-        self._check_unchanged(study)
+        self.check_unchanged(study)
+        retry_while_away(lambda: name_values(study, self.spec.optimise if proxy else ["score"]))
         retry_while_away(lambda: study.set_user_attr("data", json.dumps(vars(data))))
         return self._stage(name, data, study)
 
@@ -100,7 +103,7 @@ class StudyStore:
     def _stage(self, name: str, data: DataReference, study: optuna.Study) -> Stage:
         return Stage(name, self.spec, data, study, self.folder, shared=self.url is not None)
 
-    def _check_unchanged(self, study: optuna.Study) -> None:
+    def check_unchanged(self, study: optuna.Study) -> None:
         """Refuse to mix runs of other training or evaluation into one study."""
         mine = json.loads(self.spec.model_dump_json(include=set(FIXED)))
         theirs = study.user_attrs.get("fixed")

@@ -17,7 +17,14 @@ from selectdis.records import Record, is_settled, json_ready
 from selectdis.spec import StudySpec
 from selectdis.study import _optuna as adapter
 from selectdis.study._database import database_lock, retry_while_away, signs_of_life
-from selectdis.study._search import Params, distributions_of, make_sampler, params_of, suggest
+from selectdis.study._search import (
+    Params,
+    distributions_holding,
+    distributions_of,
+    make_sampler,
+    params_of,
+    suggest,
+)
 from selectdis.study._trial_records import COPY_OF, attribute, constraint_values, record_in, records_in, trial_values
 
 __all__ = ["Trials"]
@@ -33,7 +40,7 @@ class Trials:
 
     Every trial begins in the queue (a blank one where the sampler is to suggest its configuration), and a driver takes
     it from there. What must not happen twice (filling the queue, taking over from a dead driver) is done by one driver
-    at a time.
+    at a time. Where `carried`, the configurations come from a proxy: today's search need not hold them.
 
     Attributes
     ----------
@@ -41,8 +48,10 @@ class Trials:
         Number -> trial, of those that this driver is at.
     """
 
-    def __init__(self, study: optuna.Study, spec: StudySpec, *, shared: bool) -> None:
-        self.study, self.spec, self.shared = study, spec, shared
+    def __init__(self, study: optuna.Study, spec: StudySpec, *, shared: bool, carried: bool = False) -> None:
+        if carried:  # to where nothing is optimised, and where what is optimised may not be known
+            spec = spec.model_copy(update={"optimise": ("score",), "constraints": ()})
+        self.study, self.spec, self.shared, self.carried = study, spec, shared, carried
         self.mine: dict[int, FrozenTrial] = {}
 
     def all(self) -> list[FrozenTrial]:
@@ -171,11 +180,17 @@ class Trials:
         return fresh
 
     def _suggest(self, trial: FrozenTrial) -> None:
-        if trial.params and _is_whole(trial, self.spec):
+        queued = adapter.queued_params(trial) if self.carried else {}
+        if trial.params and (queued.keys() <= trial.params.keys() if queued else _is_whole(trial, self.spec)):
             return
         # By number, so that an interrupted study is suggested what one that was not is.
         sampler = make_sampler(self.spec.search, number=trial.number)
-        suggest(adapter.ask(self.study, trial, sampler), self.spec.search)
+        ask = adapter.ask(self.study, trial, sampler)
+        known = {name: own for other in self._now() for name, own in other.distributions.items()} if queued else {}
+        for name, distribution in distributions_holding(queued, known).items():
+            ask(name, distribution)
+        if not queued:
+            suggest(ask, self.spec.search)
 
     def _is_open(self, trial: FrozenTrial) -> bool:
         return trial.state == TrialState.RUNNING and (not self.shared or trial.number in self.mine)
@@ -201,10 +216,14 @@ class Trials:
         for trial in latest.values():
             records = [record_in(trial, seed) for seed in seeds]
             undone = any(not is_settled(r) if retry_failed else r is None for r in records)
-            if trial.state.is_finished() and undone:
+            if trial.state.is_finished() and undone and self._is_wanted(trial):
                 copied = {attribute(record["seed"]): record for record in records_in(trial)}
                 first = trial.user_attrs.get(COPY_OF, trial.number)
                 self.study.enqueue_trial(_params(trial), user_attrs=copied | {COPY_OF: first})
+
+    def _is_wanted(self, trial: FrozenTrial) -> bool:
+        """Whether today's search has the trial's objective, which it need not where it was carried here."""
+        return self.carried or _params(trial).get("objective") in self.spec.search.objective
 
     # Records ---------------------------------------------------------------------------------------------------------
 

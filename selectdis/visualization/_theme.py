@@ -69,9 +69,9 @@ def figure_style() -> Iterator[None]:
 
 def new_figure(width: float = 4.2, height: float = 3.0) -> Figure:
     """Return an empty figure of `width` by `height` inches; it belongs to no window and needs no closing."""
-    from matplotlib.figure import Figure
+    from selectdis.visualization._figure import ShownFigure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return ShownFigure(figsize=(width, height), layout="constrained")
 
 
 def series_color(index: int) -> str:

@@ -21,7 +21,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def study(folder):
-    with pytest.warns(OldNameWarning, match="mean_rank is now called win_rate"):
+    with pytest.warns(OldNameWarning, match="mean_rank is now win_rate"):
         return sd.Study.from_file(folder / "study.yaml", folder=folder, n_jobs=1)
 
 
