@@ -17,7 +17,7 @@ from selectdis.data import ImageDataset
 from selectdis.data._reference import DataReference
 from selectdis.errors import OldNameWarning, SelectdisError
 from selectdis.execution._study_jobs import default_n_jobs, device_here
-from selectdis.records import with_settings
+from selectdis.records import frame_of_one_version, with_settings
 from selectdis.spec import StudySpec, check_spec, read_spec
 from selectdis.study._batch import RunRequest
 from selectdis.study._data import StudyData
@@ -238,7 +238,7 @@ class Study:
     def records(self) -> pd.DataFrame:
         """Tidy frame of the runs on the proxy (or proxies), one row per run; empty before the study has run."""
         frames = [stage.records for stage in self.proxy_stages()]
-        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+        return frame_of_one_version(pd.concat(frames, ignore_index=True)) if frames else pd.DataFrame()
 
     def leaderboard(
         self, by: Literal["configuration", "run"] = "configuration", *, score: str | None = None
