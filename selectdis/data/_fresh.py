@@ -32,7 +32,7 @@ BLOCK = 64  # images drawn at once, whose 64-bit integers then fit the cache
 
 
 def hashed(keys: Any, words: Any) -> Any:
-    """Return int64 hashes of `keys` and `words`, which broadcast: both arrays, or both tensors; `words` may be an int."""
+    """Return int64 hashes of `keys` and `words`, which broadcast: arrays or tensors; `words` may be an int."""
     step = _wrapped((words + 1) * GOLDEN) if isinstance(words, int) else (words + 1) * GOLDEN
     bits = keys + step
     for shift, factor in MIX:
@@ -46,7 +46,7 @@ def lanes(keys: Any, count: int) -> Any:
 
 
 def uniform(keys: Any, shape: tuple[int, ...], like: Any) -> Any:
-    """Return numbers in [0, 1), multiples of 2^-16: (k, *shape) for int64 keys (k,), of the kind and dtype of `like`."""
+    """Return multiples of 2^-16 in [0, 1): (k, *shape) for int64 keys (k,), of the kind and dtype of `like`."""
     numbers = lanes(keys, math.prod(shape)).reshape(len(keys), *shape)
     return _floats(numbers, like) * 2.0**-16 + 0.5
 

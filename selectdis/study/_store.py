@@ -124,8 +124,8 @@ class StudyStore:
         before = DataReference.parse(study.user_attrs.get("data"))
         if before is not None and before.edition != data.edition:
             raise SelectdisError(
-                f"the study in {self.folder} was made with edition {before.edition} of {data.name}, whose images differ "
-                f"from those of edition {data.edition}: add `edition: {before.edition}` to that data set in the study "
+                f"the study in {self.folder} was made with edition {before.edition} of {data.name}, whose images are "
+                f"not those of edition {data.edition}: add `edition: {before.edition}` to that data set in the study "
                 "file, or give this study another name"
             )
 

@@ -110,8 +110,8 @@ class _Resuming:
 
     def _kept_aside(self) -> SelectdisError:
         return SelectdisError(
-            f"{self.file.url} does not have the hash that is known of it ({self.file.known_hash}), and {self.file.doubt}:"
-            f" it is kept as {self.aside}; to take it as it is, load the data set with path={self.aside}"
+            f"{self.file.url} does not have the hash that is known of it ({self.file.known_hash}), and "
+            f"{self.file.doubt}: it is kept as {self.aside}; to take it as it is, load the data set with path=that file"
         )
 
     def _attempt(self, url: str) -> None:

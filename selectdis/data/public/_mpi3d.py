@@ -42,7 +42,9 @@ def mpi3d(*, kind: str, path: str | Path | None = None, image_size: int = 64, gr
         A full grid of uint8 (n, 3 or 1, image_size, image_size).
     """
     name, sizes = f"mpi3d_{kind}", COMPLEX_SIZES if kind == "complex" else SIZES
-    found = locate(name, (f"{name}.npz", f"{kind}.npz", "*.npz"), path, lambda file: kind_of(file) == kind)
+    found = locate(
+        name, (f"{name}.npz", f"{kind}.npz", f"*{kind}*.npz"), path, lambda file: kind_of(file) in (kind, None)
+    )
     rows = open_array(found, "images")
     full = int(np.prod(sizes))
     if rows.shape != (full, 64, 64, 3) or rows.dtype != np.uint8:
