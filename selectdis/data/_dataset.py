@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from selectdis.data import _interventions as draws
+from selectdis.data._fresh import FreshDraws
 from selectdis.data.reading._lazy import LazyImages, Subset, render_small
 from selectdis.errors import SelectdisError
 
@@ -37,6 +38,8 @@ class ImageDataset:
         Where the images came from ("rendered", a path, ...).
     factor_values : tuple of tuple of str
         The names of each factor's classes where they have some, else empty.
+    fresh : FreshDraws, optional
+        What training draws on top of plain images anew at each use; `images` then show one draw of each.
 
     Raises
     ------
@@ -51,6 +54,7 @@ class ImageDataset:
     factors: np.ndarray | None = None
     source: str = ""
     factor_values: tuple[tuple[str, ...], ...] = ()
+    fresh: FreshDraws | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "factor_names", tuple(str(name) for name in self.factor_names))
@@ -175,7 +179,14 @@ class ImageDataset:
             raise SelectdisError(f"indices must lie in 0..{len(self) - 1}, found {index.min()}..{index.max()}")
         images = render_small(LazyImages((len(index), *self.image_shape), Subset(self.images, index)))
         factors = self.factors_at(index) if self.labelled else None
-        return replace(self, images=images, factors=factors)
+        fresh = None if self.fresh is None else self.fresh.subset(index)
+        return replace(self, images=images, factors=factors, fresh=fresh)
+
+    def drawn_once(self, seed: int) -> ImageDataset:
+        """Return the same data with one draw of each image by `seed`; itself where nothing is drawn at each use."""
+        if self.fresh is None:
+            return self
+        return replace(self, images=self.fresh.images((len(self), *self.image_shape), seed + 1))
 
     def split(self, fraction: float, seed: int) -> tuple[ImageDataset, ImageDataset]:
         """Return (train, held_out): a random `fraction` of the images, and the rest."""

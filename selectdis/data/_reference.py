@@ -23,6 +23,9 @@ STORED = "stored:"  # before the name of a data set that lies in the study's own
 
 # Folders of models and codes are named by a hash of the options: these keep the spelling that the first ones had.
 RECORDED_AS = {"gray": "grey"}
+# Images of some data sets have changed. A reference that does not say which ones it means is of the first; the folders
+# of both have one name, so that a study finds what it had, and refuses to mix the two (`Stage`s begin with a check).
+EDITION = "edition"
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class DataReference:
             path = folder / "data" / re.sub(r"[^A-Za-z0-9-]", "", data.removeprefix(STORED))  # a name, never a way out
             return cls(str(_about(path)["name"]), stored=str(path))
         recorded = {RECORDED_AS.get(name, name): value for name, value in (options or {}).items()}
+        if (newest := options_of(data).get(EDITION)) is not None:
+            recorded.setdefault(EDITION, newest)
         return cls(data, json.dumps(recorded, sort_keys=True, default=str))
 
     @classmethod
@@ -60,9 +65,18 @@ class DataReference:
         return _load(self)
 
     @property
+    def edition(self) -> int:
+        """Which of its images a data set means that has changed them: 1 for those of old, and where none have."""
+        return int(json.loads(self.options).get(EDITION, 1))
+
+    @property
     def slug(self) -> str:
-        """A folder name of its own for every data set and choice of options."""
-        identity = f"{self.name}{self.options}{Path(self.stored).name if self.stored else ''}"
+        """A folder name of its own for every data set and choice of options, whatever their edition."""
+        options = json.loads(self.options)
+        text = json.dumps({name: options[name] for name in options if name != EDITION}, sort_keys=True)
+        identity = (
+            f"{self.name}{text if EDITION in options else self.options}{Path(self.stored).name if self.stored else ''}"
+        )
         digest = hashlib.sha256(identity.encode()).hexdigest()[:6]
         return f"{re.sub(r'[^A-Za-z0-9]+', '-', Path(self.name).name).strip('-')[:40]}-{digest}"
 
@@ -72,7 +86,8 @@ def _load(reference: DataReference) -> ImageDataset:
     if reference.stored is None:
         current = {recorded: name for name, recorded in RECORDED_AS.items()}
         options = {current.get(name, name): value for name, value in json.loads(reference.options).items()}
-        return load_dataset(reference.name, **options)
+        old = {EDITION: 1} if EDITION in options_of(reference.name) else {}
+        return load_dataset(reference.name, **(old | options))
     path = Path(reference.stored)
     about = _about(path)
     try:

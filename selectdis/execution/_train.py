@@ -7,7 +7,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ class TrainingImages:
 
     name: str
     images: Any
+    fresh: Any = None
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,12 @@ def _run_tasks(
 ) -> list[list[Run]]:
     """Return the runs of each cohort, trained in this process or in `n_jobs` others."""
     total = options["steps"] * sum(len(task.candidates) for task in tasks)
-    images = TrainingImages(str(getattr(data, "name", "")), in_memory(data.images))
+    fresh = getattr(data, "fresh", None)
+    if fresh is not None:  # then nobody looks at all of the images, but at what they are drawn on
+        fresh = replace(fresh, base=in_memory(fresh.base))
+    images = TrainingImages(
+        str(getattr(data, "name", "")), data.images if fresh is not None else in_memory(data.images), fresh
+    )
     with tempfile.TemporaryDirectory(prefix="selectdis-") as folder:
         # Candidate-steps done by each cohort, in a file that all processes see.
         done = np.memmap(f"{folder}/done", dtype=np.int64, mode="w+", shape=(len(tasks),))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, get_args
 
 import joblib
 import numpy as np
@@ -14,12 +14,14 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from selectdis._arrays import check_codes, warn_degenerate
 from selectdis._progress import progress_bar
 from selectdis.data._dataset import ImageDataset
-from selectdis.errors import SelectdisError, renamed, whole_number
+from selectdis.errors import SelectdisError, check_choice, renamed, whole_number
 from selectdis.metrics import Metric, Need, Samples, Votes, resolve_metrics
 
-__all__ = ["Encode", "Evaluation", "encode_in_batches", "evaluate"]
+__all__ = ["PROTOCOLS", "Encode", "Evaluation", "Protocol", "encode_in_batches", "evaluate"]
 
 Encode = Callable[[np.ndarray], Any]  # uint8 images (n, c, h, w) -> codes (n, latents)
+Protocol = Literal["disjoint", "reference"]
+PROTOCOLS = get_args(Protocol)
 
 
 @renamed(jobs="n_jobs")
@@ -34,6 +36,7 @@ def evaluate(
     votes_train: int = 10_000,
     votes_test: int = 5_000,
     batch: int = 64,
+    protocol: Protocol = "disjoint",
     encode_batch: int = 256,
     suffix: str = "",
     n_jobs: int | None = None,
@@ -53,10 +56,13 @@ def evaluate(
     seed : int
         Of all draws and all fitted models, 0 to 2^32 - 1.
     n_train, n_test : int
-        Images for the metrics of samples, drawn without overlap. Where the data set holds fewer than both together, it
-        is split in that proportion, and each image is used once.
+        Images for the metrics of samples.
     votes_train, votes_test, batch : int
         Of the BetaVAE and FactorVAE scores.
+    protocol : {"disjoint", "reference"}
+        "disjoint": training and test images are drawn without overlap; where the data set holds fewer than both
+        together, it is split in that proportion, and each image is used once. "reference": both are drawn on their own
+        and with replacement, as in Locatello et al. 2019, so that on small data sets many test images are known.
     encode_batch : int
         Images per call of `encode`.
     suffix : str
@@ -72,9 +78,9 @@ def evaluate(
     Raises
     ------
     SelectdisError
-        On unlabelled data, a seed out of range, an unknown metric (naming the nearest), codes of a wrong shape, NaN or
-        infinity in a code (naming the column), and, where it was asked for by name, a metric whose interventions cannot
-        be drawn.
+        On unlabelled data, a seed out of range, an unknown protocol or metric (naming the nearest), codes of a wrong
+        shape, NaN or infinity in a code (naming the column), and, where it was asked for by name, a metric whose
+        interventions cannot be drawn.
     """
     evaluation = Evaluation(
         data,
@@ -85,10 +91,11 @@ def evaluate(
         votes_train=votes_train,
         votes_test=votes_test,
         batch=batch,
+        protocol=protocol,
         n_jobs=n_jobs if n_jobs is not None else joblib.cpu_count(),
     )
     with progress_bar("metrics") as show:
-        codes = encode_in_batches(encode, data, evaluation.indices, encode_batch)
+        codes = encode_in_batches(encode, evaluation.data, evaluation.indices, encode_batch)
         return evaluation.score(codes, suffix=suffix, show=show)
 
 
@@ -97,10 +104,11 @@ class Evaluation:
     """Votes that many encoders share, and the mean and the sampled codes of each.
 
     >>> evaluation = Evaluation(data, "fast", seed=0)                       # doctest: +SKIP
-    >>> mean, log_variance = run.encode(data.images_at(evaluation.indices)) # doctest: +SKIP
-    >>> scores = evaluation.score(mean)                                     # doctest: +SKIP
+    >>> images = evaluation.data.images_at(evaluation.indices)              # doctest: +SKIP
+    >>> scores = evaluation.score(run.transform(images))                    # doctest: +SKIP
 
-    The arguments are those of `evaluate`, but `n_jobs` is 1: many runs are better spread over processes.
+    The arguments are those of `evaluate`, but `n_jobs` is 1: many runs are better spread over processes. Of a data set
+    that draws its images anew at each use, `data` holds one draw of each, by the seed of the evaluation.
     """
 
     data: ImageDataset
@@ -111,6 +119,7 @@ class Evaluation:
     votes_train: int = 10_000
     votes_test: int = 5_000
     batch: int = 64
+    protocol: Protocol = "disjoint"
     n_jobs: int = 1
     _chosen: dict[str, Metric] = field(init=False, repr=False)
     _draws: dict[Need, tuple[Votes, Votes]] = field(init=False, repr=False)
@@ -122,6 +131,8 @@ class Evaluation:
                 "or a labelled data set"
             )
         object.__setattr__(self, "seed", whole_number("seed", self.seed, 0, 2**32 - 1))  # what scikit-learn takes
+        check_choice("protocol", self.protocol, PROTOCOLS)
+        object.__setattr__(self, "data", self.data.drawn_once(self.seed))
         object.__setattr__(self, "_chosen", resolve_metrics(self.metrics))
         object.__setattr__(self, "_draws", self._draw())
 
@@ -170,10 +181,20 @@ class Evaluation:
                 scores |= metric.compute(samples)
         return {name + suffix: value for name, value in scores.items()}
 
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """How many images the metrics of samples learn from, and are tested on."""
+        return len(self._parts[0]), len(self._parts[1])
+
     @cached_property
     def _parts(self) -> tuple[np.ndarray, np.ndarray]:
-        """Indices of the training and of the test images, without overlap (but for a data set of one image)."""
+        """Indices of the training and of the test images, as the protocol has them.
+
+        "disjoint": no image twice (but for a data set of one image); "reference": independent draws with replacement.
+        """
         n, rng = len(self.data), np.random.default_rng([self.seed, 0])
+        if self.protocol == "reference":
+            return rng.integers(n, size=self.n_train), rng.integers(n, size=self.n_test)
         total = self.n_train + self.n_test
         drawn = self.data.sample_indices(min(total, n), rng)
         n_train = self.n_train if n >= total else min(max(round(n * self.n_train / total), 1), max(n - 1, 1))

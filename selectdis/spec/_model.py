@@ -192,7 +192,10 @@ class TrainingSpec(Section):
 
 
 class EvaluationSpec(Section):
-    """What is measured on each run, and on how much data."""
+    """What is measured on each run, and on how much data.
+
+    A number that changes for the same run, be it by a new default, is a new `selectdis.scoring` SCORES_VERSION.
+    """
 
     metrics: Names = ("fast",)
     criteria: Names = ("fast",)  # or "all": with those that train a classifier per run (pipe)
@@ -200,6 +203,8 @@ class EvaluationSpec(Section):
     held_out: float = Field(default=0.1, ge=0.0, le=0.5)
     n_train: int = Field(default=10_000, ge=10)
     n_test: int = Field(default=5_000, ge=10)
+    n_criteria: int = Field(default=10_000, ge=10)  # for the criteria of codes, of all images
+    protocol: Literal["disjoint", "reference"] = "disjoint"
     probe: int = Field(default=1_000, ge=10)
     seed: int = 0
 

@@ -91,6 +91,7 @@ class StudyStore:
         )
         self.check_unchanged(study)
         retry_while_away(lambda: name_values(study, self.spec.optimise if proxy else ["score"]))
+        self._check_edition(study, data)
         retry_while_away(lambda: study.set_user_attr("data", json.dumps(vars(data))))
         return self._stage(name, data, study)
 
@@ -120,6 +121,16 @@ class StudyStore:
                     f"the study in {self.folder} was made with another `{key}` ({change}): "
                     "give this study another name, or delete that folder"
                 )
+
+    def _check_edition(self, study: optuna.Study, data: DataReference) -> None:
+        """Refuse to go on with other images than the runs that are there were trained on."""
+        before = DataReference.parse(study.user_attrs.get("data"))
+        if before is not None and before.edition != data.edition:
+            raise SelectdisError(
+                f"the study in {self.folder} was made with edition {before.edition} of {data.name}, whose images are "
+                f"not those of edition {data.edition}: add `edition: {before.edition}` to that data set in the study "
+                "file, or give this study another name"
+            )
 
 
 def _difference(theirs: Any, mine: Any) -> str:

@@ -19,7 +19,7 @@ from selectdis.data import ImageDataset
 from selectdis.data._reference import DataReference
 from selectdis.errors import OldNameWarning, SelectdisError
 from selectdis.execution._study_jobs import default_n_jobs, device_here
-from selectdis.records import is_settled, with_settings
+from selectdis.records import frame_of_one_version, is_settled, with_settings
 from selectdis.spec import StudySpec, check_keepable, check_spec, forgotten_overrides, keep_spec, read_spec
 from selectdis.study._batch import RunRequest
 from selectdis.study._data import StudyData, without_objects
@@ -297,7 +297,7 @@ class Study:
     def records(self) -> pd.DataFrame:
         """Tidy frame of the runs on the proxy (or proxies), one row per run; empty before the study has run."""
         frames = [stage.records for stage in self.proxy_stages()]
-        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+        return frame_of_one_version(pd.concat(frames, ignore_index=True)) if frames else pd.DataFrame()
 
     def leaderboard(
         self, by: Literal["configuration", "run"] = "configuration", *, score: str | None = None

@@ -13,7 +13,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from selectdis import selection
-from selectdis.records import Record, is_settled, json_ready
+from selectdis.records import Record, is_settled, json_ready, of_one_version
 from selectdis.spec import StudySpec
 from selectdis.study import _optuna as adapter
 from selectdis.study._database import database_lock, retry_while_away, signs_of_life
@@ -201,23 +201,24 @@ class Trials:
         """Return how many trials other drivers are at."""
         return sum(trial.state == TrialState.RUNNING and not self._is_open(trial) for trial in self.all())
 
-    def recover(self, seeds: Sequence[int], *, retry_failed: bool) -> None:
-        """Queue what dead drivers were at, and finished trials that lack some of `seeds`.
+    def recover(self, seeds: Sequence[int], is_done: Callable[[Record | None], bool]) -> None:
+        """Queue what dead drivers were at, and finished trials that lack some of `seeds`, or have them not done.
 
         A finished trial cannot be changed, so a copy takes it further, with its records.
         """
-        self.exclusively(lambda: self._recover(seeds, retry_failed))
+        self.exclusively(lambda: self._recover(seeds, is_done))
 
-    def _recover(self, seeds: Sequence[int], retry_failed: bool) -> None:
+    def _recover(self, seeds: Sequence[int], is_done: Callable[[Record | None], bool]) -> None:
         for trial in adapter.stale(self.study, self._now()) if self.shared else ():
             if trial.state == TrialState.RUNNING and trial.number not in self.mine:
                 self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
         latest = {_key(_params(trial)): trial for trial in self._now() if not _set_aside(trial)}
         for trial in latest.values():
             records = [record_in(trial, seed) for seed in seeds]
-            undone = any(not is_settled(r) if retry_failed else r is None for r in records)
-            if trial.state.is_finished() and undone and self._is_wanted(trial):
-                copied = {attribute(record["seed"]): record for record in records_in(trial)}
+            if trial.state.is_finished() and not all(map(is_done, records)) and self._is_wanted(trial):
+                # Without what is to be scored again: the trial's numbers are then of one version.
+                kept = [record for record in records_in(trial) if is_done(record) or not is_settled(record)]
+                copied = {attribute(record["seed"]): record for record in kept}
                 first = trial.user_attrs.get(COPY_OF, trial.number)
                 self.study.enqueue_trial(_params(trial), user_attrs=copied | {COPY_OF: first})
 
@@ -234,7 +235,7 @@ class Trials:
 
     def tell(self, trial: FrozenTrial, *, complete: bool = True) -> None:
         """Finish a trial with the mean over its runs; without `complete` as failed, for another driver to try again."""
-        records = records_in(self.fresh(trial))
+        records = of_one_version(records_in(self.fresh(trial)))
         values = trial_values(records, self.spec)
         for name, bound in constraint_values(records, self.spec).items():
             retry_while_away(partial(adapter.set_constraint, self.study, trial, name, bound))
