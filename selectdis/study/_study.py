@@ -114,6 +114,11 @@ class Study:
         return self.spec.name
 
     @property
+    def id(self) -> str:
+        """The study's own id (32 hexadecimal digits), by which views of it are found."""
+        return self.store.id
+
+    @property
     def proxy_names(self) -> str:
         """Names of the proxies, for people."""
         return ", ".join(data.name for data in self.proxies())
@@ -261,6 +266,7 @@ class Study:
     def _driving(self, listeners: Sequence[Listener]) -> Iterator[Listeners]:
         check_keepable(self.folder, self.overrides)
         with self.store.hold():
+            self.store.claim()
             if forgotten := forgotten_overrides(self.spec, self.folder, self.overrides):
                 warnings.warn(
                     f"the study in {self.folder} last ran with {' '.join(forgotten)}, and this time goes by the study "
