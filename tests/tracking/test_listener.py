@@ -76,7 +76,7 @@ def test_a_server_without_an_answer_is_given_up_before_the_timeout(view, tmp_pat
 def test_a_server_that_is_away_is_said_once_and_tried_again(view, tmp_path):
     view.error = ConnectionError("no route to http://me:word@host")
     listener = MLflowListener(tmp_path, "http://me:word@host", retry_after=0.01)
-    with pytest.warns(UserWarning, match="takes nothing now .*no route.*selectdis track") as said:
+    with pytest.warns(UserWarning, match="takes nothing now .*no route.*selectdis track") as said:  # noqa: PT031
         tell(listener, 1)
         while view.tries < 3:
             view.reached.wait(1)
