@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from selectdis._arrays import check_parts, standardise_by, varying_factors, warn_degenerate
+from selectdis._arrays import check_parts, known, standardise_by, varying_factors, warn_degenerate
 from selectdis.metrics._registry import Metric, Samples
 
 __all__ = ["EXPLICITNESS", "Explicitness", "explicitness"]
@@ -54,12 +54,13 @@ def explicitness(
     )
     x_train, x_test = standardise_by(codes_train, codes_test)
     areas = []
-    for k in varying_factors(factors_train, "explicitness"):
-        model = _fit(x_train, factors_train[:, k])
+    for k in varying_factors(factors_train, "explicitness", factors_test):
+        train, test = known(x_train, factors_train[:, k]), known(x_test, factors_test[:, k])
+        model = _fit(*train)
         areas.append(
             (
-                _macro_auc(model, x_train, factors_train[:, k], f"factor {k}, training part"),
-                _macro_auc(model, x_test, factors_test[:, k], f"factor {k}, test part"),
+                _macro_auc(model, *train, f"factor {k}, training part"),
+                _macro_auc(model, *test, f"factor {k}, test part"),
             )
         )
     return Explicitness(_mean([train for train, _ in areas]), _mean([test for _, test in areas]))
