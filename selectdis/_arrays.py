@@ -79,7 +79,7 @@ def check_factors(factors: Any, n_samples: int, name: str = "factors", *, bins: 
 def check_parts(
     codes_train: Any, factors_train: Any, codes_test: Any, factors_test: Any
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the arrays of a training and of a test part as `check_codes` and, both together, `as_factors` give them."""
+    """Return the arrays of a training and of a test part as `check_codes` and, both together, `as_factors` do."""
     codes_train, codes_test = check_codes(codes_train, "codes_train"), check_codes(codes_test, "codes_test")
     n = len(codes_train)
     parts = factor_table(factors_train, n, "factors_train"), factor_table(factors_test, len(codes_test), "factors_test")
@@ -148,13 +148,12 @@ def standardise_by(codes_train: np.ndarray, *others: np.ndarray) -> list[np.ndar
 
 def varying_factors(factors: np.ndarray, score: str, test: np.ndarray | None = None) -> list[int]:
     """Return the indices of the factors with more than one value, and one in `test`; a warning names the others."""
-    values = [len(np.unique(*known(column))) for column in factors.T]
-    untested = [test is not None and not known(test[:, k])[0].size for k in range(len(values))]
+    values = [len(np.unique(known(column)[0])) for column in factors.T]
+    varying = [k for k, n in enumerate(values) if n > 1]
+    untested = [k for k in varying if test is not None and not known(test[:, k])[0].size]
     _say_left_out(score, "constant factor(s)", [k for k, n in enumerate(values) if n == 1])
-    _say_left_out(
-        score, "factor(s) without a value in the test part", [k for k, n in enumerate(values) if n > 1 and untested[k]]
-    )
-    return [k for k, n in enumerate(values) if n > 1 and not untested[k]]
+    _say_left_out(score, "factor(s) without a value in the test part", untested)
+    return [k for k in varying if k not in untested]
 
 
 def _say_left_out(score: str, what: str, factors: list[int]) -> None:

@@ -28,7 +28,7 @@ __all__ = [
 
 MISSING = -1  # the class of a row that has no value
 # What pandas writes and reads for "no value", and an empty cell.
-NO_VALUE = frozenset("|NA|N/A|n/a|nan|NaN|-nan|-NaN|NaT|<NA>|#N/A|#NA|NULL|null|None".split("|"))
+NO_VALUE = {"", "NA", "N/A", "n/a", "nan", "NaN", "-nan", "-NaN", "NaT", "<NA>", "#N/A", "#NA", "NULL", "null", "None"}
 ROWS_PER_CLASS, FEWEST_ROWS = 50, 500  # below, scores say more of the sample than of the codes: docs/metrics.md
 
 
@@ -79,7 +79,8 @@ def as_numpy(values: Any) -> np.ndarray:
         values = values.detach().cpu()
         values = values.float() if str(values.dtype) == "torch.bfloat16" else values
     if isinstance(values, np.ma.MaskedArray):
-        values = np.where(np.ma.getmaskarray(values), None, values.astype(object))
+        values, masked = np.array(values.data, dtype=object), np.ma.getmaskarray(values)
+        values[masked] = None
     try:
         return np.asarray(values)
     except ValueError as error:  # rows of different lengths
@@ -160,7 +161,7 @@ def read_factor(
     column = _read(as_numpy(values), title)
     if not column.names:
         raise SelectdisError(f"{title} has no value in any row: leave it out")
-    if len(column.names) == column.rows > 1 and not column.continuous:
+    if len(column.names) == column.rows > 2 and not column.continuous:
         _warn(f"{title} has another value in every row, so it is taken for an id and left out")
         return None
     if missing := len(column.classes) - column.rows:
@@ -172,7 +173,8 @@ def read_factor(
     if column.continuous and not keep_continuous:
         raise SelectdisError(
             f"{title} is continuous ({len(column.names)} values in {column.rows} rows, such as {column.names[0]}), and "
-            "classes are needed: give bins=10 (or another number), or leave it out; irs takes it as it is"
+            "classes are needed: give bins=10 (to load_dataset, evaluate_codes or selectdis score), or leave it out; "
+            "irs takes it as it is"
         )
     return column
 
@@ -203,7 +205,7 @@ def numbers_of(words: np.ndarray) -> np.ndarray | None:
 
 
 def _classes(told: np.ndarray, present: np.ndarray, title: str) -> FactorColumn:
-    """Number the values `told` of the rows that are `present`."""
+    """Make classes of the values `told` by the rows that are `present`."""
     if told.dtype.kind == "f" and np.isinf(told).any():
         raise SelectdisError(f"{title} holds an infinite number: every row needs a finite value, or none")
     values, inverse = np.unique(told, return_inverse=True)
@@ -214,7 +216,7 @@ def _classes(told: np.ndarray, present: np.ndarray, title: str) -> FactorColumn:
 
 
 def _name(value: Any) -> str:
-    whole = isinstance(value, np.floating) and abs(value) < 1e15 and value == np.rint(value)
+    whole = isinstance(value, np.floating) and abs(float(value)) < 1e15 and float(value).is_integer()
     return str(int(value)) if whole else str(value)
 
 
@@ -234,9 +236,7 @@ def _cut(column: FactorColumn, bins: int) -> FactorColumn:
 def _say_few_rows(classes: np.ndarray) -> None:
     needed = max(FEWEST_ROWS, ROWS_PER_CLASS * (int(classes.max(initial=MISSING)) + 1))
     if len(classes) < needed:
-        _warn(
-            f"{len(classes)} rows are few: scores of these factors need about {needed:,}, and mostly come out too high"
-        )
+        _warn(f"{len(classes)} rows are few: scores of these factors need about {needed:,} to settle")
 
 
 def _warn(message: str) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from selectdis.data import _interventions as draws
 from selectdis._factors import MISSING
+from selectdis.data import _interventions as draws
 from selectdis.data.reading._lazy import LazyImages, Subset, render_small
 from selectdis.errors import SelectdisError
 
@@ -33,8 +33,8 @@ class ImageDataset:
     factor_names, factor_sizes : tuple
         One entry per factor of variation; empty where nothing is known.
     factors : (n, n_factors) int64, optional
-        Class indices 0..size-1, or -1 where an image has no value. None, with `factor_sizes` set, means a full grid: every combination once, the last
-        factor changing fastest.
+        Class indices 0..size-1, or -1 where an image has no value. None, with `factor_sizes` set, means a full grid:
+        every combination once, the last factor changing fastest.
     source : str
         Where the images came from ("rendered", a path, ...).
     factor_values : tuple of tuple of str

@@ -71,7 +71,7 @@ def grid_pairs(
 
 
 def grid_changes(sizes: Sequence[int], images: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Draw images, and set each factor in turn to each of its values: factors (size, images, n_factors), one by factor."""
+    """Draw images, and set each factor in turn to each value: one array (size, images, n_factors) per factor."""
     changed = []
     for k, size in enumerate(sizes):
         rows = rng.integers(0, np.asarray(sizes), size=(images, len(sizes)))
@@ -142,7 +142,7 @@ def _varying(sizes: Sequence[int]) -> np.ndarray:
 
 
 def _groups(values: np.ndarray) -> FactorGroups | None:
-    """Sort the images by value and keep the values that at least two images share; those without a value belong to none."""
+    """Sort the images that have a value by it, and keep the values that at least two images share."""
     known = np.flatnonzero(values != MISSING)
     _, inverse, counts = np.unique(values[known], return_inverse=True, return_counts=True)
     if len(counts) < 2 or counts.max() < 2:

@@ -52,7 +52,7 @@ def dci(
         "sklearn" is the reference's GradientBoostingClassifier (seeded); "exact" grows the same trees, with a threshold
         between any two values of a code; "binned" is an approximation, on at most 255 bins per code, many times faster
         (its error by sample size is in docs/metrics.md: 0.03 from 500 samples, 0.02 from 10,000). "auto" is exact up
-        to 1,000 training samples, and binned above: compare scores of one estimator only.
+        to 500 training samples, and binned above: compare scores of one estimator only.
     seed : int
         Of the trees.
     n_jobs : int

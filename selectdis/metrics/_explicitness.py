@@ -58,10 +58,7 @@ def explicitness(
         train, test = known(x_train, factors_train[:, k]), known(x_test, factors_test[:, k])
         model = _fit(*train)
         areas.append(
-            (
-                _macro_auc(model, *train, f"factor {k}, training part"),
-                _macro_auc(model, *test, f"factor {k}, test part"),
-            )
+            (_macro_auc(model, train, f"factor {k}, training part"), _macro_auc(model, test, f"factor {k}, test part"))
         )
     return Explicitness(_mean([train for train, _ in areas]), _mean([test for _, test in areas]))
 
@@ -72,8 +69,9 @@ def _fit(x: np.ndarray, y: np.ndarray) -> LogisticRegression:
         return LogisticRegression().fit(x, y)
 
 
-def _macro_auc(model: LogisticRegression, x: np.ndarray, y: np.ndarray, part: str) -> float | None:
+def _macro_auc(model: LogisticRegression, sample: tuple[np.ndarray, ...], part: str) -> float | None:
     """Mean area over the classes that the model knows and that are neither absent from `y` nor all of it."""
+    x, y = sample
     one_hot = y[:, np.newaxis] == model.classes_  # (n, n_classes)
     positives = one_hot.sum(axis=0)
     usable = (positives > 0) & (positives < len(y))

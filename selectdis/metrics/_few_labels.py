@@ -100,7 +100,7 @@ def _merge(factor: np.ndarray, n_bins: int) -> np.ndarray:
 
 
 def _disturb(factor: np.ndarray, noise: float, rng: np.random.Generator) -> np.ndarray:
-    values = np.unique(*known(factor))
+    values = np.unique(known(factor)[0])
     changed = (rng.random(len(factor)) < noise) & (factor != MISSING)
     return np.where(changed, rng.choice(values, len(factor)), factor)
 

@@ -99,7 +99,7 @@ def _gap(information: np.ndarray) -> float:
 
 
 def _explained(x: np.ndarray, classes: np.ndarray) -> float:
-    """Return 1 - log loss / log n_classes of a regression that weighs all classes alike, on the rows it learned from."""
+    """Return 1 - log loss / log n_classes of a regression that weighs classes alike, on the rows it learned from."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         p = LogisticRegression(C=np.inf, class_weight="balanced").fit(x, classes).predict_proba(x)

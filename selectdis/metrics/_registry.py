@@ -74,7 +74,7 @@ class Samples:
 
     @cached_property
     def interventions(self) -> list[np.ndarray] | None:
-        """For each factor, codes (n_values, n_images, n_latents) of the same images with the factor set to each value."""
+        """Of each factor, codes (n_values, n_images, n_latents) of the same images with each of its values."""
         if self.table is None or "interventions" not in self.draws:
             return None
         return [self.table[batch] for batch in self.draws["interventions"][0].batches]

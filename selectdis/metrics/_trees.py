@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Literal, NamedTuple
@@ -17,7 +17,7 @@ from selectdis.metrics._boosting import DEPTH, boost
 __all__ = ["ESTIMATORS", "Estimator", "FittedTrees", "fit_all_trees", "fit_trees", "with_interventions"]
 
 Estimator = Literal["auto", "exact", "binned", "sklearn"]
-EXACT_UP_TO = 1_000  # training samples: there a bin for each value costs a few times the seconds of the binned trees
+EXACT_UP_TO = 500  # training samples: there a bin for each value costs a few times the seconds of the binned trees
 STAGES, LEARNING_RATE = 100, 0.1  # GradientBoostingClassifier's defaults, which the reference used
 
 
@@ -49,7 +49,7 @@ def fit_all_trees(
         split = *known(codes_train, factors_train[:, k]), codes_test, factors_test[:, k]
         return fit_trees(*split, estimator=estimator, seed=seed + k)
 
-    sizes = [len(np.unique(*known(column))) for column in factors_train.T]
+    sizes = [len(np.unique(known(column)[0])) for column in factors_train.T]
     varying = [k for k, size in enumerate(sizes) if size > 1 and known(factors_test[:, k])[0].size]
     largest_first = sorted(varying, key=lambda k: -sizes[k])
     with ThreadPoolExecutor(n_jobs) as pool:
@@ -114,7 +114,8 @@ def _fit_auto(
     return _fit_boosted(x_train, y_train, x_test, seed, exact=len(x_train) <= EXACT_UP_TO)
 
 
-ESTIMATORS = {
+Fit = Callable[[np.ndarray, np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray, np.ndarray]]
+ESTIMATORS: dict[str, Fit] = {
     "auto": _fit_auto,
     "exact": partial(_fit_boosted, exact=True),
     "binned": partial(_fit_boosted, exact=False),

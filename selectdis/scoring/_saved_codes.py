@@ -56,7 +56,7 @@ def evaluate_codes(
     table = factor_table(factors, len(codes), "factors")
     images = np.broadcast_to(np.zeros((), np.uint8), (len(codes), 1, 16, 16))  # never looked at, and no memory
     names = [f"column {k}" for k in range(table.shape[1])]
-    rows = dataset_of_columns("the factors", images, names, list(table.T), source="", bins=bins)
+    rows = dataset_of_columns("saved codes", images, names, list(table.T), source="", bins=bins)
     if not rows.labelled:
         raise SelectdisError("no factor is left to score against: every column has another value in each row")
     evaluation = Evaluation(
@@ -104,9 +104,7 @@ def _load(path: Path, key: str, alone: bool = False) -> np.ndarray:
                 array: np.ndarray = file[key if key in file else file.files[0]]
                 return array
             held = f"it holds {', '.join(file)}" if file.files else "it holds none"
-            raise SelectdisError(
-                f"{path} has no array called {key!r}{nearest(key, file)}; {held}: rename the right one"
-            )
+            raise SelectdisError(f"{path} has no array {key!r}{nearest(key, file)}; {held}: rename the right one")
     except SelectdisError:
         raise
     except (OSError, ValueError, EOFError, KeyError) as error:

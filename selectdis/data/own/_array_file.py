@@ -43,7 +43,7 @@ def array_file(
     fit : {"crop", "stretch", "pad"}
         How a picture becomes a square: its middle, stretched, or padded with black.
     factors : str, optional
-        Key of an array (n,) or (n, n_factors) in the same file: numbers or words, turned into classes; ids are left out.
+        Key of an array (n,) or (n, n_factors) in the same file: numbers or words. Ids are left out.
     factor_names : sequence of str, optional
         One name per column of `factors`.
     bins : int, optional

@@ -38,8 +38,8 @@ def table(
     Parameters
     ----------
     path : str or Path
-        Of the .csv (or .tsv) file, its columns separated by commas, semicolons or tabs; the pictures' paths are relative
-        to its folder. A first column without a name that numbers the rows is left out.
+        Of the .csv (or .tsv) file, its columns separated by commas, semicolons or tabs; the pictures' paths are
+        relative to its folder. A first column without a name that numbers the rows is left out.
     column : str, optional
         Which column holds the paths; by default "image", "path", "file", ... or else the first.
     factors : str or sequence of str, optional
