@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,14 +12,17 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from selectdis._arrays import check_codes, warn_degenerate
+from selectdis._arrays import as_numpy, check_codes, warn_degenerate
+from selectdis._factors import FactorWarning, as_factors
 from selectdis._progress import progress_bar
 from selectdis.data._dataset import ImageDataset
+from selectdis.data._labels import factors_of
 from selectdis.errors import SelectdisError, check_choice, renamed, whole_number
 from selectdis.metrics import Metric, Need, Samples, Votes, resolve_metrics
 
 __all__ = ["PROTOCOLS", "Encode", "Evaluation", "Protocol", "encode_in_batches", "evaluate"]
 
+INTERVENED = 100  # images that fairness changes in each factor, as in the reference
 Encode = Callable[[np.ndarray], Any]  # uint8 images (n, c, h, w) -> codes (n, latents)
 Protocol = Literal["disjoint", "reference"]
 PROTOCOLS = get_args(Protocol)
@@ -122,7 +126,7 @@ class Evaluation:
     protocol: Protocol = "disjoint"
     n_jobs: int = 1
     _chosen: dict[str, Metric] = field(init=False, repr=False)
-    _draws: dict[Need, tuple[Votes, Votes]] = field(init=False, repr=False)
+    _draws: dict[Need, tuple[Votes, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.data.labelled:
@@ -135,6 +139,7 @@ class Evaluation:
         object.__setattr__(self, "data", self.data.drawn_once(self.seed))
         object.__setattr__(self, "_chosen", resolve_metrics(self.metrics))
         object.__setattr__(self, "_draws", self._draw())
+        self._check_factors()
 
     @cached_property
     def indices(self) -> np.ndarray:
@@ -175,7 +180,8 @@ class Evaluation:
         samples = self._samples(table)
         scores: dict[str, float] = {}
         # The matrices are small: BLAS threads cost more than they bring, and fight with other processes.
-        with threadpool_limits(1):
+        with threadpool_limits(1), warnings.catch_warnings():
+            warnings.simplefilter("ignore", FactorWarning)  # said when the samples were drawn
             for done, metric in enumerate(self._chosen.values()):
                 show("evaluating", done, len(self._chosen))
                 scores |= metric.compute(samples)
@@ -200,9 +206,20 @@ class Evaluation:
         n_train = self.n_train if n >= total else min(max(round(n * self.n_train / total), 1), max(n - 1, 1))
         return drawn[:n_train], drawn[n_train:] if n > 1 else drawn
 
-    def _draw(self) -> dict[Need, tuple[Votes, Votes]]:
+    @cached_property
+    def _factors(self) -> tuple[np.ndarray, np.ndarray]:
+        """The factors of both parts, as the metrics take them."""
+        train, test = self._parts
+        return factors_of(self.data, train), factors_of(self.data, test)
+
+    def _check_factors(self) -> None:
+        """Say once what cannot be used of the factors; refuse continuous ones before any image is encoded."""
+        need_classes = [metric.name for metric in self._chosen.values() if not metric.continuous]
+        as_factors(np.concatenate(self._factors), names=self.data.factor_names, bins=None if need_classes else 20)
+
+    def _draw(self) -> dict[Need, tuple[Votes, ...]]:
         """Draw the votes of the interventional metrics; drop, with a warning, what a group names and none can draw."""
-        drawn: dict[Need, tuple[Votes, Votes]] = {}
+        drawn: dict[Need, tuple[Votes, ...]] = {}
         named = {self.metrics} if isinstance(self.metrics, str) else set(self.metrics)
         streams: dict[Need, int] = {"pairs": 1, "fixed_factor": 2}
         for need, stream in streams.items():
@@ -217,6 +234,10 @@ class Evaluation:
                 for m in asked:
                     del self._chosen[m.name]
                     warn_degenerate(m.name, f"left out: {error}")
+        changed = [m for m in self._chosen.values() if "interventions" in m.needs]
+        rng = np.random.default_rng([self.seed, 6])
+        if changed and (batches := self.data.draw_interventions(min(INTERVENED, self.n_test), rng)) is not None:
+            drawn["interventions"] = (Votes(tuple(batches), np.arange(len(batches))),)
         return drawn
 
     def _votes(self, need: str, stream: int) -> tuple[Votes, Votes]:
@@ -233,9 +254,9 @@ class Evaluation:
         return row
 
     @cached_property
-    def _positions(self) -> dict[Need, tuple[Votes, Votes]]:
+    def _positions(self) -> dict[Need, tuple[Votes, ...]]:
         """The draws as rows of `indices`."""
-        return {need: (self._locate(pair[0]), self._locate(pair[1])) for need, pair in self._draws.items()}
+        return {need: tuple(map(self._locate, parts)) for need, parts in self._draws.items()}
 
     def _locate(self, draws: Votes) -> Votes:
         return Votes(tuple(self._row[batch] for batch in draws.batches), draws.factor)
@@ -244,9 +265,9 @@ class Evaluation:
         train, test = self._parts
         return Samples(
             codes_train=table[self._row[train]],
-            factors_train=self.data.factors_at(train),
+            factors_train=self._factors[0],
             codes_test=table[self._row[test]],
-            factors_test=self.data.factors_at(test),
+            factors_test=self._factors[1],
             seed=self.seed,
             n_jobs=self.n_jobs,
             table=table,
@@ -283,7 +304,7 @@ def encode_in_batches(encode: Encode, data: ImageDataset, indices: np.ndarray, b
     parts: list[np.ndarray] = []
     for start in range(0, len(indices), batch):
         images = data.images_at(indices[start : start + batch])
-        codes = np.asarray(encode(images))
+        codes = as_numpy(encode(images))
         width = parts[0].shape[1] if parts else None
         if codes.ndim != 2 or len(codes) != len(images) or width not in (None, codes.shape[1]):
             wanted = f"({len(images)}, {width if width is not None else 'latents'})"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from selectdis._arrays import bin_codes, entropy, mutual_information_matrix
+from selectdis._arrays import entropy, information_matrix, known
 from selectdis.data import ImageDataset
 from selectdis.visualization._charts import importance_heatmap, kl_bars
 from selectdis.visualization._theme import figure_png
@@ -106,8 +106,8 @@ def _traversals(run: Run, base: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _known_shares(codes: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    information = mutual_information_matrix(bin_codes(codes, 20), factors)
-    entropies = np.array([entropy(column) for column in factors.T])
+    information = information_matrix(codes, factors)
+    entropies = np.array([entropy(*known(column)) for column in factors.T])
     return np.divide(information, entropies, out=np.zeros_like(information), where=entropies > 0)
 
 
