@@ -6,9 +6,10 @@ from pathlib import Path
 
 import yaml
 
-from selectdis._files import atomic_write
+from selectdis._files import atomic_write, own_file
 from selectdis.errors import SelectdisError
 from selectdis.study import Listener, StageInfo, Study
+from selectdis.study._folder import JOURNAL
 
 __all__ = ["SpecKeeper", "kept_spec"]
 
@@ -22,8 +23,8 @@ class SpecKeeper(Listener):
     def stage_started(self, study: Study, stage: StageInfo) -> None:
         # Without the storage: its URL may hold a password.
         said = study.spec.model_dump(mode="json", exclude_unset=True, exclude={"storage"})
-        path = study.folder / KEPT
-        if path.exists() and not path.read_text(encoding="utf-8").startswith(FIRST_LINE):
+        path = own_file(study.folder, KEPT)
+        if path.exists() and not path.read_text(encoding="utf-8", errors="replace").startswith(FIRST_LINE):
             return  # the user's own study file, which lies in the study's folder
         with atomic_write(path) as file:
             file.write_text(FIRST_LINE + yaml.safe_dump(said, sort_keys=False, allow_unicode=True), encoding="utf-8")
@@ -37,14 +38,14 @@ def kept_spec(folder: Path, storage: str | None = None) -> Path:
     SelectdisError
         If the folder is no study's, or is one without that file.
     """
-    if storage is None and not (folder / "study.log").is_file():
+    if storage is None and not own_file(folder, JOURNAL).exists():
         raise SelectdisError(
             f"{folder} is a folder without a study.log: it is no study's, or the study's records are in a database; "
             "give the study file"
         )
-    if not (folder / KEPT).is_file():
+    if not own_file(folder, KEPT).exists():
         raise SelectdisError(
             f"{folder} is a study's folder, but holds no {KEPT} that says which: give the study file, or let "
             f"`selectdis run FILE --folder {folder}` leave it there (what is trained is not trained again)"
         )
-    return folder / KEPT
+    return own_file(folder, KEPT)

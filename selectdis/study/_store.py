@@ -66,7 +66,7 @@ class StudyStore:
             if not name.startswith(prefix):
                 continue
             study = self._load(name)
-            reference = DataReference.parse(study.user_attrs.get("data"))
+            reference = DataReference.parse(study.user_attrs.get("data"), self.folder)
             if reference is not None:
                 yield self._stage("target", reference, study)
             else:  # a driver was killed as it began, or the journal was cut there: there are no runs either
@@ -88,7 +88,7 @@ class StudyStore:
             )
         )
         self._check_unchanged(study)
-        retry_while_away(lambda: study.set_user_attr("data", json.dumps(vars(data))))
+        retry_while_away(lambda: study.set_user_attr("data", data.to_json()))
         return self._stage(name, data, study)
 
     def _load(self, study_name: str) -> optuna.Study:
@@ -104,15 +104,16 @@ class StudyStore:
         """Refuse to mix runs of other training or evaluation into one study."""
         mine = json.loads(self.spec.model_dump_json(include=set(FIXED)))
         theirs = study.user_attrs.get("fixed")
-        if theirs is None:
+        if not isinstance(theirs, dict):
             retry_while_away(lambda: study.set_user_attr("fixed", mine))
             return
         for key, value in mine.items():
-            if isinstance(value, dict):  # a setting that a later version added had its default then
-                default = json.loads(type(getattr(self.spec, key))().model_dump_json())
-                theirs[key] = default | theirs.get(key, {})
-            if theirs.get(key) != value:
-                change = _difference(theirs.get(key), value)
+            recorded = theirs.get(key)
+            if isinstance(value, dict) and isinstance(recorded, dict):
+                # A setting that a later version added had its default then.
+                recorded = json.loads(type(getattr(self.spec, key))().model_dump_json()) | recorded
+            if recorded != value:
+                change = _difference(recorded, value)
                 raise SelectdisError(
                     f"the study in {self.folder} was made with another `{key}` ({change}): "
                     "give this study another name, or delete that folder"

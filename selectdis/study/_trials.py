@@ -18,7 +18,15 @@ from selectdis.spec import StudySpec
 from selectdis.study import _optuna as adapter
 from selectdis.study._database import database_lock, retry_while_away, signs_of_life
 from selectdis.study._search import Params, distributions_of, make_sampler, params_of, suggest
-from selectdis.study._trial_records import COPY_OF, attribute, constraint_values, record_in, records_in, trial_values
+from selectdis.study._trial_records import (
+    COPY_OF,
+    attribute,
+    constraint_values,
+    copied_from,
+    record_in,
+    records_in,
+    trial_values,
+)
 
 __all__ = ["Trials"]
 
@@ -203,7 +211,7 @@ class Trials:
             undone = any(not is_settled(r) if retry_failed else r is None for r in records)
             if trial.state.is_finished() and undone:
                 copied = {attribute(record["seed"]): record for record in records_in(trial)}
-                first = trial.user_attrs.get(COPY_OF, trial.number)
+                first = copied_from(trial)
                 self.study.enqueue_trial(_params(trial), user_attrs=copied | {COPY_OF: first})
 
     # Records ---------------------------------------------------------------------------------------------------------
