@@ -28,7 +28,8 @@ def test_every_old_name_leads_to_what_it_is_now(old):
         warnings.simplefilter("ignore", OldNameWarning)
         if isinstance(new, type(sys)):
             found = import_module(f"selectdis.{old}")
-            assert all(getattr(found, held) is value for held, value in vars(new).items() if not held.startswith("__"))
+            held = getattr(new, "__all__", None) or [name for name in vars(new) if not name.startswith("__")]
+            assert all(getattr(found, name) is getattr(new, name) for name in held)
         else:
             assert getattr(import_module(room), name) is new
 

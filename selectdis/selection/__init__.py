@@ -3,8 +3,6 @@
 Pandas in, pandas out: no training, no search, no tracking in here.
 """
 
-from typing import Any
-
 from selectdis.records import criterion_names, direction, labelled_datasets, metric_names, pickable, read_records
 from selectdis.selection._analysis import AnalysisTable, analysis
 from selectdis.selection._backtest import BacktestResult, Picker, backtest
@@ -73,11 +71,3 @@ __all__ = [
     "trust",
     "variance_explained",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """Answer to names of earlier versions, for one release."""
-    if name == "by_mean_rank":
-        current_score_name("mean_rank")
-        return by_win_rate
-    raise AttributeError(f"module 'selectdis.selection' has no attribute {name!r}")
