@@ -155,7 +155,12 @@ def _value(record: Mapping[Any, Any], name: str) -> float:
             if column.startswith(METRIC) and not column.endswith(SAMPLED) and direction(score_name(column)) > 0
         ]
         return float(np.mean(present)) if present else math.nan
-    return float(record[_column(record, name)])
+    try:
+        return float(record[_column(record, name)])
+    except SelectdisError:
+        if record.get("stage") == "target":  # whose labels may be unknown, and are not what it is run for
+            return math.nan
+        raise
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -9,7 +9,6 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from selectdis._files import own_database, own_tree, sqlite_url
 from selectdis._redaction import redacted
 from selectdis.errors import SelectdisError, nearest
 from selectdis.tracking._champion import CHAMPION, content_digest, model_name, save_model
@@ -27,16 +26,8 @@ _IDENTITY = ("selectdis.stage", "selectdis.dataset", "selectdis.candidate")
 
 
 def default_uri(folder: Path) -> str:
-    """Return the URI of the database in the study's folder.
-
-    Raises
-    ------
-    ForeignFileError
-        If what lies there would have it, or the files that belong to it, written elsewhere.
-    """
-    for name in ("artifacts", "tracking"):
-        own_tree(folder, name)
-    return sqlite_url(own_database(folder, "mlflow.db"))
+    """Return the URI of the database in the study's folder."""
+    return f"sqlite:///{folder.resolve() / 'mlflow.db'}"
 
 
 def check_uri(uri: str | None) -> None:
