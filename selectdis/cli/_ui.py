@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 import subprocess
 import sys
 from typing import Annotated
@@ -34,6 +35,14 @@ def ui(
         raise SelectdisError(
             f"{store} does not exist: run the study first, or make it with `{again('track --rebuild', file, folder)}`"
         )
+    from selectdis.tracking._own_database import find_artifacts
+
+    try:
+        find_artifacts(study.folder)
+    except sqlite3.DatabaseError as error:
+        raise SelectdisError(
+            f"{store} cannot be used ({error}): make it again with `{again('track --rebuild', file, folder)}`"
+        ) from None
     _check_free(host, port)
     print(f"MLflow UI: http://{host}:{port}  (Ctrl-C stops it)", flush=True)
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", sqlite_url(store)]

@@ -240,7 +240,7 @@ class StudySpec(Section):
     warm_start: str | None = None
     time_budget: float | None = Field(default=None, gt=0, description="minutes")
     storage: str | None = None
-    tracking: str | None = "mlflow"
+    tracking: str | Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)] | None = "mlflow"
 
     @model_validator(mode="after")
     def _consistent(self) -> StudySpec:

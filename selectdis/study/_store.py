@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 
 from selectdis.data._reference import DataReference
 from selectdis.errors import SelectdisError
 from selectdis.spec import StudySpec
-from selectdis.study._database import open_database, retry_while_away
+from selectdis.study._database import database_lock, open_database, retry_while_away
 from selectdis.study._folder import JOURNAL, driver_lock, open_journal
+from selectdis.study._identity import claim_folder, database_id, folder_id, view_lock
 from selectdis.study._search import make_sampler
 from selectdis.study._stage import Stage
 from selectdis.study._trial_records import directions
@@ -51,6 +52,27 @@ class StudyStore:
             return driver_lock(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         return nullcontext()
+
+    @property
+    def id(self) -> str:
+        """The study's own id, of all its drivers the same."""
+        return folder_id(self.folder) if self.url is None else database_id(self._database, self.spec.name)
+
+    def claim(self) -> None:
+        """Be who the study is, as a driver that holds it: a folder may be a copy of another study's."""
+        if self.url is None:
+            claim_folder(self.folder)
+
+    def view_lock(self) -> AbstractContextManager[None]:
+        """Do alone, of all that show this study, what must not happen twice; a study never waits for it."""
+        if self.url is None:
+            return view_lock(self.folder)
+        return database_lock(self._database.engine.url, f"{self.spec.name}: view")
+
+    @property
+    def _database(self) -> RDBStorage:
+        assert isinstance(self.storage, RDBStorage)
+        return self.storage
 
     def stage(self, name: str, data: DataReference) -> Stage | None:
         """Return the stage on `data`; None where it has not begun."""

@@ -104,6 +104,11 @@ class Study:
         return self.spec.name
 
     @property
+    def id(self) -> str:
+        """The study's own id (32 hexadecimal digits), by which views of it are found."""
+        return self.store.id
+
+    @property
     def proxy_names(self) -> str:
         """Names of the proxies, for people."""
         return ", ".join(data.name for data in self.spec.proxy)
@@ -216,6 +221,7 @@ class Study:
     @contextmanager
     def _driving(self, listeners: Sequence[Listener]) -> Iterator[Listeners]:
         with self.store.hold():
+            self.store.claim()
             told = Listeners(self, [*listeners, *installed_tracker(self.spec.tracking, self.folder)])
             try:
                 yield told
