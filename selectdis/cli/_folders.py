@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from selectdis._files import own_file
 from selectdis.errors import SelectdisError
 from selectdis.spec import KEPT
+from selectdis.study._folder import JOURNAL
 
 __all__ = ["kept_spec"]
 
@@ -18,14 +20,14 @@ def kept_spec(folder: Path, storage: str | None = None) -> Path:
     SelectdisError
         If the folder is no study's, or is one without that file.
     """
-    if storage is None and not (folder / "study.log").is_file():
+    if storage is None and not own_file(folder, JOURNAL).exists():
         raise SelectdisError(
             f"{folder} is a folder without a study.log: it is no study's, or the study's records are in a database; "
             "give the study file"
         )
-    if not (folder / KEPT).is_file():
+    if not own_file(folder, KEPT).exists():
         raise SelectdisError(
             f"{folder} is a study's folder, but holds no {KEPT} that says which: give the study file, or let "
             f"`selectdis run FILE --folder {folder}` leave it there (what is trained is not trained again)"
         )
-    return folder / KEPT
+    return own_file(folder, KEPT)

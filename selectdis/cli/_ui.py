@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from selectdis._files import own_database, sqlite_url
 from selectdis.cli._common import FileArgument, FolderOption, again, open_study
 from selectdis.errors import SelectdisError
 
@@ -29,7 +30,7 @@ def ui(
 ) -> None:
     """Open a study in the MLflow UI."""
     study = open_study(file, folder)
-    store = study.folder / "mlflow.db"
+    store = own_database(study.folder, "mlflow.db")
     if not store.exists():
         raise SelectdisError(
             f"{store} does not exist: run the study first, or make it with `{again('track --rebuild', file, folder)}`"
@@ -44,7 +45,7 @@ def ui(
         ) from None
     _check_free(host, port)
     print(f"MLflow UI: http://{host}:{port}  (Ctrl-C stops it)", flush=True)
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", f"sqlite:///{store.resolve()}"]
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", sqlite_url(store)]
     try:
         raise typer.Exit(subprocess.call([*command, "--host", host, "--port", str(port)]))
     except KeyboardInterrupt:

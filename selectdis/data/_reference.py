@@ -6,15 +6,16 @@ import functools
 import hashlib
 import json
 import re
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 
-from selectdis._files import atomic_write
+from selectdis._files import atomic_write, open_file, own_file
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._load import load_dataset, options_of
+from selectdis.data.reading._file_array import open_npy
 from selectdis.errors import SelectdisError
 
 __all__ = ["STORED", "DataReference", "fitting_options", "stored_name"]
@@ -53,12 +54,24 @@ class DataReference:
         return cls(data, json.dumps(recorded, sort_keys=True, default=str))
 
     @classmethod
-    def parse(cls, text: Any) -> DataReference | None:
-        """Return the reference whose fields `text` (JSON) holds; None where it holds none."""
+    def parse(cls, text: Any, folder: Path) -> DataReference | None:
+        """Return the reference that `to_json` wrote for a study in `folder`; None where `text` holds none."""
         try:
-            return cls(**json.loads(text))
+            reference = cls(**json.loads(text))
+            options = json.loads(reference.options)
         except (TypeError, ValueError, RecursionError):
             return None
+        if not (isinstance(reference.name, str) and isinstance(options, dict) and "name" not in options):
+            return None
+        if reference.stored is None:
+            return reference
+        # By its name alone: the folder may have been moved since, or come from somebody else.
+        own = PurePath(str(reference.stored)).name
+        return replace(reference, stored=str(folder / "data" / own)) if own.strip(".") else None
+
+    def to_json(self) -> str:
+        """Return what `parse` reads, in this folder of the study or in another place that it is moved to."""
+        return json.dumps(vars(self) | {"stored": self.stored and f"data/{Path(self.stored).name}"})
 
     def load(self) -> ImageDataset:
         """Load the data set, once per process."""
@@ -89,21 +102,26 @@ def _load(reference: DataReference) -> ImageDataset:
         old = {EDITION: 1} if EDITION in options_of(reference.name) else {}
         return load_dataset(reference.name, **(old | options))
     path = Path(reference.stored)
-    about = _about(path)
     try:
-        images = np.load(path / "images.npy", mmap_mode="r", allow_pickle=False)
-        factors = np.load(path / "factors.npy", allow_pickle=False) if (path / "factors.npy").exists() else None
-    except (OSError, ValueError) as error:
+        about = _about(path)
+        images = _array(path, "images.npy")
+        factors = np.array(_array(path, "factors.npy")) if own_file(path, "factors.npy").exists() else None
+        return ImageDataset(images=images, factors=factors, **about)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise SelectdisError(f"the stored data set {path} cannot be read: {error}; give the data again") from None
-    return ImageDataset(images=images, factors=factors, **about)
 
 
 def _about(path: Path) -> dict[str, Any]:
-    try:
-        about = json.loads((path / "about.json").read_text(encoding="utf-8"))
-        return {**about, "name": about["name"]}
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise SelectdisError(f"the stored data set {path} cannot be read: {error}; give the data again") from None
+    """Return what is kept of a stored data set beside its arrays."""
+    with open_file(own_file(path.parent.parent, path.parent.name, path.name, "about.json")) as file:
+        about = json.loads(file.read())
+    fields = ("factor_names", "factor_sizes", "factor_values", "source")
+    return {"name": str(about["name"])} | {name: about[name] for name in fields if name in about}
+
+
+def _array(path: Path, name: str) -> np.ndarray:
+    """Return an array of a stored data set, mapped into memory; its header is believed as far as the file goes."""
+    return open_npy(own_file(path, name)).array()
 
 
 def stored_name(data: ImageDataset) -> str:
@@ -113,18 +131,17 @@ def stored_name(data: ImageDataset) -> str:
 
 def _store(data: ImageDataset, folder: Path) -> Path:
     path = folder / stored_name(data)
-    if (path / "about.json").exists():  # written last: with it, the rest is there
+    if own_file(folder.parent, folder.name, path.name, "about.json").exists():  # written last: the rest is there
         return path
-    path.mkdir(parents=True, exist_ok=True)
-    images = np.lib.format.open_memmap(
-        path / "images.npy", mode="w+", dtype=np.uint8, shape=(len(data), *data.image_shape)
-    )
-    for start in range(0, len(data), 4096):
-        rows = np.arange(start, min(start + 4096, len(data)))
-        images[rows] = data.images_at(rows)
-    images.flush()
+    with atomic_write(path / "images.npy") as file:
+        images = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=(len(data), *data.image_shape))
+        for start in range(0, len(data), 4096):
+            rows = np.arange(start, min(start + 4096, len(data)))
+            images[rows] = data.images_at(rows)
+        images.flush()
     if data.factors is not None:
-        np.save(path / "factors.npy", data.factors, allow_pickle=False)
+        with atomic_write(path / "factors.npy") as temporary, temporary.open("wb") as factors:
+            np.save(factors, data.factors, allow_pickle=False)
     about = {"name": data.name, "factor_names": data.factor_names, "factor_sizes": data.factor_sizes}
     about |= {"factor_values": data.factor_values}
     with atomic_write(path / "about.json") as temporary:

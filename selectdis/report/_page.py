@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from selectdis._files import atomic_write
+from selectdis._files import atomic_write, written
 from selectdis._progress import progress_bar
 from selectdis.errors import SelectdisError
 from selectdis.report import _sections as sections
@@ -44,7 +44,7 @@ def write_report(study: Any, out: str | Path | None = None) -> Path:
         page = render(take_snapshot(study), lambda done, total: show("report", done, total))
     path = Path(out) if out is not None else Path(study.folder) / "report.html"
     try:
-        with atomic_write(path) as temporary:
+        with atomic_write(path) if out is None else written(path) as temporary:
             temporary.write_text(page, encoding="utf-8")
     except OSError as error:
         raise SelectdisError(

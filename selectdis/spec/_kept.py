@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from selectdis._files import atomic_write
+from selectdis._files import atomic_write, own_file
 from selectdis._redaction import redacted_text
 from selectdis.errors import SelectdisError
 from selectdis.spec._model import StudySpec
@@ -27,7 +27,7 @@ def keep_spec(spec: StudySpec, folder: Path, overrides: Sequence[str] = ()) -> N
 
     A study file of the user's own that lies there under the same name is left alone.
     """
-    path = folder / KEPT
+    path = own_file(folder, KEPT)
     if _is_users_own(path):
         return
     # Without the storage: its URL may hold a password.
@@ -48,7 +48,7 @@ def check_keepable(folder: Path, overrides: Sequence[str]) -> None:
     SelectdisError
         If such a file lies in `folder`.
     """
-    if overrides and _is_users_own(folder / KEPT):
+    if overrides and _is_users_own(own_file(folder, KEPT)):
         raise SelectdisError(
             f"{folder / KEPT} is a study file of yours, in which overrides cannot be kept: write them there, or take "
             "another --folder"
@@ -63,11 +63,11 @@ def forgotten_overrides(spec: StudySpec, folder: Path, overrides: Sequence[str] 
 def _earlier(spec: StudySpec, folder: Path, overrides: Sequence[str], *, holds: bool) -> list[str]:
     """Return the overrides of before, save those that are given anew: those that `spec` holds, or those it does not."""
     given = {text.partition("=")[0] for text in overrides}
-    kept = [one for one in _kept_overrides(folder / KEPT) if ".".join(one.path) not in given]
+    kept = [one for one in _kept_overrides(own_file(folder, KEPT)) if ".".join(one.path) not in given]
     if not kept:
         return []
     try:
-        then, now = read_spec(folder / KEPT).model_dump(mode="json"), spec.model_dump(mode="json")
+        then, now = read_spec(own_file(folder, KEPT)).model_dump(mode="json"), spec.model_dump(mode="json")
     except SelectdisError:  # damaged: it is written anew
         return []
     return [str(one) for one in kept if (value_at(then, one.path) == value_at(now, one.path)) == holds]

@@ -12,7 +12,7 @@ import pandas as pd
 from optuna.trial import FrozenTrial
 
 from selectdis.data._reference import DataReference
-from selectdis.records import Record, as_frame, is_settled, of_one_version, scores_version
+from selectdis.records import Record, as_frame, checked_pool, is_settled, of_one_version, scores_version
 from selectdis.scoring._files import model_path
 from selectdis.scoring._many_runs import pool_criteria
 from selectdis.scoring._version import SCORES_VERSION, is_outdated
@@ -67,12 +67,24 @@ class Stage:
     @property
     def records(self) -> pd.DataFrame:
         """Tidy frame, one row per run, with the criteria over many runs as of the end of the stage."""
-        return as_frame(self.raw_records(), self.study.user_attrs.get(POOL, {}))
+        return as_frame(self.raw_records(), self._pool or {})
 
     @property
     def judged(self) -> bool:
         """Whether the stage has come to its end once, where the criteria over many runs are computed."""
-        return POOL in self.study.user_attrs
+        return self._pool is not None
+
+    @property
+    def _pool(self) -> dict[str, dict[str, float]] | None:
+        """Candidate -> its criteria over many runs, as of the end of the stage; None before, or where damaged."""
+        recorded = self.study.user_attrs.get(POOL)
+        if (pool := checked_pool(recorded)) is None and recorded is not None:
+            warnings.warn(
+                f"the criteria over many runs on {self.data.name} are damaged, and left out until the next run of the "
+                "study makes them again",
+                stacklevel=3,
+            )
+        return pool
 
     def model_path(self, candidate: str) -> Path:
         """Return where the trained parameters of `candidate` (an id) lie."""
@@ -137,8 +149,9 @@ class Stage:
         records = self.raw_records()
         usable = {r["candidate"] for r in records if is_settled(r) and "kl_per_latent" in r}
         version = max((scores_version(record) or 1 for record in records), default=1)
-        attributes = self.study.user_attrs
-        if set(attributes.get(POOL, {})) != usable or attributes.get(POOL_VERSION, 1) < version:
+        current = self.study.user_attrs.get(POOL_VERSION, 1)
+        newer = not isinstance(current, int) or current < version
+        if (pool := self._pool) is None or set(pool) != usable or newer:
             pool = pool_criteria(records, str(self.folder), self.data, self.spec.evaluation)
             self.study.set_user_attr(POOL, pool)
             self.study.set_user_attr(POOL_VERSION, SCORES_VERSION)

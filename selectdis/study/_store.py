@@ -89,7 +89,7 @@ class StudyStore:
             if not name.startswith(prefix):
                 continue
             study = self._load(name)
-            reference = DataReference.parse(study.user_attrs.get("data"))
+            reference = DataReference.parse(study.user_attrs.get("data"), self.folder)
             if reference is not None:
                 yield self._stage("target", reference, study)
             else:  # a driver was killed as it began, or the journal was cut there: there are no runs either
@@ -114,7 +114,7 @@ class StudyStore:
         self.check_unchanged(study)
         retry_while_away(lambda: name_values(study, self.spec.optimise if proxy else ["score"]))
         self._check_edition(study, data)
-        retry_while_away(lambda: study.set_user_attr("data", json.dumps(vars(data))))
+        retry_while_away(lambda: study.set_user_attr("data", data.to_json()))
         return self._stage(name, data, study)
 
     def _load(self, study_name: str) -> optuna.Study:
@@ -130,15 +130,16 @@ class StudyStore:
         """Refuse to mix runs of other training or evaluation into one study."""
         mine = json.loads(self.spec.model_dump_json(include=set(FIXED)))
         theirs = study.user_attrs.get("fixed")
-        if theirs is None:
+        if not isinstance(theirs, dict):
             retry_while_away(lambda: study.set_user_attr("fixed", mine))
             return
         for key, value in mine.items():
-            if isinstance(value, dict):  # a setting that a later version added had its default then
-                default = json.loads(type(getattr(self.spec, key))().model_dump_json())
-                theirs[key] = default | theirs.get(key, {})
-            if theirs.get(key) != value:
-                change = _difference(theirs.get(key), value)
+            recorded = theirs.get(key)
+            if isinstance(value, dict) and isinstance(recorded, dict):
+                # A setting that a later version added had its default then.
+                recorded = json.loads(type(getattr(self.spec, key))().model_dump_json()) | recorded
+            if recorded != value:
+                change = _difference(recorded, value)
                 raise SelectdisError(
                     f"the study in {self.folder} was made with another `{key}` ({change}): "
                     "give this study another name, or delete that folder"
@@ -146,7 +147,7 @@ class StudyStore:
 
     def _check_edition(self, study: optuna.Study, data: DataReference) -> None:
         """Refuse to go on with other images than the runs that are there were trained on."""
-        before = DataReference.parse(study.user_attrs.get("data"))
+        before = DataReference.parse(study.user_attrs.get("data"), self.folder)
         if before is not None and before.edition != data.edition:
             raise SelectdisError(
                 f"the study in {self.folder} was made with edition {before.edition} of {data.name}, whose images are "

@@ -25,7 +25,15 @@ from selectdis.study._search import (
     params_of,
     suggest,
 )
-from selectdis.study._trial_records import COPY_OF, attribute, constraint_values, record_in, records_in, trial_values
+from selectdis.study._trial_records import (
+    COPY_OF,
+    attribute,
+    constraint_values,
+    copied_from,
+    record_in,
+    records_in,
+    trial_values,
+)
 
 __all__ = ["Trials"]
 
@@ -219,7 +227,7 @@ class Trials:
                 # Without what is to be scored again: the trial's numbers are then of one version.
                 kept = [record for record in records_in(trial) if is_done(record) or not is_settled(record)]
                 copied = {attribute(record["seed"]): record for record in kept}
-                first = trial.user_attrs.get(COPY_OF, trial.number)
+                first = copied_from(trial)
                 self.study.enqueue_trial(_params(trial), user_attrs=copied | {COPY_OF: first})
 
     def _is_wanted(self, trial: FrozenTrial) -> bool:

@@ -36,7 +36,7 @@ def test_the_same_choice_has_the_same_folder_and_record_as_ever(tmp_path: Path) 
 
 
 def test_what_was_recorded_is_loaded_without_a_hint() -> None:
-    reference = DataReference.parse(RECORDED)
+    reference = DataReference.parse(RECORDED, Path("nowhere"))
     assert reference is not None
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -70,7 +70,7 @@ def test_options_of_a_target_in_the_old_spelling_overrule_what_fits_the_proxy(tm
 
 @pytest.mark.parametrize("text", ["", "[]", '{"name": 1, "nothing": 2}', None])
 def test_what_is_no_reference_is_none(text: str | None) -> None:
-    assert DataReference.parse(text) is None
+    assert DataReference.parse(text, Path("nowhere")) is None
 
 
 def test_a_data_set_in_memory_is_stored_once_and_comes_back_whole(tmp_path: Path) -> None:
