@@ -48,17 +48,29 @@ def raising(task, stop):
 class Deadly:
     """Work that kills its process the first `times` times that a task is begun."""
 
-    def __init__(self, folder, times, seconds=0.0):
-        self.folder, self.times, self.seconds = folder, times, seconds
+    def __init__(self, folder, times):
+        self.folder, self.times = Path(folder), times
 
     def __call__(self, task, stop):
-        with open(Path(self.folder) / str(task), "a+") as file:
+        with (self.folder / str(task)).open("a+") as file:
             file.write("x")
             begun = file.tell()
-        time.sleep(self.seconds)
         if begun <= self.times:
-            os.kill(os.getpid(), signal.SIGKILL)
+            self.kill(task)
         return task
+
+    def kill(self, task):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class DeadlyInTurn(Deadly):
+    """Every second task kills its process, once the results of all before it were seen."""
+
+    def kill(self, task):
+        if task % 2:
+            while not all((self.folder / f"{earlier} seen").exists() for earlier in range(task)):
+                time.sleep(0.05)
+            super().kill(task)
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
@@ -128,8 +140,10 @@ def test_workers_that_keep_dying_are_given_up(tmp_path, monkeypatch):
 @pytest.mark.filterwarnings("ignore:a worker was lost")
 def test_deaths_with_progress_between_them_are_not_in_a_row(tmp_path, monkeypatch):
     monkeypatch.setattr(pool, "MAX_RESTARTS", 1)
-    assert len(list(run_tasks(range(5), Deadly(tmp_path, 1, 0.5), StopSignal(), n_jobs=2))) == 5
-    assert (tmp_path / "4").read_text() == "xx"
+    for task, _ in run_tasks(range(4), DeadlyInTurn(tmp_path, 1), StopSignal(), n_jobs=2):
+        (tmp_path / f"{task} seen").touch()
+    assert len(list(tmp_path.glob("* seen"))) == 4
+    assert [(tmp_path / task).read_text() for task in ("1", "3")] == ["xx", "xx"]
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
