@@ -63,6 +63,7 @@ class Deadly:
         with deaths.open("a") as file:
             file.write("x")
         os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError("it was killed")
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
