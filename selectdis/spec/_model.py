@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from selectdis.data._load import current_options
 from selectdis.objectives import OBJECTIVES
 from selectdis.selection._scores import current_score_name
 from selectdis.spec._checks import SpecError, check_name, check_values
@@ -30,6 +31,11 @@ class DataSpec(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
     name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _current_names(cls, value: Any) -> Any:
+        return current_options(value) if isinstance(value, dict) else value
 
     @property
     def options(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from selectdis.data import ImageDataset
+from selectdis.data._load import current_options
 from selectdis.data._reference import STORED, DataReference, fitting_options, stored_name
 from selectdis.errors import SelectdisError
 from selectdis.scoring._scorer import check_split
@@ -45,7 +46,7 @@ class StudyData:
 
     def target(self, target: str | ImageDataset | None = None, **options: Any) -> DataReference:
         """Return the target: the study file's, another one by name, or images of one's own."""
-        spec = self.spec.target
+        spec, options = self.spec.target, current_options(options)
         if target is None:
             if spec is None:
                 raise SelectdisError("the study file names no target: give one (--target NAME, or target= in Python)")
