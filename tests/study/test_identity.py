@@ -83,7 +83,7 @@ def test_a_place_that_cannot_be_is_as_good_as_one_that_is_gone(ran, place):
 
 def test_an_option_that_a_tracker_lacks_is_one_sentence_before_anything_runs(tmp_path):
     study = sd.Study(spec(tracking={"mlflow": {"experimnt": "x"}}), folder=tmp_path / "a")
-    with pytest.raises(sd.SelectdisError, match="mlflow has no option 'experimnt'.*experiment"):
+    with pytest.raises(sd.SelectdisError, match=r"mlflow has no option 'experimnt'.*experiment"):
         study.run()
     hidden = sd.Study(spec(tracking={"mlflow": {"uri": "http://x"}}), folder=tmp_path / "b")
     with pytest.raises(sd.SelectdisError, match="no option 'uri'"):  # no matter of a file that is handed around
