@@ -82,7 +82,8 @@ def test_an_override_must_not_take_another_one_back():
 
 def test_a_folder_knows_what_it_ran_with(tmp_path):
     keep_spec(read("seeds=5", "training.steps=7"), tmp_path, ["seeds=5", "training.steps=7"])
-    assert (kept := read_spec(tmp_path / "study.yaml")).seeds.count == 5
+    kept = read_spec(tmp_path / "study.yaml")
+    assert kept.seeds.count == 5
     assert forgotten_overrides(kept, tmp_path) == []
     assert forgotten_overrides(read(), tmp_path) == ["seeds=5", "training.steps=7"]
     assert forgotten_overrides(read("seeds=4"), tmp_path, ["seeds=4"]) == ["training.steps=7"]
