@@ -100,7 +100,8 @@ def _show(study: Study, uri: str | None, *, anew: bool = False) -> Shown:
     except Exception as error:  # whatever a server or a database comes up with
         named = redacted(where) if where else "the study's own database"
         raise SelectdisError(
-            f"MLflow at {named} cannot be reached ({redacted_text(str(error))[:200]}); start it, then run this again"
+            f"MLflow at {named} cannot be reached ({type(error).__name__}: {redacted_text(str(error))[:200]}); "
+            "start it, then run this again"
         ) from None
     if view.refused:
         key, reason = next(iter(view.refused.items()))

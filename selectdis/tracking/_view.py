@@ -134,10 +134,11 @@ class View:
         key, file = _key(stage, record), stage.model_path(record["candidate"])
         scores = entries.scores(record) if scores is None else scores
         parameters = entries.parameters(record, _strengths(self.study))
-        done = {has: _digest(record, parameters, has) for has in (True, False)}
+        done = {has_curves: _digest(record, parameters, has_curves) for has_curves in (True, False)}
+        # Without its file, which a driver elsewhere may have, a run has no curves to send.
+        enough = (done[True],) if file.exists() else (done[True], done[False])
         run = self.store.find(key)
-        # A driver elsewhere may have the trained run, with its curves.
-        is_done = run is not None and run.tags.get(_RUN) in (done[True], None if file.exists() else done[False])
+        is_done = run is not None and run.tags.get(_RUN) in enough
         if is_done and run is not None and all(run.metrics.get(name) == value for name, value in scores.items()):
             return
         milliseconds = round(1_000 * entries.number_or_zero(record.get("seconds")))
@@ -245,9 +246,9 @@ def _key(stage: Stage, record: Record | None = None) -> str:
     return stage_key if record is None else f"{stage_key}/{record['candidate']}"
 
 
-def _digest(record: Record, parameters: Mapping[str, str], with_curves: bool) -> str:
+def _digest(record: Record, parameters: Mapping[str, str], has_curves: bool) -> str:
     """Return the digest of what is sent of a run once; scores are compared one by one."""
-    return entries.digest_of([parameters, record.get("status"), record.get("seconds"), with_curves])
+    return entries.digest_of([parameters, record.get("status"), record.get("seconds"), has_curves])
 
 
 def _timed(
