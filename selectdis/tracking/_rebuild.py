@@ -100,12 +100,17 @@ def _show(study: Study, uri: str | None, *, anew: bool = False) -> Shown:
     except Exception as error:  # whatever a server or a database comes up with
         named = redacted(where) if where else "the study's own database"
         raise SelectdisError(
-            f"MLflow at {named} cannot be reached ({type(error).__name__}: {redacted_text(str(error))[:200]}); "
+            f"MLflow at {named} cannot be reached ({type(error).__name__}: {_first_line(error)}); "
             "start it, then run this again"
         ) from None
     if view.refused:
         key, reason = next(iter(view.refused.items()))
         raise SelectdisError(
-            f"MLflow refused {len(view.refused)} of {runs} runs, the first: {key} ({redacted_text(str(reason))[:200]})"
+            f"MLflow refused {len(view.refused)} of {runs} runs, the first: {key} ({_first_line(reason)})"
         )
     return Shown(len(view.sent), runs)
+
+
+def _first_line(error: object) -> str:
+    """Return what an error says first, without passwords: SQLAlchemy and servers go on for pages."""
+    return redacted_text((str(error).strip().splitlines() or [""])[0])[:200]
