@@ -11,6 +11,7 @@ import pandas as pd
 
 from selectdis.errors import SelectdisError
 from selectdis.records import CONFIGURATION, CRITERION, DATASET, OBJECTIVE, STRENGTH, criterion_names, need
+from selectdis.selection._ridge import GroupRidge
 from selectdis.selection._run_choosers import RunScores
 from selectdis.selection._scores import WIN_RATE, current_score_name, percentiles, run_scores
 
@@ -70,9 +71,9 @@ class Calibrated:
         if len(proxies) < self.min_runs:  # too few to learn slopes from: the configuration's own mean, seeds tie
             return _prior(proxies, ranks)
         names, settings = self._criteria(proxies, target), _Settings(proxies)
-        alone = proxies[DATASET].nunique() == 1
-        known = _which_configuration(proxies) if alone else _prior(proxies, ranks)
-        seen = known(proxies) if alone else _prior_elsewhere(proxies, ranks)
+        if proxies[DATASET].nunique() == 1:
+            return self._learn_from_one(proxies, ranks, names, settings)
+        known, seen = _prior(proxies, ranks), _prior_elsewhere(proxies, ranks)
         inputs = np.column_stack([seen, _features(proxies, names, settings)])
         weights = 1.0 / proxies.groupby(DATASET, observed=True)[DATASET].transform("size").to_numpy(dtype=float)
         model = _fit(self.model, inputs, ranks, weights * len(weights) / weights.sum(), self.seed)
@@ -82,6 +83,30 @@ class Calibrated:
             return np.asarray(model.predict(inputs), dtype=float)
 
         return scores
+
+    def _learn_from_one(
+        self, proxy: pd.DataFrame, ranks: np.ndarray, names: list[str], settings: _Settings
+    ) -> RunScores:
+        """Learn which configuration a run is of, which the penalty shrinks as a random effect.
+
+        With one proxy the mean over the *other* seeds will not do: together with the criteria's means over all seeds
+        it gives away the run's own score.
+        """
+        kinds = pd.Index(proxy[CONFIGURATION].unique())
+
+        def which(runs: pd.DataFrame) -> np.ndarray:
+            return kinds.get_indexer(runs[CONFIGURATION])  # -1: unknown
+
+        inputs = _features(proxy, names, settings)
+        if self.model == "ridge":
+            ridge = GroupRidge().fit(which(proxy), inputs, ranks)
+            return lambda runs: ridge.predict(which(runs), _features(runs, names, settings))
+
+        def columns(runs: pd.DataFrame) -> np.ndarray:
+            return np.eye(len(kinds) + 1)[which(runs), :-1]
+
+        model = _fit(self.model, np.column_stack([columns(proxy), inputs]), ranks, np.ones(len(ranks)), self.seed)
+        return lambda runs: model.predict(np.column_stack([columns(runs), _features(runs, names, settings)]))
 
     def _criteria(self, proxies: pd.DataFrame, target: pd.DataFrame) -> list[str]:
         if self.criteria is not None:
@@ -152,7 +177,7 @@ def _features(runs: pd.DataFrame, names: list[str], settings: _Settings) -> np.n
     values = runs[[CRITERION + name for name in names]].astype(float)
     ranks = percentiles(values, datasets) - _MIDDLE
     ranks = np.where(np.isnan(ranks), 0.0, ranks)
-    kinds, configurations = pd.factorize(runs[CONFIGURATION])
+    kinds, configurations = pd.factorize(runs[CONFIGURATION], use_na_sentinel=False)
     groups = pd.factorize(datasets)[0] * len(configurations) + kinds
     counts = np.bincount(groups)[:, None].clip(min=1)
     sums = (
@@ -175,16 +200,6 @@ def _prior_elsewhere(proxies: pd.DataFrame, ranks: np.ndarray) -> np.ndarray:
     elsewhere = ((total - means) / others.where(others > 0)).fillna(_MIDDLE)
     index = pd.MultiIndex.from_arrays([proxies[DATASET].to_numpy(), proxies[CONFIGURATION].to_numpy()])
     return elsewhere.reindex(index).to_numpy(dtype=float)
-
-
-def _which_configuration(proxies: pd.DataFrame) -> RunScores:
-    """(n_runs, n_configurations) indicators, which the penalty shrinks as a random effect.
-
-    With one proxy the mean over the *other* seeds will not do: together with the criteria's means over all seeds it
-    gives away the run's own score.
-    """
-    names = pd.Index(proxies[CONFIGURATION].unique())
-    return lambda runs: np.eye(len(names) + 1)[names.get_indexer(runs[CONFIGURATION]), :-1]  # -1: unknown, all zeros
 
 
 def _means(proxies: pd.DataFrame, ranks: np.ndarray) -> pd.Series:
