@@ -159,7 +159,8 @@ def backtest(
     score
         What a pick is judged by: ``"win_rate"``, a metric, or several metrics to take the win rate over.
     n_bootstrap
-        Resamples of the target's seeds within each configuration (one data set: random splits of the seeds).
+        Resamples of the target's seeds within each configuration (one data set: random splits of the seeds, of which
+        20 do where there are more than 20,000 runs).
     level
         Of the intervals (see `moderated_interval` for how they are made, and docs/selection.md for their coverage).
     seed

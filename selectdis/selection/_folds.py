@@ -11,8 +11,9 @@ import pandas as pd
 
 from selectdis.errors import SelectdisError
 from selectdis.records import CONFIGURATION, DATASET, copied_datasets, each_run_once, labelled, need, without_labels
+from selectdis.selection._configurations import ConfigurationScore
 from selectdis.selection._intervals import group_resamples
-from selectdis.selection._rules import AverageConfiguration, FittedRule, RandomRun, Weights, shared_pick
+from selectdis.selection._rules import AverageConfiguration, FittedRule, RandomRun, Rule, Weights, shared_pick
 from selectdis.selection._scores import NothingToGoByError, beats, run_scores
 
 __all__ = ["ORACLE", "Fold", "Picker", "judged_runs", "leave_one_out", "measure", "seed_splits", "worth_of_pick"]
@@ -96,7 +97,8 @@ def seed_splits(records: pd.DataFrame, scores: np.ndarray, count: int, rng: np.r
             "set, or more seeds"
         )
     name = str(records[DATASET].iloc[0])
-    for _ in range(max(count, 1)):
+    # Splits of many runs differ little, and each costs as much as a fold: 20 do for 25,000 runs.
+    for _ in range(max(min(count, max(20, 400_000 // len(codes))), 1)):
         order = np.lexsort((rng.random(len(codes)), codes))
         place = np.empty(len(codes), dtype=np.int64)
         place[order] = np.arange(len(codes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -122,9 +124,10 @@ def measure(rules: Mapping[str, Picker], folds: Iterator[Fold]) -> tuple[pd.Data
         shares = [beats(fold.scores[drawn]) for drawn in draws]
         facts = {"dataset": fold.name, "runs": len(fold.scores), "variance": float(np.var(fold.scores))}
         facts |= {"mean": float(fold.scores.mean()), "best": float(fold.scores.max())}
+        rankings: dict[ConfigurationScore, pd.Series] = {}  # many rules begin alike
         for label, rule in rules.items():
             try:
-                rows.append({"rule": label, **facts, **_judged(label, rule, fold, draws, shares)})
+                rows.append({"rule": label, **facts, **_judged(label, rule, fold, draws, shares, rankings)})
             except NothingToGoByError as error:
                 left_out[label, fold.name] = str(error)
         nothing = np.zeros(len(draws) - 1)
@@ -135,9 +138,17 @@ def measure(rules: Mapping[str, Picker], folds: Iterator[Fold]) -> tuple[pd.Data
     return pd.DataFrame(rows), pd.DataFrame(missing, columns=["rule", "dataset", "why"])
 
 
-def _judged(label: str, rule: Picker, fold: Fold, draws: list[np.ndarray], shares: list[np.ndarray]) -> dict[str, Any]:
+def _judged(
+    label: str,
+    rule: Picker,
+    fold: Fold,
+    draws: list[np.ndarray],
+    shares: list[np.ndarray],
+    rankings: dict[ConfigurationScore, pd.Series],
+) -> dict[str, Any]:
     """Return what the pick of `rule` is worth on the fold's target, and on each drawn set of its runs."""
-    fitted, target = rule.fit(fold.proxies), without_labels(fold.target, rule.target_columns)
+    fitted = rule.fit(fold.proxies, rankings) if isinstance(rule, Rule) else rule.fit(fold.proxies)
+    target = without_labels(fold.target, rule.target_columns)
     worth = np.empty((len(draws), 3))
     for k, weights in enumerate(_weights(label, rule, fitted, target, draws)):
         scores = fold.scores[draws[k]]

@@ -45,7 +45,7 @@ class Evidence:
 
     @classmethod
     def of(cls, n_proxies: int, worths: Mapping[str, np.ndarray]) -> Evidence | None:
-        """Sum up data set -> P(the pick beats a random run) for each choice of proxies; None: fewer than two know it."""
+        """Sum up data set -> P(the pick beats a random run) for each choice of proxies; None with one data set."""
         known = {name: values[~np.isnan(values)] for name, values in worths.items()}
         known = {name: values for name, values in known.items() if len(values)}
         if len(known) < 2:
@@ -53,13 +53,8 @@ class Evidence:
         means = {name: float(values.mean()) for name, values in known.items()}
         found = np.array(list(means.values()))
         single = float(np.var(np.concatenate(list(known.values())), ddof=1))
-        return cls(
-            n_proxies,
-            means,
-            float(found.mean()),
-            *probability_interval(found),
-            *prediction_range(found, variance=single),
-        )
+        interval, single_picks = probability_interval(found), prediction_range(found, variance=single)
+        return cls(n_proxies, means, float(found.mean()), *interval, *single_picks)
 
 
 @lru_cache(maxsize=1)

@@ -97,10 +97,21 @@ class Rule:
             return [str(name) for name in proxies.loc[pickable(proxies), CONFIGURATION].unique()]
         return [str(name) for name in _best(self.configuration.scores(proxies[pickable(proxies)]), self.top)]
 
-    def fit(self, proxies: pd.DataFrame) -> FittedRule:
-        """Learn from the proxies; the result maps the target's runs to the probability of picking each."""
+    def fit(self, proxies: pd.DataFrame, rankings: dict[ConfigurationScore, pd.Series] | None = None) -> FittedRule:
+        """Learn from the proxies; the result maps the target's runs to the probability of picking each.
+
+        Parameters
+        ----------
+        proxies
+            The labelled runs.
+        rankings
+            Rankings of their configurations that are known already, to which this rule's is added.
+        """
         proxies = proxies[pickable(proxies)]
-        ranking = None if self.configuration is None else self.configuration.scores(proxies)
+        rankings = {} if rankings is None else rankings
+        if self.configuration is not None and self.configuration not in rankings:
+            rankings[self.configuration] = self.configuration.scores(proxies)
+        ranking = None if self.configuration is None else rankings[self.configuration]
         return FittedRule(ranking, self.run.fit(proxies), self.top)
 
     def weights(self, proxies: pd.DataFrame, target: pd.DataFrame) -> np.ndarray:
@@ -178,18 +189,20 @@ def _allowed(target: pd.DataFrame, ranking: pd.Series | None, top: int) -> np.nd
         raise SelectdisError("no finished run on the target says which configuration it has")
     if ranking is None:
         return alive
-    present = ranking[ranking.index.isin(names[np.bincount(codes[alive], minlength=len(names)) > 0])]
+    there = set(names[np.bincount(codes[alive], minlength=len(names)) > 0].tolist())
+    present = ranking[[name in there for name in ranking.index.tolist()]]
     if present.empty:
         raise NothingToGoByError(
             "the proxies and the target have no configuration in common: train on the target what "
             "rule.configurations(proxies) names"
         )
-    return alive & np.asarray(names.isin(_best(present, top)))[codes]
+    best = set(_best(present, top))
+    return alive & np.array([name in best for name in names.tolist()])[codes]
 
 
 def _best(ranking: pd.Series, top: int) -> list:
     """Return the best `top`, and all those tied with the last of them."""
-    return list(ranking.index[(ranking >= ranking.iloc[min(top, len(ranking)) - 1]).to_numpy()])
+    return ranking.index[(ranking >= ranking.iloc[min(top, len(ranking)) - 1]).to_numpy()].tolist()
 
 
 def shared_pick(allowed: np.ndarray, scores: np.ndarray) -> np.ndarray:

@@ -126,4 +126,4 @@ def _judged(known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if not rows.any():  # no run has them all: the metric that most have is left
         columns = np.array([counts.argmax()])
         rows = known[:, columns[0]]
-    return rows, columns
+    return np.asarray(rows), columns

@@ -34,8 +34,8 @@ def transfer_table(records: pd.DataFrame, *, level: float = 0.95) -> pd.DataFram
     -------
     DataFrame
         One row per cell: ``metric`` and ``data_set`` ("same" or "different"), ``p_beats_random`` in [0, 1] (0.5: no
-        better than random), ``p_low``, ``p_high`` (`probability_interval` over source data sets), ``datasets``. NaN where
-        a cell needs a second metric, data set or seed that is not there.
+        better than random), ``p_low``, ``p_high`` (`probability_interval` over source data sets), ``datasets``. NaN
+        where a cell needs a second metric, data set or seed that is not there.
     """
     need(records, DATASET, CONFIGURATION)
     known = labelled(records)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -115,8 +115,8 @@ class Trust:
     def _one_data_set(self) -> str:
         text = (
             f"Your own runs {self._tell}: on the one labelled data set ({self.n_runs} runs), with half of its seeds as "
-            f"the proxy and the other half as the target, rule '{self.rule}' beat a random run with {self._numbers}, and "
-            f"with {self.next_low:.2f} to {self.next_high:.2f} in single splits. {self._gain}"
+            f"the proxy and the other half as the target, rule '{self.rule}' beat a random run with {self._numbers} on "
+            f"average, and with {self.next_low:.2f} to {self.next_high:.2f} in single splits. {self._gain}"
         )
         return text + (" Nothing is known of how it does on another data set." if self.published is None else "")
 
@@ -229,35 +229,41 @@ def decide(own: dict[str, float], published: Evidence | None) -> str:
 
 def _told(rule: Picker, result: BacktestResult | None, why: str, score: str, target: str | None) -> Trust:
     row = None if result is None else result.row(rule)
-    if result is not None and row is not None and row["datasets"] == 0:
-        why = result.not_judged.query("rule == @row.rule")["why"].iloc[0]
-        result = None
     try:
         n_proxies = 1 if result is None else result.n_datasets
         published = published_evidence(rule, n_proxies, score=score, without=[target] if target else [])
     except SelectdisError:  # the rule or the score reads what the published records do not have
         published = None
-    known = {"published": published, "words": in_words(rule)}
+    label = rule.label if row is None else str(row["rule"])
+    told = Trust(label, "nothing", why=why, decision=decide({}, published), published=published, words=in_words(rule))
     if result is None or row is None:
-        label = rule.label if row is None else str(row["rule"])
-        return Trust(label, "nothing", why=why, decision=decide({}, published), **known)
+        return told
+    if row["datasets"] == 0:
+        return replace(told, why=result.not_judged.loc[result.not_judged["rule"] == label, "why"].iloc[0])
+    return _with_own(told, result, row)
+
+
+def _with_own(told: Trust, result: BacktestResult, row: pd.Series) -> Trust:
     where = result.by_dataset[result.by_dataset["rule"] == row["rule"]]
     alone = result.n_datasets == 1
     own = {} if alone else dict(zip(where["dataset"], where["p"], strict=True))
-    numbers = {"p": "p_beats_random", "low": "p_low", "high": "p_high", "regret": "regret"}
-    numbers |= {name: name for name in ("next_low", "next_high")}
-    means = {"picked": "score", "average": "mean", "best": "best"}
-    return Trust(
-        rule=str(row["rule"]),
+    return replace(
+        told,
         known="same data set" if alone else "other data sets",
-        **{name: float(row[column]) for name, column in numbers.items()},
-        **{name: float(where[column].mean()) for name, column in means.items()},
-        n_datasets=result.n_datasets,
+        p=float(row["p_beats_random"]),
+        low=float(row["p_low"]),
+        high=float(row["p_high"]),
+        next_low=float(row["next_low"]),
+        next_high=float(row["next_high"]),
+        regret=float(row["regret"]),
+        picked=float(where["score"].mean()),
+        average=float(where["mean"].mean()),
+        best=float(where["best"].mean()),
+        n_datasets=int(row["datasets"]),
         n_runs=result.n_runs,
         score=result.score.replace("_", " "),
         level=result.level,
-        decision=DO_NOT if row["p_high"] < 0.5 else decide(own, published),
-        **known,
+        decision=DO_NOT if row["p_high"] < 0.5 else decide(own, told.published),
     )
 
 
