@@ -12,6 +12,8 @@ from selectdis.selection._calibrated import Calibrated, calibrated
 from selectdis.selection._configurations import ConfigurationScore, by_lcb, by_mean, by_median, by_win_rate
 from selectdis.selection._correlations import (
     annealing_effect,
+    correlation_interval,
+    correlation_text,
     dataset_transfer,
     downstream_correlations,
     mean_against_sampled,
@@ -54,6 +56,8 @@ __all__ = [
     "by_median",
     "by_win_rate",
     "calibrated",
+    "correlation_interval",
+    "correlation_text",
     "criterion_names",
     "current_score_name",
     "dataset_transfer",
