@@ -331,11 +331,9 @@ def _summarise_splits(
         (low, high), finest = rows["p"].quantile(tails), 1 / rows["runs"].iloc[0]
         two = np.full(2, row["p_beats_random"])
         interval = probability_interval(two, bootstrap_variance=float(rows["p"].var(ddof=0)) / 2, level=level)
-        row |= _exact(row) or {
-            **_pair("p", interval),
-            "next_low": max(0.0, low - finest),
-            "next_high": min(1.0, high + finest),
-        }
+        low, high = max(0.0, low - finest), min(1.0, high + finest)
+        inside = max(interval[0], low), min(interval[1], high)  # a mean is known no worse than a single split
+        row |= _exact(row) or {**_pair("p", inside), **_pair("next", (low, high))}
         row["regret_low"], row["regret_high"] = rows["regret"].quantile(tails)
         gains = np.array([found for found in rows["gains"] if found is not None])
         if gains.size:
