@@ -4,7 +4,7 @@ Two questions, in a temporary folder on this machine:
 
 - Runs the study (by default the quickstart, with its transfer) and counts what its listener takes: seconds in which the
   driver waits for it, and processor seconds of its background thread, both as shares of the study.
-- Shows a study of many runs (made up: nothing is trained, but every run has a file with its curves) in an empty database
+- Shows a study of many runs (made up: nothing is trained; each has a file with its curves) in an empty database
   with `selectdis track`, then asks again, where nothing is missing; counts trained runs that are loaded.
 """
 

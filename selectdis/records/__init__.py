@@ -40,7 +40,7 @@ from selectdis.records._record import (
     json_ready,
 )
 from selectdis.records._status import is_finished, is_settled, pickable
-from selectdis.records._tables import each_run_once, labelled, labelled_datasets, read_records
+from selectdis.records._tables import copied_datasets, each_run_once, labelled, labelled_datasets, read_records
 from selectdis.records._versions import frame_of_one_version, of_one_version, scores_version
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "checked_pool",
     "checked_record",
     "configuration_labels",
+    "copied_datasets",
     "criterion_names",
     "direction",
     "each_run_once",
