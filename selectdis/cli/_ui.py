@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +17,7 @@ from selectdis.errors import SelectdisError
 
 __all__ = ["ui"]
 
+GRACE_SECONDS = 3.0
 
 HostOption = Annotated[
     str, typer.Option(help="Address to listen on; any other than 127.0.0.1 shows the study to the network.")
@@ -36,10 +40,24 @@ def ui(
     _check_free(host, port)
     print(f"MLflow UI: http://{host}:{port}  (Ctrl-C stops it)", flush=True)
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", f"sqlite:///{store.resolve()}"]
+    # In a session of its own, which a terminal's Ctrl-C does not reach: the server and its workers end as one group.
+    server = subprocess.Popen([*command, "--host", host, "--port", str(port)], start_new_session=True)
     try:
-        raise typer.Exit(subprocess.call([*command, "--host", host, "--port", str(port)]))
-    except KeyboardInterrupt:
-        raise typer.Exit(0) from None
+        code = server.wait()
+    except KeyboardInterrupt:  # or SIGTERM, or SIGHUP
+        code = 0
+    finally:
+        _end_group(server)
+    raise typer.Exit(code)
+
+
+def _end_group(server: subprocess.Popen[bytes]) -> None:
+    """End the server and all that it started, at once where they do not go by themselves."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):  # the second one: at once
+            server.wait(GRACE_SECONDS)
 
 
 def _check_free(host: str, port: int) -> None:
