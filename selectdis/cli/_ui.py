@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -39,9 +40,8 @@ def ui(
         )
     _check_free(host, port)
     print(f"MLflow UI: http://{host}:{port}  (Ctrl-C stops it)", flush=True)
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", f"sqlite:///{store.resolve()}"]
     # In a session of its own, which a terminal's Ctrl-C does not reach: the server and its workers end as one group.
-    server = subprocess.Popen([*command, "--host", host, "--port", str(port)], start_new_session=True)
+    server = subprocess.Popen(_server(store, host, port), start_new_session=True)
     try:
         code = server.wait()
     except KeyboardInterrupt:  # or SIGTERM, or SIGHUP
@@ -49,6 +49,11 @@ def ui(
     finally:
         _end_group(server)
     raise typer.Exit(code)
+
+
+def _server(store: Path, host: str, port: int) -> list[str]:
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", f"sqlite:///{store.resolve()}"]
+    return [*command, "--host", host, "--port", str(port)]
 
 
 def _end_group(server: subprocess.Popen[bytes]) -> None:

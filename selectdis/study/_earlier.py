@@ -1,0 +1,66 @@
+"""Earlier records as trials: what a sampler is told before it begins, and runs that need not be made again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import optuna
+import pandas as pd
+from optuna.trial import FrozenTrial, TrialState
+
+from selectdis.records import CANDIDATE, CONFIGURATION, DATASET, EARLIER, SEED, Record, is_settled, json_ready, need
+from selectdis.spec import StudySpec
+from selectdis.study._search import candidate_from, distributions_of, params_of
+from selectdis.study._trial_records import attribute, trial_values
+
+__all__ = ["earlier_trials"]
+
+NOT_TAKEN = ("trial", "kl_per_latent")  # numbers of another study's trials; codes that are not in this folder
+
+
+def earlier_trials(records: pd.DataFrame, spec: StudySpec, dataset: str) -> Iterator[FrozenTrial]:
+    """Yield a finished trial for each configuration of `records` that lies in the space of `spec`.
+
+    Its values are the means over all its runs. It holds the records of those that a study on `dataset` would repeat,
+    marked as earlier. One without values, of which such runs have diverged, has failed.
+    """
+    need(records, CONFIGURATION)
+    for _, group in records.groupby(CONFIGURATION):
+        rows = group.to_dict("records")
+        params = params_of(rows[0], spec.search)
+        if params is None:
+            continue
+        values = [value for value in trial_values(rows, spec) if value is not None]
+        whole = len(values) == len(spec.optimise)
+        known = {attribute(row[SEED]): row for row in _same_runs(rows, params, spec, dataset)}
+        if whole or known:
+            yield optuna.trial.create_trial(
+                state=TrialState.COMPLETE if whole else TrialState.FAIL,
+                params=params,
+                distributions=distributions_of(spec.search, params["objective"]),
+                values=values if whole else None,
+                user_attrs=known,
+            )
+
+
+def _same_runs(
+    rows: list[dict[Any, Any]], params: Mapping[str, Any], spec: StudySpec, dataset: str
+) -> Iterator[Record]:
+    for row in rows:
+        seed = row.get(SEED)
+        if row.get(DATASET) != dataset or row.get("steps") != spec.training.steps or not _is_seed(seed):
+            continue
+        candidate = candidate_from(params, spec, seed=int(seed))
+        if row.get(CANDIDATE) == candidate.id and is_settled({"status": "complete"} | row):
+            told = {key: value for key, value in row.items() if key not in NOT_TAKEN and not _is_missing(value)}
+            own = {key: value for key, value in candidate.to_dict().items() if key in told}  # whole numbers, as such
+            yield json_ready({"status": "complete"} | told | own | {EARLIER: True})
+
+
+def _is_seed(value: Any) -> bool:
+    return isinstance(value, int | float) and float(value).is_integer() and value >= 0
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and value != value)
