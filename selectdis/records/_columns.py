@@ -9,20 +9,9 @@ import pandas as pd
 from selectdis.errors import SelectdisError, nearest
 
 __all__ = [
-    *(
-        "CANDIDATE",
-        "CONFIGURATION",
-        "CRITERION",
-        "DATASET",
-        "EARLIER",
-        "METRIC",
-        "OBJECTIVE",
-        "SAMPLED",
-        "SEED",
-        "STATUS",
-    ),
-    *("STRENGTH", "criterion_names", "is_score", "metric_names", "need", "ordered", "score_columns", "score_name"),
-    *("strength_columns", "without_labels"),
+    *("CANDIDATE", "CONFIGURATION", "CRITERION", "DATASET", "EARLIER", "METRIC", "OBJECTIVE", "SAMPLED", "SEED"),
+    *("STATUS", "STRENGTH", "criterion_names", "is_score", "metric_names", "need", "ordered", "score_columns"),
+    *("score_name", "strength_columns", "without_labels"),
 ]
 
 DATASET, CONFIGURATION, CANDIDATE, SEED = "dataset", "configuration", "candidate", "seed"  # what a run is

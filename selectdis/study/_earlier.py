@@ -49,17 +49,14 @@ def _same_runs(
 ) -> Iterator[Record]:
     for row in rows:
         seed = row.get(SEED)
-        if row.get(DATASET) != dataset or row.get("steps") != spec.training.steps or not _is_seed(seed):
+        same = row.get(DATASET) == dataset and row.get("steps") == spec.training.steps
+        if not same or not isinstance(seed, int | float) or seed < 0 or not float(seed).is_integer():
             continue
         candidate = candidate_from(params, spec, seed=int(seed))
         if row.get(CANDIDATE) == candidate.id and is_settled({"status": "complete"} | row):
             told = {key: value for key, value in row.items() if key not in NOT_TAKEN and not _is_missing(value)}
             own = {key: value for key, value in candidate.to_dict().items() if key in told}  # whole numbers, as such
             yield json_ready({"status": "complete"} | told | own | {EARLIER: True})
-
-
-def _is_seed(value: Any) -> bool:
-    return isinstance(value, int | float) and float(value).is_integer() and value >= 0
 
 
 def _is_missing(value: Any) -> bool:

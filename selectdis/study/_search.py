@@ -19,8 +19,8 @@ from selectdis.study._optuna import Ask
 from selectdis.training import Candidate
 
 __all__ = [
-    "ENQUEUED", "Params", "balanced_order", "candidate_from", "distributions_of", "grid", "make_sampler", "params_of", "starting_points",
-    "suggest",
+    "ENQUEUED", "Params", "balanced_order", "candidate_from", "distributions_of", "grid",
+    "make_sampler", "params_of", "starting_points", "suggest",
 ]  # fmt: skip
 
 # These know all their configurations beforehand; tpe and gp ask for what comes after the first ones.
