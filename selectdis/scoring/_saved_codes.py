@@ -46,7 +46,7 @@ def evaluate_codes(
         (naming the column), or an unknown metric.
     """
     codes, factors = np.asarray(codes), np.asarray(factors)
-    if codes.ndim != 2 or factors.ndim not in (1, 2) or len(codes) != len(factors) or not len(codes):
+    if codes.ndim != 2 or factors.ndim not in (1, 2) or len(codes) != len(factors) or not (codes.size and factors.size):
         raise SelectdisError(
             f"codes must be (n, latents) and factors (n, n_factors) with the same n; found {codes.shape} and "
             f"{factors.shape}"

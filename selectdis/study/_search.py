@@ -140,7 +140,7 @@ def starting_points(search: SearchSpec, known: int = 0) -> list[Params]:
     Of the latter `known` configurations, of which it has been told, take the place of as many.
     """
     if search.sampler == "grid":
-        return list(grid(search))[: search.trials]
+        return list(itertools.islice(grid(search), search.trials))
     if search.sampler == "random":
         return random_points(search, search.trials or 0)
     if search.sampler == "qmc":
@@ -200,4 +200,6 @@ def params_of(record: Mapping[Any, Any], search: SearchSpec) -> Params | None:
 
 
 def _allowed(value: Any, values: Values) -> bool:
-    return values.low <= value <= values.high if isinstance(values, Range) else value in values
+    if isinstance(values, Range):
+        return isinstance(value, int | float) and values.low <= value <= values.high
+    return value in values
