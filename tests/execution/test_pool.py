@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 from selectdis._signals import SIGNALS, Stopped, pause
 from selectdis.errors import SelectdisError
@@ -80,6 +81,15 @@ def test_worker_processes_have_one_thread_know_their_parent_and_ignore_ctrl_c(mo
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
+def test_workers_that_a_thread_starts_ignore_ctrl_c_too():
+    get_reusable_executor().shutdown(wait=True)  # those of other tests ignore it already
+    found = []
+    thread = threading.Thread(target=lambda: found.extend(run_tasks([1, 2], settings, StopSignal(), n_jobs=2)))
+    thread.start()
+    thread.join()
+    assert [on_interrupt for _, (_, _, on_interrupt, _) in found] == [signal.SIG_IGN] * 2
+
+
 def test_nothing_is_dispatched_ahead(tmp_path):
     file, asked, before = tmp_path / "go", [], []
 
@@ -91,7 +101,7 @@ def test_nothing_is_dispatched_ahead(tmp_path):
     timer.start()
     assert len(list(run_tasks([file] * 6, wait_for, StopSignal(), n_jobs=2, more=lambda: not asked.append(1)))) == 6
     assert before[0] <= 1 + 2  # before the pool, and for each of the two that can begin
-    assert len(list(run_tasks([1, 2, 3], doubled, StopSignal(), more=lambda: len(asked) < before[0]))) == 0
+    assert len(list(run_tasks([1, 2, 3], doubled, StopSignal(), more=lambda: False))) == 0
 
 
 def test_errors_of_the_work_are_raised_as_they_are():
