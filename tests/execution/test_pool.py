@@ -87,7 +87,7 @@ def test_workers_that_a_thread_starts_ignore_ctrl_c_too():
     thread = threading.Thread(target=lambda: found.extend(run_tasks([1, 2], settings, StopSignal(), n_jobs=2)))
     thread.start()
     thread.join()
-    assert [on_interrupt for _, (_, _, on_interrupt, _) in found] == [signal.SIG_IGN] * 2
+    assert [unheard for _, (_, _, unheard, _) in found] == [{signal.SIG_IGN}] * 2
 
 
 def test_nothing_is_dispatched_ahead(tmp_path):
