@@ -28,7 +28,7 @@ PRIVATE = {
     "trust variance",
     "study": "importances listener replay search stage study transfer trials",
     "report": "page sections tables",
-    "tracking": "champion champion_model entries environment listener outbox rebuild sender store",
+    "tracking": "champion champion_model entries environment listener rebuild store",
     "cli": "analyze backtest common data folders leaderboard output report run score track transfer ui",
 }
 # Old name -> new one, both without "selectdis.": a module, a public name of a package or one of an old module.

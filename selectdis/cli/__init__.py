@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import typer
 from rich.console import Console
 
+from selectdis._progress import set_progress
 from selectdis._signals import Stopped, end_on_signals
 from selectdis.cli._analyze import analyze
 from selectdis.cli._backtest import backtest
@@ -53,6 +54,7 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
 
 def main() -> None:
     """Run the command line: a user's mistake is one sentence on stderr and exit code 2."""
+    set_progress(False)  # commands that take long have a bar of their own
     console = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def show(message: Warning | str, *_: object, **__: object) -> None:

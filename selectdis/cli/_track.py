@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from selectdis.cli._common import FileArgument, FolderOption, StorageOption, open_study
-from selectdis.errors import SelectdisError
 
 __all__ = ["track"]
 
@@ -19,15 +18,17 @@ def track(
     folder: FolderOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Send to MLflow what waits, or rebuild the whole view from the study."""
+    """Send to MLflow what it lacks of a study, or make the whole view again."""
     from selectdis.tracking._rebuild import rebuild as rebuild_view
-    from selectdis.tracking._rebuild import send_waiting
+    from selectdis.tracking._rebuild import track as show_in_mlflow
 
     study = open_study(file, folder, storage)
     if rebuild:
         rebuild_view(study, uri)
         typer.echo(f"the MLflow view of {study.name} is made again")
+        return
+    shown = show_in_mlflow(study, uri)
+    if shown.sent:
+        typer.echo(f"sent {shown.sent} of {shown.runs} runs of {study.name} to MLflow")
     else:
-        if study.records.empty:
-            raise SelectdisError(f"the study {study.name!r} in {study.folder} has no runs yet: run it first")
-        typer.echo(f"sent {send_waiting(study, uri)} waiting entries of {study.name} to MLflow")
+        typer.echo(f"MLflow has all {shown.runs} runs of {study.name}")

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from selectdis._files import own_database, sqlite_url
 from selectdis.cli._common import FileArgument, FolderOption, again, open_study
 from selectdis.errors import SelectdisError
 
@@ -33,11 +35,19 @@ def ui(
 ) -> None:
     """Open a study in the MLflow UI."""
     study = open_study(file, folder)
-    store = study.folder / "mlflow.db"
+    store = own_database(study.folder, "mlflow.db")
     if not store.exists():
         raise SelectdisError(
             f"{store} does not exist: run the study first, or make it with `{again('track --rebuild', file, folder)}`"
         )
+    from selectdis.tracking._own_database import find_artifacts
+
+    try:
+        find_artifacts(study.folder)
+    except sqlite3.DatabaseError as error:
+        raise SelectdisError(
+            f"{store} cannot be used ({error}): make it again with `{again('track --rebuild', file, folder)}`"
+        ) from None
     _check_free(host, port)
     print(f"MLflow UI: http://{host}:{port}  (Ctrl-C stops it)", flush=True)
     # In a session of its own, which a terminal's Ctrl-C does not reach: the server and its workers end as one group.
@@ -52,7 +62,7 @@ def ui(
 
 
 def _server(store: Path, host: str, port: int) -> list[str]:
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", f"sqlite:///{store.resolve()}"]
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", sqlite_url(store)]
     return [*command, "--host", host, "--port", str(port)]
 
 

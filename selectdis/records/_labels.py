@@ -129,7 +129,7 @@ def _plain_label(row: Mapping[Any, Any], columns: list[str]) -> str:
 def with_settings(board: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
     """Return `board` with the column `settings` behind its configurations: each in words, told apart in `records`.
 
-    Where `records` hold runs that were made earlier, the last column says of each row how many of its finished runs are.
+    Where `records` hold earlier runs, the last column says of each row how many of its finished runs are such.
     """
     if records.empty or CONFIGURATION not in board:
         return board

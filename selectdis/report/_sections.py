@@ -40,7 +40,9 @@ Section = dict[str, Any]
 MAX_FAILURES = 50
 
 
-def all_sections(snapshot: StudySnapshot) -> dict[str, Section]:
+def all_sections(
+    snapshot: StudySnapshot, show: Callable[[int, int], None] = lambda done, total: None
+) -> dict[str, Section]:
     """Every section by name; one that the study has nothing for holds ``missing``, the reason in words."""
     makers: dict[str, Callable[[StudySnapshot], Section]] = {
         "pick": _pick,
@@ -54,7 +56,11 @@ def all_sections(snapshot: StudySnapshot) -> dict[str, Section]:
         "failures": _failures,
         "making": _making,
     }
-    return {name: _or_reason(maker, snapshot) for name, maker in makers.items()}
+    made = {}
+    for done, (name, maker) in enumerate(makers.items()):
+        show(done, len(makers))
+        made[name] = _or_reason(maker, snapshot)
+    return made
 
 
 def _or_reason(maker: Callable[[StudySnapshot], Section], snapshot: StudySnapshot) -> Section:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from selectdis._progress import progress_bar
 from selectdis.errors import SelectdisError, whole_number
 from selectdis.records import DATASET, METRIC
 from selectdis.selection._defaults import default_rules
@@ -152,7 +153,9 @@ def backtest(
     names = list(judged[DATASET].unique())
     alone = len(names) == 1
     folds = seed_splits(judged, scores, n_bootstrap, rng) if alone else leave_one_out(judged, scores, n_bootstrap, rng)
-    measured = measure(named, folds)
+    with progress_bar("folds") as show:
+        n_folds = n_bootstrap if alone else len(names)
+        measured = measure(named, folds, lambda done: show("backtesting", done, n_folds))
     table, by_dataset = (_summarise_splits if alone else _summarise)(measured, level, rng)
     return BacktestResult(
         table=table.sort_values("p_beats_random", ascending=False, kind="stable", ignore_index=True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -91,10 +91,16 @@ def seed_splits(records: pd.DataFrame, scores: np.ndarray, count: int, rng: np.r
         yield Fold(name, records[proxy], records[~proxy], scores[~proxy], nothing)
 
 
-def measure(rules: Mapping[str, Picker], folds: Iterator[Fold]) -> pd.DataFrame:
-    """One row per rule and fold: what the pick was worth, and in ``*_replicates`` the same under resampled seeds."""
+def measure(
+    rules: Mapping[str, Picker], folds: Iterator[Fold], show: Callable[[int], None] = lambda done: None
+) -> pd.DataFrame:
+    """One row per rule and fold: what the pick was worth, and in ``*_replicates`` the same under resampled seeds.
+
+    `show` is told how many folds are done.
+    """
     rows: list[dict] = []
-    for fold in folds:
+    for done, fold in enumerate(folds):
+        show(done)
         draws = [np.arange(len(fold.scores)), *fold.resamples]
         facts = {"dataset": fold.name, "runs": len(fold.scores), "variance": float(np.var(fold.scores))}
         facts |= {"mean": float(fold.scores.mean()), "best": float(fold.scores.max())}

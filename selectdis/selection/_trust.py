@@ -19,9 +19,9 @@ _UNKNOWN = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trust:
-    """What a backtest says of one rule; ``str()`` gives the sentences.
+    """What a backtest says of one rule; ``str()`` and ``repr()`` give the sentences.
 
     Attributes
     ----------
@@ -74,6 +74,8 @@ class Trust:
             f"Over {self.n_datasets} labelled data sets ({self.n_runs} runs), each played as the target in turn, rule "
             f"'{self.rule}' beat a random run with {numbers}. {gain} {self._verdict}"
         )
+
+    __repr__ = __str__
 
     @property
     def _verdict(self) -> str:

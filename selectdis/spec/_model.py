@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from selectdis.data._load import current_options
 from selectdis.objectives import OBJECTIVES
 from selectdis.selection._scores import current_score_name
 from selectdis.spec._checks import SpecError, check_name, check_values
@@ -38,6 +39,11 @@ class DataSpec(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
     name: Text
+
+    @model_validator(mode="before")
+    @classmethod
+    def _current_names(cls, value: Any) -> Any:
+        return current_options(value) if isinstance(value, dict) else value
 
     @property
     def options(self) -> dict[str, Any]:
@@ -207,7 +213,10 @@ class TrainingSpec(Section):
 
 
 class EvaluationSpec(Section):
-    """What is measured on each run, and on how much data."""
+    """What is measured on each run, and on how much data.
+
+    A number that changes for the same run, be it by a new default, is a new `selectdis.scoring` SCORES_VERSION.
+    """
 
     metrics: Names = ("fast",)
     criteria: Names = ("fast",)  # or "all": with those that train a classifier per run (pipe)
@@ -215,6 +224,8 @@ class EvaluationSpec(Section):
     held_out: float = Field(default=0.1, ge=0.0, le=0.5)
     n_train: int = Field(default=10_000, ge=10, le=10**8)
     n_test: int = Field(default=5_000, ge=10, le=10**8)
+    n_criteria: int = Field(default=10_000, ge=10, le=10**8)  # for the criteria of codes, of all images
+    protocol: Literal["disjoint", "reference"] = "disjoint"
     probe: int = Field(default=1_000, ge=10, le=10**7)
     seed: Seed = 0
 
@@ -263,7 +274,7 @@ class StudySpec(Section):
     warm_start: Text | None = None
     time_budget: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="minutes")
     storage: Text | None = None
-    tracking: Text | None = "mlflow"
+    tracking: Text | Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)] | None = "mlflow"
 
     @model_validator(mode="after")
     def _consistent(self) -> StudySpec:

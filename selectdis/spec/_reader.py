@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from selectdis.errors import SelectdisError
 from selectdis.spec._checks import SpecError, check_scores
 from selectdis.spec._messages import first_problem
 from selectdis.spec._model import StudySpec
+from selectdis.spec._overrides import Override, merged, parse_overrides
 from selectdis.spec._presets import with_preset
 
 __all__ = ["check_spec", "parse_spec", "read_spec"]
@@ -20,13 +22,15 @@ LARGEST_TEXT = 1_000_000  # characters
 LARGEST = 100_000  # values, with aliases unfolded
 
 
-def read_spec(path: str | Path) -> StudySpec:
+def read_spec(path: str | Path, overrides: Iterable[str] = ()) -> StudySpec:
     """Read the study file at `path`, and check it.
 
     Parameters
     ----------
     path : path
         Of a YAML file.
+    overrides : iterable of str
+        ``"KEY=VALUE"``, such as ``"training.steps=500"``: what takes the place of the file's values.
 
     Returns
     -------
@@ -43,10 +47,10 @@ def read_spec(path: str | Path) -> StudySpec:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SelectdisError(f"cannot read the study file {path}: {error}; give the path of a YAML file") from None
-    return parse_spec(text, source=str(path))
+    return parse_spec(text, source=str(path), overrides=overrides)
 
 
-def parse_spec(text: str, *, source: str = "study file") -> StudySpec:
+def parse_spec(text: str, *, source: str = "study file", overrides: Iterable[str] = ()) -> StudySpec:
     """Read a study description (YAML), and check it; see `read_spec`.
 
     Parameters
@@ -55,13 +59,16 @@ def parse_spec(text: str, *, source: str = "study file") -> StudySpec:
         What the study file holds.
     source : str
         What messages call it.
+    overrides : iterable of str
+        As of `read_spec`.
     """
     if len(text) > LARGEST_TEXT:
         raise SelectdisError(f"{source}: a study file has at most {LARGEST_TEXT:,} characters, found {len(text):,}")
     tree, content = _parsed(text, source)
     if not isinstance(content, dict):
         raise SelectdisError(f"{source}: a study file holds `key: value` lines, found {type(content).__name__}")
-    return _checked(content, tree, source)
+    instead = parse_overrides(overrides, lambda value, name: _parsed(value, name)[1])
+    return _overridden(content, tree, source, instead) if instead else _checked(content, tree, source)
 
 
 def check_spec(content: StudySpec | dict[str, Any], *, source: str = "study") -> StudySpec:
@@ -77,18 +84,43 @@ def check_spec(content: StudySpec | dict[str, Any], *, source: str = "study") ->
     return _checked(content, None, source)
 
 
+def _overridden(content: dict[str, Any], tree: yaml.Node | None, source: str, overrides: list[Override]) -> StudySpec:
+    """Check the file with `overrides`: what is wrong is theirs, unless the file is as wrong without them."""
+    whole = merged(content, overrides)
+    found = _problem(whole)
+    if isinstance(found, StudySpec):
+        return found
+    path, message = found
+    if found == (alone := _problem(content)):
+        raise _refusal(tree, source, path, message)
+    guilty = [one for one in overrides if one.concerns(path)]
+    if not guilty and not isinstance(alone, StudySpec):
+        raise _refusal(tree, source, path, message)
+    raise SelectdisError(f"{source} with {' '.join(map(str, guilty or overrides))}: {message}")
+
+
 def _checked(content: StudySpec | dict[str, Any], tree: yaml.Node | None, source: str) -> StudySpec:
+    found = _problem(content)
+    if isinstance(found, StudySpec):
+        return found
+    raise _refusal(tree, source, *found)
+
+
+def _problem(content: StudySpec | dict[str, Any]) -> StudySpec | tuple[tuple[Any, ...], str]:
+    """Return the study that `content` describes, or the way to what is wrong with it and a sentence for that."""
     try:
         spec = content if isinstance(content, StudySpec) else StudySpec.model_validate(with_preset(content))
         check_scores(spec)
     except ValidationError as error:
-        path, message = first_problem(error, StudySpec)
+        return first_problem(error, StudySpec)
     except SpecError as error:
-        path, message = error.path, f"{'.'.join(error.path)}: {error}"
-    else:
-        return spec
-    line = _line_of(tree, path)
-    raise SelectdisError(f"{source}, line {line}: {message}" if line else f"{source}: {message}")
+        return error.path, f"{'.'.join(error.path)}: {error}"
+    return spec
+
+
+def _refusal(tree: yaml.Node | None, source: str, path: Sequence[Any], message: str) -> SelectdisError:
+    line = _line_of(tree, tuple(path))
+    return SelectdisError(f"{source}, line {line}: {message}" if line else f"{source}: {message}")
 
 
 def _parsed(text: str, source: str) -> tuple[yaml.Node | None, Any]:

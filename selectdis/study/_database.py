@@ -20,7 +20,7 @@ from selectdis._redaction import redacted
 from selectdis._signals import pause as wait
 from selectdis._signals import raise_if_asked
 from selectdis.errors import SelectdisError
-from selectdis.study._optuna import show_alive
+from selectdis.study._optuna import quietly, show_alive
 
 __all__ = ["LOST_AFTER", "database_lock", "open_database", "retry_while_away", "signs_of_life"]
 
@@ -44,8 +44,7 @@ def open_database(url: str, lost_after: int) -> RDBStorage:
 
         _hear_stops()
         # Two drivers that create the tables at the same moment would trip over each other.
-        with warnings.catch_warnings(), database_lock(make_url(driver), "selectdis: tables"):
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        with quietly(), database_lock(make_url(driver), "selectdis: tables"):
             return RDBStorage(
                 driver, engine_kwargs=options, heartbeat_interval=max(lost_after // 4, 1), grace_period=lost_after
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,7 +10,21 @@ import optuna
 import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
-from selectdis.records import CANDIDATE, CONFIGURATION, DATASET, EARLIER, SEED, Record, is_settled, json_ready, need
+from selectdis.errors import SelectdisError
+from selectdis.records import (
+    CANDIDATE,
+    CONFIGURATION,
+    DATASET,
+    EARLIER,
+    SEED,
+    STATUS,
+    Record,
+    checked_record,
+    is_settled,
+    json_ready,
+    need,
+)
+from selectdis.scoring._version import is_outdated
 from selectdis.spec import StudySpec
 from selectdis.study._search import candidate_from, distributions_of, params_of
 from selectdis.study._trial_records import attribute, trial_values
@@ -17,6 +32,7 @@ from selectdis.study._trial_records import attribute, trial_values
 __all__ = ["earlier_trials"]
 
 NOT_TAKEN = ("trial", "kl_per_latent")  # numbers of another study's trials; codes that are not in this folder
+WHOLE = ("steps", "failed_step", "scores_version")
 
 
 def earlier_trials(records: pd.DataFrame, spec: StudySpec, dataset: str) -> Iterator[FrozenTrial]:
@@ -53,10 +69,13 @@ def _same_runs(
         if not same or not isinstance(seed, int | float) or seed < 0 or not float(seed).is_integer():
             continue
         candidate = candidate_from(params, spec, seed=int(seed))
-        if row.get(CANDIDATE) == candidate.id and is_settled({"status": "complete"} | row):
-            told = {key: value for key, value in row.items() if key not in NOT_TAKEN and not _is_missing(value)}
-            own = {key: value for key, value in candidate.to_dict().items() if key in told}  # whole numbers, as such
-            yield json_ready({"status": "complete"} | told | own | {EARLIER: True})
+        told = {key: value for key, value in row.items() if key not in NOT_TAKEN and not _is_missing(value)}
+        own = {key: value for key, value in candidate.to_dict().items() if key in told}
+        record = json_ready({STATUS: "complete"} | told | own | {EARLIER: True})
+        record |= {key: int(record[key]) for key in WHOLE if key in record}  # which an empty cell has made a float
+        if record.get(CANDIDATE) == candidate.id and is_settled(record) and not is_outdated(record):
+            with contextlib.suppress(SelectdisError):  # of what is no record, the run is made
+                yield checked_record(record, int(seed))
 
 
 def _is_missing(value: Any) -> bool:

@@ -15,11 +15,11 @@ from scipy.stats import qmc
 from selectdis.models import ARCHITECTURES
 from selectdis.objectives import OBJECTIVES
 from selectdis.spec import Range, SearchSpec, StudySpec
-from selectdis.study._optuna import Ask
+from selectdis.study._optuna import Ask, quietly
 from selectdis.training import Candidate
 
 __all__ = [
-    "ENQUEUED", "Params", "balanced_order", "candidate_from", "distributions_of", "grid",
+    "ENQUEUED", "Params", "balanced_order", "candidate_from", "distributions_holding", "distributions_of", "grid",
     "make_sampler", "params_of", "starting_points", "suggest",
 ]  # fmt: skip
 
@@ -56,6 +56,34 @@ def distributions_of(search: SearchSpec, objective: str) -> dict[str, BaseDistri
         name: CategoricalDistribution(known[name]) if name in known else _distribution(values, enqueued)
         for name, values in values_of(search, objective).items()
     }
+
+
+def distributions_holding(params: Params, known: Mapping[str, BaseDistribution]) -> dict[str, BaseDistribution]:
+    """Return distributions for given parameters, which no space need hold; `known` are those that the study has.
+
+    Numbers get a distribution of one value where they can, since a list of choices could never hold another one.
+    """
+    listed = {"objective": CategoricalDistribution(tuple(OBJECTIVES))}
+    listed |= {"architecture": CategoricalDistribution(tuple(ARCHITECTURES))}
+    return {
+        name: own
+        if (own := known.get(name)) is not None and _holds(own, value)
+        else listed.get(name) or _exactly(value, own)
+        for name, value in params.items()
+    }
+
+
+def _holds(distribution: BaseDistribution, value: Any) -> bool:
+    if isinstance(distribution, FloatDistribution | IntDistribution):
+        return distribution.low <= value <= distribution.high
+    return value in getattr(distribution, "choices", ())
+
+
+def _exactly(value: Any, like: BaseDistribution | None) -> BaseDistribution:
+    """Return a distribution of one value, of the kind that Optuna wants beside `like`."""
+    if isinstance(like, IntDistribution) or (like is None and isinstance(value, int)):
+        return IntDistribution(value, value, log=getattr(like, "log", False))
+    return FloatDistribution(value, value, log=getattr(like, "log", False))
 
 
 def _distribution(values: Values, enqueued: bool) -> BaseDistribution:
@@ -153,6 +181,8 @@ def suggest(ask: Ask, search: SearchSpec) -> None:
     """Ask for one configuration: the objective first, then the parameters that it has."""
     first = distributions_of(search, next(iter(search.objective)))["objective"]
     objective = ask("objective", first)
+    if objective not in search.objective:
+        raise ValueError(f"the search has no objective {objective!r} any more")
     for name, distribution in distributions_of(search, objective).items():
         if name != "objective":
             ask(name, distribution)
@@ -168,8 +198,8 @@ def make_sampler(search: SearchSpec, *, number: int = 0) -> optuna.samplers.Base
     if search.sampler == "gp":
         return optuna.samplers.GPSampler(seed=seed, n_startup_trials=search.startup)
     if search.sampler == "tpe":
-        # Conditional spaces: `group` models each objective's own strengths jointly.
-        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=search.startup, group=True)
+        with quietly():  # conditional spaces: `group` models each objective's own strengths jointly
+            return optuna.samplers.TPESampler(seed=seed, n_startup_trials=search.startup, group=True)
     return optuna.samplers.RandomSampler(seed=seed)
 
 

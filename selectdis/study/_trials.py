@@ -13,13 +13,28 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from selectdis import selection
-from selectdis.records import Record, is_settled, json_ready
+from selectdis.records import Record, is_settled, json_ready, of_one_version
 from selectdis.spec import StudySpec
 from selectdis.study import _optuna as adapter
 from selectdis.study._database import database_lock, retry_while_away, signs_of_life
 from selectdis.study._earlier import earlier_trials
-from selectdis.study._search import Params, balanced_order, distributions_of, make_sampler, suggest
-from selectdis.study._trial_records import COPY_OF, attribute, constraint_values, record_in, records_in, trial_values
+from selectdis.study._search import (
+    Params,
+    balanced_order,
+    distributions_holding,
+    distributions_of,
+    make_sampler,
+    suggest,
+)
+from selectdis.study._trial_records import (
+    COPY_OF,
+    attribute,
+    constraint_values,
+    copied_from,
+    record_in,
+    records_in,
+    trial_values,
+)
 
 __all__ = ["Trials"]
 
@@ -34,7 +49,7 @@ class Trials:
 
     Every trial begins in the queue (a blank one where the sampler is to suggest its configuration), and a driver takes
     it from there. What must not happen twice (filling the queue, taking over from a dead driver) is done by one driver
-    at a time.
+    at a time. Where `carried`, the configurations come from a proxy: today's search need not hold them.
 
     Attributes
     ----------
@@ -42,8 +57,10 @@ class Trials:
         Number -> trial, of those that this driver is at.
     """
 
-    def __init__(self, study: optuna.Study, spec: StudySpec, *, shared: bool) -> None:
-        self.study, self.spec, self.shared = study, spec, shared
+    def __init__(self, study: optuna.Study, spec: StudySpec, *, shared: bool, carried: bool = False) -> None:
+        if carried:  # to where nothing is optimised, and where what is optimised may not be known
+            spec = spec.model_copy(update={"optimise": ("score",), "constraints": ()})
+        self.study, self.spec, self.shared, self.carried = study, spec, shared, carried
         self.mine: dict[int, FrozenTrial] = {}
 
     def all(self) -> list[FrozenTrial]:
@@ -180,11 +197,17 @@ class Trials:
         return fresh
 
     def _suggest(self, trial: FrozenTrial) -> None:
-        if trial.params and _is_whole(trial, self.spec):
+        queued = adapter.queued_params(trial) if self.carried else {}
+        if trial.params and (queued.keys() <= trial.params.keys() if queued else _is_whole(trial, self.spec)):
             return
         # By number, so that an interrupted study is suggested what one that was not is.
         sampler = make_sampler(self.spec.search, number=trial.number)
-        suggest(adapter.ask(self.study, trial, sampler), self.spec.search)
+        ask = adapter.ask(self.study, trial, sampler)
+        known = {name: own for other in self._now() for name, own in other.distributions.items()} if queued else {}
+        for name, distribution in distributions_holding(queued, known).items():
+            ask(name, distribution)
+        if not queued:
+            suggest(ask, self.spec.search)
 
     def _is_open(self, trial: FrozenTrial) -> bool:
         return trial.state == TrialState.RUNNING and (not self.shared or trial.number in self.mine)
@@ -201,25 +224,30 @@ class Trials:
         done = sum(is_settled(record_in(trial, seed)) for trial in latest.values() for seed in seeds)
         return done, len(seeds) * max(len(latest), total or 0)
 
-    def recover(self, seeds: Sequence[int], *, retry_failed: bool) -> None:
-        """Queue what dead drivers were at, and finished trials that lack some of `seeds`.
+    def recover(self, seeds: Sequence[int], is_done: Callable[[Record | None], bool]) -> None:
+        """Queue what dead drivers were at, and finished trials that lack some of `seeds`, or have them not done.
 
         A finished trial cannot be changed, so a copy takes it further, with its records.
         """
-        self.exclusively(lambda: self._recover(seeds, retry_failed))
+        self.exclusively(lambda: self._recover(seeds, is_done))
 
-    def _recover(self, seeds: Sequence[int], retry_failed: bool) -> None:
+    def _recover(self, seeds: Sequence[int], is_done: Callable[[Record | None], bool]) -> None:
         for trial in adapter.stale(self.study, self._now()) if self.shared else ():
             if trial.state == TrialState.RUNNING and trial.number not in self.mine:
                 self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
         latest = {_key(_params(trial)): trial for trial in self._now() if not _set_aside(trial)}
         for trial in latest.values():
             records = [record_in(trial, seed) for seed in seeds]
-            undone = any(not is_settled(r) if retry_failed else r is None for r in records)
-            if trial.state.is_finished() and undone:
-                copied = {attribute(record["seed"]): record for record in records_in(trial)}
-                first = trial.user_attrs.get(COPY_OF, trial.number)
+            if trial.state.is_finished() and not all(map(is_done, records)) and self._is_wanted(trial):
+                # Without what is to be scored again: the trial's numbers are then of one version.
+                kept = [record for record in records_in(trial) if is_done(record) or not is_settled(record)]
+                copied = {attribute(record["seed"]): record for record in kept}
+                first = copied_from(trial)
                 self.study.enqueue_trial(_params(trial), user_attrs=copied | {COPY_OF: first})
+
+    def _is_wanted(self, trial: FrozenTrial) -> bool:
+        """Whether today's search has the trial's objective, which it need not where it was carried here."""
+        return self.carried or _params(trial).get("objective") in self.spec.search.objective
 
     # Records ---------------------------------------------------------------------------------------------------------
 
@@ -230,7 +258,7 @@ class Trials:
 
     def tell(self, trial: FrozenTrial, *, complete: bool = True) -> None:
         """Finish a trial with the mean over its runs; without `complete` as failed, for another driver to try again."""
-        records = records_in(self.fresh(trial))
+        records = of_one_version(records_in(self.fresh(trial)))
         values = trial_values(records, self.spec)
         for name, bound in constraint_values(records, self.spec).items():
             retry_while_away(partial(adapter.set_constraint, self.study, trial, name, bound))

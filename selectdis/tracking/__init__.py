@@ -1,6 +1,6 @@
-"""MLflow, and only here: a listener to the events of a study."""
+"""MLflow, and only here: a view of a study that is a replay of its records."""
 
 from selectdis.tracking._listener import MLflowListener
-from selectdis.tracking._rebuild import rebuild
+from selectdis.tracking._rebuild import rebuild, track
 
-__all__ = ["MLflowListener", "rebuild"]
+__all__ = ["MLflowListener", "rebuild", "track"]

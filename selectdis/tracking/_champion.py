@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-__all__ = ["CHAMPION", "content_digest", "model_name", "save_model"]
+__all__ = ["CHAMPION", "model_name", "save_model"]
 
 CHAMPION = "champion"  # the alias in the registry
 _CODE = Path(__file__).with_name("_champion_model.py")
@@ -18,12 +17,6 @@ _CODE = Path(__file__).with_name("_champion_model.py")
 def model_name(study: str, dataset: str) -> str:
     """Return the name in the registry: ``<study>-<data set>``."""
     return f"{study}-{re.sub(r'[^A-Za-z0-9]+', '-', dataset).strip('-')[:80]}"
-
-
-def content_digest(path: Path) -> str:
-    """Return a short hex digest of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def save_model(

@@ -2,38 +2,48 @@
 
 from __future__ import annotations
 
-import os
+import math
+import threading
 import time
 import warnings
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from selectdis._redaction import redacted, redacted_text
-from selectdis.errors import SelectdisError
-from selectdis.objectives import OBJECTIVES
 from selectdis.study._listener import Listener
-from selectdis.study._replay import load_run, model_file
-from selectdis.tracking import _entries as entries
-from selectdis.tracking._environment import environment_tags
-from selectdis.tracking._outbox import Outbox
-from selectdis.tracking._sender import Sender
-from selectdis.tracking._store import Store
-from selectdis.visualization import best_runs, save_pictures
+from selectdis.tracking._store import tracking_uri
+from selectdis.tracking._view import View
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from selectdis.records import Record
+    from selectdis.study import Study
     from selectdis.study._listener import StageInfo
-    from selectdis.training import Run
+    from selectdis.study._stage import Stage
+    from selectdis.study._transfer import Transfer
 
-__all__ = ["MLflowListener", "open_outbox", "tracking_uri"]
+__all__ = ["MLflowListener"]
+
+MOST_WAITING = 10_000  # calls of `recorded`; beyond, those that come are left to the end of the stage
+STALLED = 15.0  # seconds after which a server that answers nothing is no longer waited for at the end
+LAST_TRY = 5.0  # seconds that one is waited for which was away before
+
+
+class Told(NamedTuple):
+    """What is to be shown, as `Listener.recorded` hears of it."""
+
+    study: Study
+    stage: Stage
+    records: list[Record] | None = None
+    transfer: Transfer | None = None
 
 
 class MLflowListener(Listener):
-    """Shows a study in MLflow: an experiment per study, a parent run per stage, a child run per candidate.
+    """Shows a study in MLflow: a parent run per stage, a child run per candidate.
 
-    Events become entries of an outbox in the study's folder; a background thread sends them. A server that is away is
-    said once, and what it missed is sent when it is back, by this study or by ``selectdis track``.
+    What there is to show waits in memory for a thread in the background; a study never waits for it. A server that is
+    away is said once, and the end of a stage, the next `run`, `transfer` or ``selectdis track`` sends what it missed.
 
     Parameters
     ----------
@@ -42,14 +52,14 @@ class MLflowListener(Listener):
     uri : str, optional
         Tracking server or database; by default the environment variable ``MLFLOW_TRACKING_URI``, else
         ``sqlite:///<study_folder>/mlflow.db`` with artifacts in ``<study_folder>/artifacts``.
+    experiment : str, optional
+        Name of the experiment; by default the environment variable ``MLFLOW_EXPERIMENT_NAME``, else the study's name.
     pictures : int
         How many runs of each stage get pictures (latent traversals and others), best first; the picked run always does.
     timeout : float
-        Seconds that `close` waits for what is still to be sent.
+        Seconds that `close` waits at most for what is still to be sent.
     retry_after : float
         Seconds between two tries while the server is away.
-    outbox : Outbox, optional
-        By default the one in the study's folder.
     patience : float, optional
         The former name of `timeout`.
     """
@@ -59,115 +69,45 @@ class MLflowListener(Listener):
         study_folder: Path,
         uri: str | None = None,
         *,
+        experiment: str | None = None,
         pictures: int = 3,
         timeout: float = 60.0,
         retry_after: float = 30.0,
-        outbox: Outbox | None = None,
         patience: float | None = None,
     ) -> None:
         self.folder = Path(study_folder)
         self.uri = tracking_uri(uri)
-        self._n_pictures = pictures
         if patience is not None:
             warnings.warn("MLflowListener(patience=...) is now timeout=...", FutureWarning, stacklevel=2)
         self._timeout = timeout if patience is None else patience
         self._retry_after = retry_after
-        self._outbox = open_outbox(self.folder) if outbox is None else outbox
+        self._open = lambda study, went_on: View(study, self.uri, experiment, pictures=pictures, went_on=went_on)
         self._sender: Sender | None = None
-        self._environment: dict[str, str] | None = None
-        self._inputs: dict[tuple[str, str], dict[str, str]] = {}
-        self._sent_scores: dict[tuple[str, str, str], dict[str, float]] = {}
-        self._drawn: set[tuple[str, str, str]] = set()
         self._said: set[str] = set()
 
-    @property
-    def problem(self) -> Exception | None:
-        """What keeps entries from being sent, if anything does."""
-        return None if self._sender is None else self._sender.problem
+    def stage_started(self, study: Study, stage: StageInfo) -> None:
+        if stage.name == "target":  # what was missed of the proxies comes with it
+            for proxy in study.proxy_stages():
+                self._put(Told(study, proxy))
 
-    def stage_started(self, study: Any, stage: StageInfo) -> None:
-        spec = study.spec
-        self._put(
-            study,
-            {
-                "kind": "stage",
-                **self._where(stage),
-                "start": _now(),
-                "tags": self._tags(spec),
-                "study_note": getattr(spec, "description", "") or f"selectdis study {study.name}",
-                "note": _stage_note(stage),
-                "input": self._input(stage),
-            },
-        )
-
-    def run_finished(self, study: Any, stage: StageInfo, record: dict[str, Any], run: Run | None) -> None:
-        end = _now()
-        scores = entries.scores(record)
-        self._sent_scores[stage.name, stage.data.name, record["candidate"]] = scores
-        self._put(
-            study,
-            {
-                "kind": "run",
-                **self._where(stage),
-                "candidate": record["candidate"],
-                "parameters": entries.parameters(record, _strengths(study.spec)),
-                "scores": scores,
-                "curves": entries.curve_points(run.curves) if run is not None else [],
-                "tags": entries.run_tags(record, self._tags(study.spec)),
-                "status": entries.status_of(record),
-                "start": end - round(1_000 * entries.number_or_zero(record.get("seconds"))),
-                "end": end,
-                "steps": round(entries.number_or_zero(record.get("steps"))),
-                "input": self._input(stage),
-            },
-        )
-
-    def stage_finished(self, study: Any, stage: StageInfo, records: pd.DataFrame) -> None:
-        rows = {str(row["candidate"]): self._new_scores(stage, dict(row)) for _, row in records.iterrows()}
-        rows = {candidate: scores for candidate, scores in rows.items() if scores}
-        where = self._where(stage)
-        self._put(study, {"kind": "scores", **where, "rows": rows, "time": _now()})
-        self._put(study, {"kind": "finish", **where, "scores": _counts(records), "time": _now()})
-        for candidate in best_runs(study, stage.name, records, self._n_pictures):
-            self._draw(study, stage, candidate)
-
-    def picked(self, study: Any, stage: StageInfo, run: Run, why: str, trust: dict[str, Any]) -> None:
-        candidate = run.candidate.id
-        self._draw(study, stage, candidate, run)
-        file = model_file(study, stage, candidate)
-        if file is None:
-            return
-        self._put(
-            study,
-            {
-                "kind": "champion",
-                **self._where(stage),
-                "candidate": candidate,
-                "file": os.path.relpath(file, self.folder),
-                "note": _pick_note(stage, candidate, why, trust),
-                "parameters": entries.parameters(run.candidate.to_dict()),
-                "image_shape": list(run.image_shape),
-                "latents": run.candidate.latents,
-                "steps": run.steps,
-            },
-        )
+    def recorded(
+        self, study: Study, stage: Stage, records: list[Record] | None, transfer: Transfer | None = None
+    ) -> None:
+        self._put(Told(study, stage, records, transfer))
 
     def close(self) -> None:
-        """Send what waits, then let the outbox go."""
+        """Send what waits, within the timeout; a server that does not answer is not waited for."""
         if self._sender is not None:
-            # One more try where the server is known to be away: it may be back, but a study does not wait for it.
-            self._sender.close(self._timeout if self._sender.problem is None else min(self._timeout, 5.0))
+            is_server = (self.uri or "").startswith(("http://", "https://"))
+            left = self._sender.close(self._timeout, STALLED if is_server else math.inf)
             self._say(self._sender)
-            if (left := len(self._outbox)) and self._sender.problem is None:
-                self._warn("slow", f"{left} entries for MLflow were not sent in time; `selectdis track` sends them")
-        self._outbox.release()
+            if left and self._sender.problem is None:
+                self._warn("slow", "MLflow was not sent everything in time; `selectdis track` sends what is missing")
 
-    def _put(self, study: Any, entry: dict[str, Any]) -> None:
-        self._outbox.put(entry)
+    def _put(self, told: Told) -> None:
         if self._sender is None:
-            name, folder, uri = study.name, self.folder, self.uri
-            self._sender = Sender(self._outbox, lambda: Store(name, folder, uri), retry_after=self._retry_after)
-        self._sender.wake()
+            self._sender = Sender(self._open, retry_after=self._retry_after)
+        self._sender.put(told)
         self._say(self._sender)
 
     def _say(self, sender: Sender) -> None:
@@ -175,91 +115,104 @@ class MLflowListener(Listener):
             self._warn(
                 "away",
                 f"MLflow at {redacted(self.uri) if self.uri else self.folder} takes nothing now "
-                f"({_short(sender.problem)}): the study goes on, what there is to send waits in "
-                f"{self._outbox.path}, and `selectdis track` sends it later",
+                f"({_short(sender.problem)}): the study goes on, and `selectdis track` (or the next run or transfer) "
+                "sends what it missed",
             )
-        if sender.rejected is not None:
-            self._warn(
-                "rejected", f"MLflow refused an entry, kept in rejected.jsonl ({redacted_text(sender.rejected)[:300]})"
-            )
+        if sender.refused is not None:
+            self._warn("refused", f"MLflow refused a run, which it does not show ({_short(sender.refused)})")
 
     def _warn(self, what: str, message: str) -> None:
         if what not in self._said:
             self._said.add(what)
             warnings.warn(message, stacklevel=4)
 
-    def _new_scores(self, stage: StageInfo, row: dict[str, Any]) -> dict[str, float]:
-        """Return the scores of `row` that `run_finished` had not: the criteria over many runs."""
-        sent = self._sent_scores.get((stage.name, stage.data.name, row["candidate"]), {})
-        return {key: value for key, value in entries.scores(row).items() if sent.get(key) != value}
 
-    def _draw(self, study: Any, stage: StageInfo, candidate: str, run: Run | None = None) -> None:
-        drawn = (stage.name, stage.data.name, candidate)
-        run = run or load_run(study, stage, candidate)
-        if run is None or stage.absent or drawn in self._drawn:
-            return
-        self._drawn.add(drawn)
-        folder = self.folder / "tracking" / stage.name / entries.digest_of(stage.data.name) / candidate
-        save_pictures(run, stage.data, folder)
-        files = str(folder.relative_to(self.folder))
-        where = self._where(stage)
-        self._put(study, {"kind": "files", **where, "candidate": candidate, "files": files, "target": "pictures"})
+class Sender:
+    """A thread that shows what it is told of, in this order, and tries again where the server is away.
 
-    def _where(self, stage: StageInfo) -> dict[str, str]:
-        return {"stage": stage.name, "dataset": stage.data.name}
+    Parameters
+    ----------
+    open_view : callable
+        From a study, and what is to be called after each step, to its `View`; called again after each failure.
+    retry_after : float
+        Seconds between two tries while the server is away.
+    """
 
-    def _input(self, stage: StageInfo) -> dict[str, str]:
-        key = (stage.name, stage.data.name)
-        if key not in self._inputs:
-            self._inputs[key] = {} if stage.absent else entries.dataset_entry(stage.data, stage.name)
-        return self._inputs[key]
+    def __init__(self, open_view: Callable[[Study, Callable[[], None]], View], *, retry_after: float) -> None:
+        self.problem: Exception | None = None
+        self.refused: Exception | None = None
+        self._open_view, self._retry_after = open_view, retry_after
+        self._view: View | None = None
+        self._waiting: deque[Told] = deque()
+        self._wake, self._closed = threading.Event(), threading.Event()
+        self._given_up = False
+        self._went_on_at = time.monotonic()
+        self._thread = threading.Thread(target=self._work, name="selectdis-tracking", daemon=True)
+        self._thread.start()
 
-    def _tags(self, spec: Any) -> dict[str, str]:
-        if self._environment is None:
-            self._environment = environment_tags(spec.training.device)
-        return self._environment
+    def put(self, told: Told) -> None:
+        """Show `told` later; never waits."""
+        if len(self._waiting) < MOST_WAITING:
+            self._waiting.append(told)
+            self._wake.set()
+
+    def close(self, timeout: float, stalled: float) -> bool:
+        """Wait for what is still to be shown; says whether any of it is left.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds at most; a few where the server was away before.
+        stalled : float
+            Seconds without any progress.
+        """
+        self._closed.set()
+        self._wake.set()
+        end = time.monotonic() + (timeout if self.problem is None else min(timeout, LAST_TRY))
+        while self._thread.is_alive() and (now := time.monotonic()) < min(end, self._went_on_at + stalled):
+            self._thread.join(min(0.1, end - now))
+        self._given_up = True
+        return bool(self._waiting)
+
+    def _work(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            is_last = self._closed.is_set()  # before looking: nothing comes after it
+            while self._waiting and not self._given_up:
+                if self._show(self._waiting[0]):
+                    self._waiting.popleft()
+                elif is_last:
+                    return
+                else:
+                    self._closed.wait(self._retry_after)
+                    is_last = self._closed.is_set()
+            if is_last or self._given_up:
+                return
+
+    def _show(self, told: Told) -> bool:
+        """Return whether MLflow took it, or refused it for good."""
+        try:
+            self._went_on()
+            self._view = self._view or self._open_view(told.study, self._went_on)
+            self._view.show(told.stage, told.records, told.transfer)
+            self.problem = None
+            self.refused = next(iter(self._view.refused.values()), None)
+        except _GivenUpError:
+            return False
+        except Exception as error:  # whatever a server, a database or a disk comes up with
+            self._view, self.problem = None, error
+            return False
+        return True
+
+    def _went_on(self) -> None:
+        self._went_on_at = time.monotonic()
+        if self._given_up:
+            raise _GivenUpError
 
 
-def tracking_uri(uri: str | None) -> str | None:
-    """Return `uri`, else what MLflow's own variable says, else None: the database in the study's folder."""
-    return uri or os.environ.get("MLFLOW_TRACKING_URI") or None
-
-
-def open_outbox(folder: Path) -> Outbox:
-    """Return this process's outbox in a study's folder: the common one, or one of its own while another has that."""
-    try:
-        return Outbox(folder / "tracking" / "outbox.jsonl")
-    except SelectdisError:
-        return Outbox(folder / "tracking" / f"outbox-{os.getpid()}.jsonl")
-
-
-def _now() -> int:
-    """Milliseconds, as MLflow counts."""
-    return round(1_000 * time.time())
-
-
-def _strengths(spec: Any) -> tuple[str, ...]:
-    """Return the strengths of all objectives that the study searches, so that every run gets the same parameters."""
-    names = [name for objective in spec.search.objective for name in OBJECTIVES[objective].strength_names]
-    return tuple(dict.fromkeys(names))
-
-
-def _counts(records: pd.DataFrame) -> dict[str, float]:
-    if "status" not in records:
-        return {}
-    return {f"runs/{state}": float(count) for state, count in records["status"].value_counts().items()}
-
-
-def _stage_note(stage: StageInfo) -> str:
-    if stage.absent:
-        return f"The {stage.name}: {stage.data.name}, whose images cannot be loaded any more; so there are no pictures."
-    c, h, w = stage.data.image_shape
-    kind = "labelled" if stage.data.labelled else "without labels"
-    return f"The {stage.name}: {len(stage.data):,} images of {w}x{h} in {c} channels, {kind} ({stage.data.name})."
-
-
-def _pick_note(stage: StageInfo, candidate: str, why: str, trust: dict[str, Any]) -> str:
-    return f"Picked on {stage.data.name}: **{candidate}**.\n\n{why}\n\n{trust.get('text', '')}"[:4_900]
+class _GivenUpError(Exception):
+    """Nobody waits any more."""
 
 
 def _short(error: Exception) -> str:

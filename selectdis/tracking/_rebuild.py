@@ -1,64 +1,34 @@
-"""The view made again from the truth, and what a server missed sent to it."""
+"""The view brought up to date with what a study has recorded, or made again from nothing."""
 
 from __future__ import annotations
 
-import math
 import shutil
 import sys
-import warnings
-from pathlib import Path
-from typing import Any
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, NamedTuple
 
 from selectdis._redaction import redacted, redacted_text
 from selectdis.errors import SelectdisError
-from selectdis.study._replay import replay, stage_views
-from selectdis.tracking._listener import MLflowListener, tracking_uri
-from selectdis.tracking._outbox import Outbox
-from selectdis.tracking._sender import Sender
-from selectdis.tracking._store import Store, check_uri
+from selectdis.study._replay import recorded_stages
+from selectdis.tracking._own_database import own_uri, remove_database
+from selectdis.tracking._store import check_uri, tracking_uri
+from selectdis.tracking._view import View
 
-__all__ = ["rebuild", "send_waiting"]
+if TYPE_CHECKING:
+    from selectdis.study import Study
 
-
-def rebuild(study: Any, uri: str | None = None) -> None:
-    """Show all that a study has recorded in MLflow, from nothing.
-
-    A view in the study's folder is deleted first; on a server, the runs of the study's experiment are marked as
-    deleted (MLflow keeps them until ``mlflow gc``). Other experiments are left alone.
-
-    Parameters
-    ----------
-    study : Study
-        One that has run.
-    uri : str, optional
-        Tracking server or database; by default as for `MLflowListener`.
-
-    Raises
-    ------
-    SelectdisError
-        The study has no runs, another process is tracking it, or the server cannot be reached.
-    """
-    if study.records.empty:
-        raise SelectdisError(f"the study {study.name!r} in {study.folder} has no runs yet: run it first")
-    check_uri(tracking_uri(uri))
-    views = list(stage_views(study))  # first, and aloud: what cannot be shown must not cost the view that is there
-    outbox = Outbox(_folder(study) / "outbox.jsonl")
-    try:
-        outbox.clear()
-        _forget(study, tracking_uri(uri))
-        listener = MLflowListener(study.folder, uri, outbox=outbox, timeout=math.inf)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what is wrong is raised below
-            replay(study, listener, views)
-            listener.close()
-        if listener.problem is not None:
-            raise _unreachable(uri, listener.problem)
-    finally:
-        outbox.release()
+__all__ = ["Shown", "rebuild", "track"]
 
 
-def send_waiting(study: Any, uri: str | None = None) -> int:
-    """Send what waits in the study's folder, such as after a server was away.
+class Shown(NamedTuple):
+    """What `track` did: of the study's `runs`, MLflow lacked anything of `sent`."""
+
+    sent: int
+    runs: int
+
+
+def track(study: Study, uri: str | None = None) -> Shown:
+    """Show all that a study has recorded in MLflow; what is there already is neither loaded nor sent.
 
     Parameters
     ----------
@@ -69,47 +39,73 @@ def send_waiting(study: Any, uri: str | None = None) -> int:
 
     Returns
     -------
-    int
-        How many entries were sent.
+    Shown
+        How many runs were sent, wholly or in part, and how many there are.
 
     Raises
     ------
     SelectdisError
-        Another process is tracking the study, or the server cannot be reached.
+        The study has no runs, or the server cannot be reached.
     """
+    _check(study, uri)
+    return _show(study, uri)
+
+
+def rebuild(study: Study, uri: str | None = None) -> None:
+    """Show all that a study has recorded in MLflow, from nothing.
+
+    A view in the study's folder is deleted first; elsewhere the study's own runs are marked as deleted (MLflow keeps
+    them until ``mlflow gc``). Runs of other studies are left alone, in the same experiment too.
+
+    Parameters
+    ----------
+    study : Study
+        One that has run.
+    uri : str, optional
+        Tracking server or database; by default as for `MLflowListener`.
+
+    Raises
+    ------
+    SelectdisError
+        The study has no runs, a driver is running it, or the server cannot be reached.
+    """
+    _check(study, uri)
+    for stage, _ in recorded_stages(study):  # first, and aloud: what cannot be read must not cost the view
+        stage.raw_records()
+    with nullcontext() if study.store.url else study.store.hold():
+        # An open database must not be deleted under MLflow's feet, here or in another driver.
+        if tracking_uri(uri) in (None, own_uri(study.folder)) and not study.store.url and "mlflow" not in sys.modules:
+            remove_database(study.folder)
+            shutil.rmtree(study.folder / "artifacts", ignore_errors=True)
+        _show(study, uri, anew=True)
+
+
+def _check(study: Study, uri: str | None) -> None:
+    if study.records.empty:
+        raise SelectdisError(f"the study {study.name!r} in {study.folder} has no runs yet: run it first")
     check_uri(tracking_uri(uri))
-    sent = 0
-    for path in sorted(_folder(study).glob("outbox*.jsonl")):
-        outbox = Outbox(path)
-        try:
-            waiting = len(outbox)
-            sender = Sender(outbox, lambda: Store(study.name, Path(study.folder), tracking_uri(uri)))
-            if not sender.send_all():
-                raise _unreachable(uri, sender.problem)
-            sent += waiting
-        finally:
-            outbox.release()
-    return sent
 
 
-def _forget(study: Any, uri: str | None) -> None:
-    folder = Path(study.folder)
-    if uri is None and "mlflow" not in sys.modules:  # an open database must not be deleted under MLflow's feet
-        (folder / "mlflow.db").unlink(missing_ok=True)
-        shutil.rmtree(folder / "artifacts", ignore_errors=True)
-        return
+def _show(study: Study, uri: str | None, *, anew: bool = False) -> Shown:
+    tracking = study.spec.tracking
+    options = tracking.get("mlflow", {}) if isinstance(tracking, dict) else {}
+    where = tracking_uri(uri)
     try:
-        Store(study.name, folder, uri).forget_runs()
-    except Exception as error:
-        raise _unreachable(uri, error) from None
-
-
-def _folder(study: Any) -> Path:
-    return Path(study.folder) / "tracking"
-
-
-def _unreachable(uri: str | None, error: Exception | None) -> SelectdisError:
-    where = redacted(uri) if uri else "the study's own database"
-    return SelectdisError(
-        f"MLflow at {where} cannot be reached ({redacted_text(str(error))[:200]}); start it, then run this again"
-    )
+        view = View(study, where, options.get("experiment"), pictures=options.get("pictures", 3))
+        if anew:
+            view.store.delete_runs()
+        runs = view.show_all()
+    except SelectdisError:
+        raise
+    except Exception as error:  # whatever a server or a database comes up with
+        named = redacted(where) if where else "the study's own database"
+        raise SelectdisError(
+            f"MLflow at {named} cannot be reached ({type(error).__name__}: {redacted_text(str(error))[:200]}); "
+            "start it, then run this again"
+        ) from None
+    if view.refused:
+        key, reason = next(iter(view.refused.items()))
+        raise SelectdisError(
+            f"MLflow refused {len(view.refused)} of {runs} runs, the first: {key} ({redacted_text(str(reason))[:200]})"
+        )
+    return Shown(len(view.sent), runs)

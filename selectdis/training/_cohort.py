@@ -19,7 +19,7 @@ from selectdis.training._curves import Curves
 from selectdis.training._images import ImageBank, image_shape
 from selectdis.training._memory import is_out_of_memory
 from selectdis.training._program import Program
-from selectdis.training._random_source import Purpose, RandomSource, stream
+from selectdis.training._random_source import Purpose, RandomSource, keys_of_uses, stream
 
 __all__ = ["PRECISIONS", "Cohort", "ComputeSettings"]
 
@@ -72,6 +72,7 @@ class Cohort:
         self.candidates = tuple(candidates)
         self.compute, self.data = compute, data
         self.bank = ImageBank(data, compute.device, compute.dtype)
+        self.seeds = torch.tensor([candidate.seed for candidate in candidates], device=compute.device)
         self.program = Program(candidates, image_shape(data), compute.device, compute.dtype, compute.network_dtype)
         self.passes: Program | CompiledProgram = self.program
         if compute.compile:
@@ -121,7 +122,7 @@ class Cohort:
         self.step_count += 1
 
     def _model_step(self, random: Mapping[str, Tensor], step: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        images = self.bank.take(random["order"], batch_first=self.program.model.batch_first)
+        images = self._images(random["order"], Purpose.DRAWS, self.seeds)
 
         def gradients() -> tuple[Tensor, dict[str, Tensor], Tensor]:
             total, stats, sample = self.passes.losses(self.weights, self.discriminator, images, random["noise"], step)
@@ -136,7 +137,7 @@ class Cohort:
     def _discriminator_step(self, random: Mapping[str, Tensor], sample: Tensor) -> Tensor:
         """Algorithm 2 of Kim & Mnih 2018: true codes of the model's batch, permuted codes of a second batch."""
         rows = self.program.adversarial
-        images = self.bank.take(random["second_order"], batch_first=self.program.model.batch_first)
+        images = self._images(random["second_order"], Purpose.DISCRIMINATOR_DRAWS, self.seeds[rows])
 
         def gradients() -> Tensor:
             permuted = self.passes.permuted_codes(self.weights, images, random["second_noise"], random["permutation"])
@@ -149,6 +150,10 @@ class Cohort:
         spread = torch.zeros(len(self.candidates), dtype=loss.dtype, device=loss.device)
         spread[rows] = loss.detach()
         return spread
+
+    def _images(self, order: Tensor, purpose: Purpose, seeds: Tensor) -> Tensor:
+        keys = keys_of_uses(seeds, purpose, self.step_count, order.shape[1]) if self.bank.draws else None
+        return self.bank.take(order, batch_first=self.program.model.batch_first, keys=keys)
 
     def _compiled_or_plain(self, gradients: Callable[[], T], weights: Mapping[str, Tensor]) -> T:
         """Return what `gradients` gives; where compiled passes fail, the same by the plain ones, from now on."""

@@ -47,19 +47,24 @@ def raising(task, stop):
 
 
 class Deadly:
-    """Work that kills its process the first `times` times that a task is begun."""
+    """Work that kills its process `times` times over each task.
 
-    def __init__(self, folder, times, seconds=0.0):
-        self.folder, self.times, self.seconds = folder, times, seconds
+    `in_turn`: over every second task alone, once the results of all tasks before it were seen.
+    """
+
+    def __init__(self, folder, times, *, in_turn=False):
+        self.folder, self.times, self.in_turn = Path(folder), times, in_turn
 
     def __call__(self, task, stop):
-        with open(Path(self.folder) / str(task), "a+") as file:
+        deaths = self.folder / str(task)
+        if (self.in_turn and task % 2 == 0) or (deaths.exists() and deaths.stat().st_size >= self.times):
+            return task
+        while self.in_turn and not all((self.folder / f"{earlier} seen").exists() for earlier in range(task)):
+            time.sleep(0.05)
+        with deaths.open("a") as file:
             file.write("x")
-            begun = file.tell()
-        time.sleep(self.seconds)
-        if begun <= self.times:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return task
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError("it was killed")
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
@@ -129,8 +134,10 @@ def test_workers_that_keep_dying_are_given_up(tmp_path, monkeypatch):
 @pytest.mark.filterwarnings("ignore:a worker was lost")
 def test_deaths_with_progress_between_them_are_not_in_a_row(tmp_path, monkeypatch):
     monkeypatch.setattr(pool, "MAX_RESTARTS", 1)
-    assert len(list(run_tasks(range(5), Deadly(tmp_path, 1, 0.5), StopSignal(), n_jobs=2))) == 5
-    assert (tmp_path / "4").read_text() == "xx"
+    for task, _ in run_tasks(range(4), Deadly(tmp_path, 1, in_turn=True), StopSignal(), n_jobs=2):
+        (tmp_path / f"{task} seen").touch()
+    assert len(list(tmp_path.glob("* seen"))) == 4
+    assert [(tmp_path / task).read_text() for task in ("1", "3")] == ["x", "x"]
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])

@@ -8,8 +8,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import closing, contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -146,3 +148,47 @@ def with_group(process):
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+ANSWERS = ["500", "404", "html", "{}", "closes", "hangs"]
+
+
+class Liar:
+    """An HTTP server on which everything is answered in one wrong way."""
+
+    def __init__(self, answer):
+        self.answer, self.answered, self.released = answer, 0, threading.Event()
+        liar = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if liar.answer == "hangs":
+                    liar.released.wait(60)
+                if liar.answer in ("hangs", "closes"):
+                    self.close_connection = True
+                    return
+                body = b"{}" if liar.answer == "{}" else b"<html>It works!</html>"
+                self.send_response(int(liar.answer) if liar.answer.isdecimal() else 200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+                liar.answered += 1
+
+            do_POST = do_PATCH = do_DELETE = do_PUT = do_GET
+
+            def log_message(self, *_):
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.daemon_threads = True
+        self.uri = f"http://127.0.0.1:{self.http.server_port}"
+
+    def __enter__(self):
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.released.set()
+        self.http.shutdown()
+        self.http.server_close()

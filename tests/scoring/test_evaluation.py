@@ -71,6 +71,20 @@ def test_a_large_set_is_sampled_and_a_small_one_split():
     assert len(large.indices) == 150
 
 
+def test_the_reference_draws_train_and_test_on_their_own_and_with_replacement():
+    evaluation = Evaluation(grid(), "mig", n_train=900, n_test=500, protocol="reference")
+    train, test = evaluation._parts
+    assert evaluation.sizes == (len(train), len(test)) == (900, 500)
+    assert len(set(train)) < 600  # of as many images
+    assert set(train) & set(test)
+    assert len(evaluation.indices) == len({*train, *test})
+    codes = encode(grid().images_at(evaluation.indices))
+    whole = encode(grid().images_at(train)), grid().factors_at(train)
+    assert evaluation.score(codes)["mig"] == pytest.approx(sd.metrics.mig(*whole))
+    with pytest.raises(SelectdisError, match="protocol must be one of disjoint, reference; found 'disjont'"):
+        Evaluation(grid(), "mig", protocol="disjont")
+
+
 def test_models_are_fitted_to_training_images_and_judged_on_the_others():
     evaluation = Evaluation(grid(), "explicitness", n_train=200, n_test=100)
     codes = encode(grid().images_at(np.arange(len(grid()))))[:, :2]

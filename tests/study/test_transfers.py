@@ -13,7 +13,7 @@ from selectdis.errors import SelectdisError
 from selectdis.execution._study_jobs import run_jobs
 from selectdis.records import without_labels
 from selectdis.report import write_report
-from selectdis.study._replay import replay, stage_views
+from selectdis.study._replay import stage_views
 from tests.study.fakes import fake_work, spec, trained
 
 pytestmark = pytest.mark.usefixtures("no_training")
@@ -30,17 +30,6 @@ def pictures(folder, count):
         pixels = np.random.default_rng(i).integers(0, 256, (16, 16), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / f"{i}.png")
     return f"folder:{folder}"
-
-
-class Told(sd.Listener):
-    def __init__(self):
-        self.events = []
-
-    def run_finished(self, study, stage, record, run):
-        self.events.append((stage.name, stage.data.name, bool(stage.absent)))
-
-    def picked(self, study, stage, run, why, trust):
-        self.events.append(("picked", stage.data.name))
 
 
 @pytest.mark.parametrize("target", ["shapes3d", "folder:nowhere", "diggits"])
@@ -78,11 +67,10 @@ def test_images_that_are_gone_cost_their_pictures_alone(tmp_path):
     _load.cache_clear()  # as in a process that comes later
     again = make(tmp_path)
     assert again.transfers()[0].pick is not None
-    told = Told()
     with pytest.warns(UserWarning, match=r"images of the target folder:.*mine cannot be loaded"):
-        replay(again, told)
-    assert told.events.count(("target", target, True)) == 4
-    assert ("picked", target) in told.events
+        proxy, shown = stage_views(again)
+    assert (shown.info.data.name, bool(shown.info.absent), bool(proxy.info.absent)) == (target, True, False)
+    assert len(shown.stage.raw_records()) == 4
     with pytest.warns(UserWarning, match="cannot be loaded"):
         page = write_report(again).read_text(encoding="utf-8")
     assert "lacks their pictures" in page

@@ -10,11 +10,14 @@ import pytest
 import yaml
 
 from selectdis.data import load_dataset
+from selectdis.data._reference import DataReference
 from selectdis.errors import SelectdisError
-from selectdis.study._replay import replay, stage_views
-from selectdis.tracking import MLflowListener, rebuild
-from selectdis.tracking._rebuild import send_waiting
-from selectdis.tracking._store import check_uri, default_uri
+from selectdis.study import Study
+from selectdis.tracking import MLflowListener, rebuild, track
+from selectdis.tracking import _view as view_module
+from selectdis.tracking._own_database import own_uri
+from selectdis.tracking._store import check_uri
+from selectdis.training import Run
 from tests.browser import free_port
 from tests.tracking.views import SPEC, all_runs
 
@@ -23,7 +26,7 @@ from tests.tracking.views import SPEC, all_runs
 def client(studied):
     from mlflow import MlflowClient
 
-    return MlflowClient(tracking_uri=default_uri(studied.folder))
+    return MlflowClient(tracking_uri=own_uri(studied.folder))
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +103,7 @@ def test_the_champion_loads_in_a_fresh_process(studied, client, tmp_path):
     np.save(tmp_path / "images.npy", images)
     code = (
         "import mlflow, numpy as np\n"
-        f"mlflow.set_tracking_uri({default_uri(studied.folder)!r})\n"
+        f"mlflow.set_tracking_uri({own_uri(studied.folder)!r})\n"
         "model = mlflow.pyfunc.load_model('models:/small-digits@champion')\n"
         "assert model.metadata.signature.inputs.input_types()[0] == np.uint8\n"
         "np.save('codes.npy', model.predict(np.load('images.npy')))\n"
@@ -119,22 +122,41 @@ def test_nothing_in_the_champion_is_pickled(studied):
     assert flavour["model_code_path"].endswith("champion_model.py")
 
 
-def test_telling_it_all_again_changes_nothing(studied, client, runs):
-    before = {key: (run.info.run_id, run.data.params, run.data.metrics) for key, run in runs.items()}
-    history = [len(client.get_metric_history(run_id, "curve/loss")) for run_id, _, _ in before.values()]
-    listener = MLflowListener(studied.folder)
-    replay(studied, listener)
-    listener.close()
-    after = {key: (run.info.run_id, run.data.params, run.data.metrics) for key, run in all_runs(client).items()}
-    assert after == before
-    assert [len(client.get_metric_history(run_id, "curve/loss")) for run_id, _, _ in after.values()] == history
-    assert client.get_model_version_by_alias("small-digits", "champion").version == 1
-    assert len(client.search_model_versions("name='small-digits'")) == 1
+def everything(client):
+    """All that could change: runs, parameters, scores, histories of curves and versions of the champion."""
+    runs = all_runs(client)
+    told = {key: (run.info.run_id, run.info.status, run.data.params, run.data.metrics) for key, run in runs.items()}
+    history = {key: client.get_metric_history(run.info.run_id, "curve/loss") for key, run in runs.items()}
+    scores = {key: client.get_metric_history(run.info.run_id, "criterion/udr_lasso") for key, run in runs.items()}
+    points = {key: [(point.step, point.timestamp) for point in history[key] + scores[key]] for key in runs}
+    return told, points, len(client.search_model_versions("name='small-digits'"))
 
 
-def test_nothing_waits_once_all_is_sent(studied):
-    assert send_waiting(studied) == 0
-    assert not list((studied.folder / "tracking").glob("outbox*.jsonl"))
+def test_what_is_there_is_neither_sent_again_nor_loaded(studied, client, monkeypatch):
+    before = everything(client)
+    for owner, name in ((Run, "load"), (DataReference, "load"), (view_module, "save_pictures")):
+        monkeypatch.setattr(owner, name, lambda *_, name=name, **__: pytest.fail(f"{name} was called"))
+    assert track(studied) == (0, 10)
+    assert everything(client) == before
+
+
+def test_what_is_sent_again_changes_nothing(studied, client):
+    """As after a stop between the parts of a run, or by two processes at once."""
+    before = everything(client)
+    for run in all_runs(client).values():
+        client.delete_tag(run.info.run_id, "selectdis.run")
+    assert track(studied) == (10, 10)
+    assert everything(client) == before
+
+
+def test_only_what_is_missing_is_loaded_and_sent(studied, client, monkeypatch):
+    load, loaded = Run.load, []
+    monkeypatch.setattr(Run, "load", lambda path: (loaded.append(Path(path).stem), load(path))[1])
+    lost = next(key for key in all_runs(client) if key[0] == "proxy" and key[2])
+    client.delete_run(all_runs(client)[lost].info.run_id)
+    assert track(studied) == (1, 10)
+    assert set(loaded) == {lost[2]}
+    assert lost in all_runs(client)
 
 
 def test_the_view_is_made_again_by_a_command(studied, client, runs, tmp_path):
@@ -153,7 +175,7 @@ def test_the_view_is_made_again_by_a_command(studied, client, runs, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"copy", "small.yaml"}
     from mlflow import MlflowClient
 
-    again = all_runs(MlflowClient(tracking_uri=default_uri(folder)))
+    again = all_runs(MlflowClient(tracking_uri=own_uri(folder)))
     assert again.keys() == runs.keys()
     for key, run in again.items():
         assert run.data.params == runs[key].data.params
@@ -164,9 +186,6 @@ def test_images_that_are_gone_cost_their_pictures_and_their_data_set(studied, tm
     import shutil
 
     from mlflow import MlflowClient
-
-    from selectdis.data._reference import DataReference
-    from selectdis.study import Study
 
     load = DataReference.load
 
@@ -179,7 +198,7 @@ def test_images_that_are_gone_cost_their_pictures_and_their_data_set(studied, tm
     shutil.copytree(studied.folder, tmp_path / "copy", ignore=shutil.ignore_patterns("mlflow.db", "artifacts"))
     with pytest.warns(UserWarning, match="digits cannot be loaded"):
         rebuild(Study(SPEC, folder=tmp_path / "copy"))
-    client = MlflowClient(tracking_uri=default_uri(tmp_path / "copy"))
+    client = MlflowClient(tracking_uri=own_uri(tmp_path / "copy"))
     runs = all_runs(client)
     assert sum(stage == "target" for stage, _, _ in runs) == 1 + 4
     assert "cannot be loaded" in runs["target", "digits", ""].data.tags["mlflow.note.content"]
@@ -191,7 +210,7 @@ def test_images_that_are_gone_cost_their_pictures_and_their_data_set(studied, tm
 
 
 def told(study, listener):
-    replay(study, listener, [next(iter(stage_views(study)))])
+    listener.recorded(study, study.proxy_stages()[0], None)
     listener.close()
 
 
@@ -218,7 +237,7 @@ def test_the_former_name_of_the_timeout_works_with_a_hint(tmp_path):
 
 @pytest.mark.parametrize("uri", ["foo://bar", "localhost:5000", "htp://127.0.0.1:5000"])
 def test_an_address_of_no_kind_that_mlflow_knows_is_refused(studied, uri):
-    for act in (send_waiting, rebuild):
+    for act in (track, rebuild):
         with pytest.raises(SelectdisError, match=r"knows no tracking server at .*http://HOST:PORT"):
             act(studied, uri)
     assert (studied.folder / "mlflow.db").exists()
@@ -231,28 +250,21 @@ def test_addresses_that_mlflow_knows(uri):
     check_uri(uri)
 
 
-def test_a_rebuild_needs_runs_and_the_outbox_to_itself(studied, tmp_path):
-    from selectdis.study import Study
-    from selectdis.tracking._outbox import Outbox
-
+def test_a_rebuild_needs_runs_and_no_driver_at_work(studied, tmp_path):
     with pytest.raises(SelectdisError, match="no runs yet"):
         rebuild(Study(SPEC, folder=tmp_path / "new"))
-    held = Outbox(studied.folder / "tracking" / "outbox.jsonl")
-    try:
-        with pytest.raises(SelectdisError, match="another process"):
-            rebuild(studied)
-    finally:
-        held.release()
+    with studied.store.hold(), pytest.raises(SelectdisError, match="another driver"):
+        rebuild(Study(SPEC, folder=studied.folder))
 
 
 def test_a_run_that_is_lost_is_shown_as_failed(studied, tmp_path, diverged):
     from mlflow import MlflowClient
 
-    info = next(iter(stage_views(studied))).info
-    listener = MLflowListener(tmp_path)
-    listener.run_finished(studied, info, diverged, None)
+    uri = f"sqlite:///{tmp_path}/other.db"
+    listener = MLflowListener(studied.folder, uri)
+    listener.recorded(studied, studied.proxy_stages()[0], [diverged])
     listener.close()
-    run = all_runs(MlflowClient(tracking_uri=default_uri(tmp_path)))["proxy", "sprites", diverged["candidate"]]
+    run = all_runs(MlflowClient(tracking_uri=uri))["proxy", "sprites", diverged["candidate"]]
     assert run.info.status == "FAILED"
     assert run.data.metrics["run/failed_step"] == diverged["failed_step"]
     assert "metric/mig" not in run.data.metrics

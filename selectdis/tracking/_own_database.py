@@ -1,0 +1,83 @@
+"""The MLflow database in a study's folder: mended before MLflow opens it, wherever the folder came from."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+__all__ = ["BELONGS", "artifacts_uri", "find_artifacts", "mend_database", "own_database", "own_uri", "remove_database"]
+
+BELONGS = "selectdis.study."  # an experiment's tag is this and the id of a study that is shown there; its name
+_SHOWN = "(SELECT experiment_id FROM runs JOIN tags USING (run_uuid) WHERE key = 'selectdis.stage')"
+_LOCATIONS = [
+    *(("experiments", "artifact_location"), ("runs", "artifact_uri"), ("logged_models", "artifact_location")),
+    *(("model_versions", "source"), ("model_versions", "storage_location")),
+]
+_BROKEN = ("SQLITE_ERROR", "SQLITE_NOTADB", "SQLITE_CORRUPT")  # no such table; no database; a damaged one
+
+
+def own_database(folder: Path) -> Path:
+    """Return where the database of a study's folder lies."""
+    return folder.resolve() / "mlflow.db"
+
+
+def own_uri(folder: Path) -> str:
+    """Return the URI of the database in the study's folder."""
+    return f"sqlite:///{own_database(folder)}"
+
+
+def artifacts_uri(folder: Path) -> str:
+    """Return where the runs of that database leave their files."""
+    return (folder / "artifacts").resolve().as_uri()
+
+
+def mend_database(folder: Path, study_id: str) -> None:
+    """Put a database aside that MLflow cannot use or that a copied folder brought along; find what a moved one lost."""
+    path = own_database(folder)
+    if not path.exists():
+        return
+    try:
+        with closing(sqlite3.connect(path, timeout=30)) as database:
+            count = database.execute("SELECT count(*) FROM experiments").fetchone()[0]
+            keys = database.execute("SELECT key FROM experiment_tags WHERE key LIKE ?", (f"{BELONGS}%",)).fetchall()
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorname", "").startswith(_BROKEN):
+            _put_aside(path)
+            return
+        raise
+    if not count:  # its maker was killed: MLflow writes the first one when all tables are there
+        remove_database(folder)
+    elif keys and (BELONGS + study_id,) not in keys:
+        _put_aside(path)
+    else:
+        find_artifacts(folder)
+
+
+def find_artifacts(folder: Path) -> None:
+    """Let the database name files where they lie now: MLflow writes whole paths, and a folder can be moved."""
+    here = artifacts_uri(folder)
+    with closing(sqlite3.connect(own_database(folder), timeout=30)) as database, database:
+        found = database.execute(
+            f"SELECT DISTINCT artifact_location FROM experiments WHERE experiment_id IN {_SHOWN} "
+            "AND artifact_location LIKE 'file://%/artifacts' AND artifact_location <> ?",
+            (here,),
+        ).fetchall()
+        for (there,) in found:
+            for table, column in _LOCATIONS:
+                database.execute(
+                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
+                    f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
+                    (here, len(there) + 1, there, len(there) + 1, f"{there}/"),
+                )
+
+
+def remove_database(folder: Path) -> None:
+    """Delete the database, with what SQLite keeps beside it."""
+    for end in ("", "-journal", "-wal", "-shm"):
+        Path(f"{own_database(folder)}{end}").unlink(missing_ok=True)
+
+
+def _put_aside(path: Path) -> None:
+    path.replace(f"{path}.old")
+    remove_database(path.parent)
