@@ -16,7 +16,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "selectdis"
 # From the bottom up: a module imports from its own room and from the layers below it.
 LAYERS = [
-    {"errors", "_arrays", "_factors", "_files", "_progress", "_redaction"},
+    {"errors", "_arrays", "_factors", "_files", "_progress", "_redaction", "_signals"},
     {"data"},
     {"models", "objectives"},
     {"metrics", "criteria"},

@@ -133,6 +133,7 @@ BOARD_COLUMNS = {
     "candidate": "run",
     "settings": "settings",
     "seeds": "seeds",
+    "earlier": "earlier",
     "score": "score",
     "rule_score": "score",
     "pick": "pick",

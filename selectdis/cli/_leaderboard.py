@@ -35,6 +35,8 @@ def leaderboard(
     transfers = study.transfers()
     for transfer in transfers:
         print_board(transfer.leaderboard(), title=f"target: {transfer.target} ({transfer.rule.label})", rows=rows)
+    for sentence in study.stopped:
+        print(sentence)
     if out is not None:
         import pandas as pd
 

@@ -93,11 +93,12 @@ def plan_cohorts(
     for i in rest:
         programs[program_key(candidates[i])].append(i)
     fair = math.ceil(len(rest) / n_jobs)
+    new: list[list[int]] = []
     for members in programs.values():
         size = min(fair, *(cohort_size(candidates[i], image_shape, len(members), device) for i in members))
         parts = math.ceil(len(members) / size)
-        cohorts += [members[part * len(members) // parts : (part + 1) * len(members) // parts] for part in range(parts)]
-    return cohorts
+        new += [members[part * len(members) // parts : (part + 1) * len(members) // parts] for part in range(parts)]
+    return cohorts + sorted(new)  # in the order of the candidates, which a search that is cut short has balanced
 
 
 def worker_count(n_jobs: int) -> int:

@@ -27,10 +27,46 @@ from selectdis.records._columns import (
 )
 from selectdis.records._status import pickable
 
-__all__ = ["copied_datasets", "each_run_once", "labelled", "labelled_datasets", "read_records"]
+__all__ = ["check_records", "copied_datasets", "each_run_once", "labelled", "labelled_datasets", "read_records"]
 
 _NO_IDENTITY = ("stage", "trial", STATUS, "seconds", "failed_step", "error")
 _READERS = "a .csv, .csv.gz or .parquet file"
+
+
+def check_records(records: pd.DataFrame, source: str = "the records") -> pd.DataFrame:
+    """Return a table of records with its scores as numbers, once it is clear that it is one.
+
+    Raises
+    ------
+    SelectdisError
+        With the column and the row: a score that is no number, a run without data set or configuration, a cell that
+        holds several values.
+    """
+    numbers: dict[str, pd.Series] = {}
+    for column in records:
+        values = records[column]
+        if is_score(column):
+            if not (pd.api.types.is_bool_dtype(values) or pd.api.types.is_float_dtype(values)):
+                numbers[str(column)] = _as_numbers(values, source)
+        elif values.dtype == object and not values.map(pd.api.types.is_scalar).all():
+            raise SelectdisError(f"{source}: the column {str(column)!r} holds lists, where each run has one value")
+    for column in (DATASET, CONFIGURATION):
+        if column in records and (empty := records[column].isna().to_numpy()).any():
+            raise SelectdisError(f"{source}: the column {column!r} is empty in row {int(np.argmax(empty)) + 1}")
+    return records.assign(**numbers) if numbers else records
+
+
+def _as_numbers(values: pd.Series, source: str) -> pd.Series:
+    text = values.astype(object)
+    numbers = pd.to_numeric(text.where(text.map(pd.api.types.is_scalar), "a list"), errors="coerce")
+    wrong = (numbers.isna() & text.notna()).to_numpy()
+    if wrong.any() or not pd.api.types.is_any_real_numeric_dtype(numbers):
+        row = int(np.argmax(wrong))
+        raise SelectdisError(
+            f"{source}: the score {str(values.name)!r} must be a number, found {text.iloc[row]!r:.80} in row "
+            f"{row + 1}; leave the cell empty where there is none"
+        )
+    return numbers.astype(float)
 
 
 def labelled(records: pd.DataFrame) -> pd.DataFrame:
@@ -39,6 +75,7 @@ def labelled(records: pd.DataFrame) -> pd.DataFrame:
     Runs that do not say which data set or configuration they have are left out, with a warning.
     """
     need(records, DATASET, CONFIGURATION)
+    records = check_records(records)
     columns = [METRIC + name for name in metric_names(records)]
     if not columns:
         raise SelectdisError("the records hold no supervised score (a column metric.<name>): no data set is labelled")
@@ -143,9 +180,11 @@ def _read(path: Path) -> pd.DataFrame:
         raise SelectdisError(f"{path} is no file: name {_READERS}")
     try:
         if path.name.endswith(".parquet"):
-            return pd.read_parquet(path)
+            return check_records(pd.read_parquet(path), str(path))
         if path.name.endswith((".csv", ".csv.gz")):
-            return pd.read_csv(path)
+            return check_records(pd.read_csv(path), str(path))
+    except SelectdisError:
+        raise
     except (ValueError, OSError, EOFError, zlib.error) as error:  # the last two: a .gz that is cut short or damaged
         raise SelectdisError(f"{path} cannot be read as a table of records: {error}") from error
     raise SelectdisError(f"{path} is not a table of records: name {_READERS}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from math import prod
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -26,11 +27,18 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+# Bounds that no study comes near: beyond them a typing mistake would fill the memory, or never end.
+LARGEST_GRID = 1_000_000
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Text = Annotated[str, Field(min_length=1)]
+
+
 class DataSpec(BaseModel):
     """A data set by name; every further key is an option of its loader."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    name: str
+    name: Text
 
     @model_validator(mode="before")
     @classmethod
@@ -98,10 +106,10 @@ class SearchSpec(Section):
     width: Integers | None = None
     discriminator_width: Integers | None = None
     sampler: Literal["grid", "qmc", "random", "tpe", "gp"] = "grid"
-    trials: int | None = Field(default=None, ge=1)
-    batch: int = Field(default=8, ge=1)
-    startup: int = Field(default=16, ge=1)
-    seed: int = 0
+    trials: Count | None = None
+    batch: Count = 8
+    startup: Count = 16
+    seed: Seed = 0
 
     @field_validator("objective", mode="before")
     @classmethod
@@ -117,6 +125,9 @@ class SearchSpec(Section):
             for strength in strengths:
                 path = ("objective", objective, strength)
                 check_name(f"strength of {objective}", strength, OBJECTIVES[objective].strength_names, path)
+        size = sum(prod(map(len, self._lists(objective))) for objective in self.objective)
+        if self.sampler == "grid" and size > LARGEST_GRID and not self.ranges:
+            raise SpecError(f"a grid has at most {LARGEST_GRID:,} configurations, found {size:,}", ("sampler",))
         if self.sampler == "grid" and self.ranges:
             message = f"a grid needs lists of values, found a range in {', '.join(self.ranges)}"
             raise SpecError(f"{message}; list values, or take another sampler", ("sampler",))
@@ -134,6 +145,10 @@ class SearchSpec(Section):
             if (own := getattr(self, name)) is not None:
                 check_values(_ends(own), partial(_with_setting, name), (name,))
         return self
+
+    def _lists(self, objective: str) -> list[tuple[Any, ...]]:
+        settings = [self.architecture, self.latents, self.learning_rate, self.width, self.discriminator_width]
+        return [values for values in (*settings, *self.objective[objective].values()) if isinstance(values, tuple)]
 
     @property
     def ranges(self) -> list[str]:
@@ -162,9 +177,9 @@ def _with_setting(name: str, value: Any) -> Candidate:
 class SeedsSpec(Section):
     """How many seeds a configuration gets: `count`, or from `count` up to `max` unless Wilcoxon's test gives it up."""
 
-    count: int = Field(default=3, ge=1)
-    max: int | None = None
-    first: int = Field(default=0, ge=0)
+    count: Count = 3
+    max: Count | None = None
+    first: Seed = 0
 
     @model_validator(mode="after")
     def _ordered(self) -> SeedsSpec:
@@ -180,7 +195,7 @@ def _seeds_from_number(value: Any) -> Any:
 class TrainingSpec(Section):
     """How every candidate is trained."""
 
-    steps: int = Field(default=300_000, ge=1)
+    steps: int = Field(default=300_000, ge=1, le=10**9)
     batch_size: int = Field(default=64, ge=2)
     precision: Literal["float32", "tf32", "bf16", "float64"] = "float32"
     compile: bool = False
@@ -207,12 +222,12 @@ class EvaluationSpec(Section):
     criteria: Names = ("fast",)  # or "all": with those that train a classifier per run (pipe)
     sampled: bool = True
     held_out: float = Field(default=0.1, ge=0.0, le=0.5)
-    n_train: int = Field(default=10_000, ge=10)
-    n_test: int = Field(default=5_000, ge=10)
-    n_criteria: int = Field(default=10_000, ge=10)  # for the criteria of codes, of all images
+    n_train: int = Field(default=10_000, ge=10, le=10**8)
+    n_test: int = Field(default=5_000, ge=10, le=10**8)
+    n_criteria: int = Field(default=10_000, ge=10, le=10**8)  # for the criteria of codes, of all images
     protocol: Literal["disjoint", "reference"] = "disjoint"
-    probe: int = Field(default=1_000, ge=10)
-    seed: int = 0
+    probe: int = Field(default=1_000, ge=10, le=10**7)
+    seed: Seed = 0
 
 
 class RuleSpec(Section):
@@ -221,16 +236,24 @@ class RuleSpec(Section):
     configuration: Literal["mean", "median", "lcb"] = "mean"
     score: Annotated[str, AfterValidator(current_score_name)] = "win_rate"
     run: str = "udr_lasso"
-    top: int = Field(default=1, ge=1)
-    seeds: int = Field(default=5, ge=1)
+    top: Count = 1
+    seeds: Count = 5
 
 
 class ConstraintSpec(Section):
     """A bound on a score; configurations outside are sampled less and ranked behind all others."""
 
     score: str
-    min: float | None = None
-    max: float | None = None
+    min: float | None = Field(default=None, allow_inf_nan=False)
+    max: float | None = Field(default=None, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _bounded(self) -> ConstraintSpec:
+        if self.min is None and self.max is None:
+            raise ValueError("a constraint needs min, max or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min must not be above max, found {self.min:g} and {self.max:g}")
+        return self
 
 
 class StudySpec(Section):
@@ -248,10 +271,10 @@ class StudySpec(Section):
     select: RuleSpec = RuleSpec()
     optimise: NonEmptyNames = ("score",)
     constraints: tuple[ConstraintSpec, ...] = ()
-    warm_start: str | None = None
-    time_budget: float | None = Field(default=None, gt=0, description="minutes")
-    storage: str | None = None
-    tracking: str | Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)] | None = "mlflow"
+    warm_start: Text | None = None
+    time_budget: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="minutes")
+    storage: Text | None = None
+    tracking: Text | Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)] | None = "mlflow"
 
     @model_validator(mode="after")
     def _consistent(self) -> StudySpec:

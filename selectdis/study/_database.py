@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
+import select
 import threading
 import time
 import warnings
@@ -16,6 +17,8 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 
 from selectdis._redaction import redacted
+from selectdis._signals import pause as wait
+from selectdis._signals import raise_if_asked
 from selectdis.errors import SelectdisError
 from selectdis.study._optuna import quietly, show_alive
 
@@ -39,6 +42,7 @@ def open_database(url: str, lost_after: int) -> RDBStorage:
     try:
         from sqlalchemy import make_url
 
+        _hear_stops()
         # Two drivers that create the tables at the same moment would trip over each other.
         with quietly(), database_lock(make_url(driver), "selectdis: tables"):
             return RDBStorage(
@@ -51,6 +55,20 @@ def open_database(url: str, lost_after: int) -> RDBStorage:
         raise SelectdisError(f"cannot reach the storage {redacted(url)}: {reason}") from None
 
 
+def _hear_stops() -> None:
+    """Let Ctrl-C end a wait for a server that says nothing: PostgreSQL's own client would not hear it."""
+    from psycopg2 import extensions as client
+
+    def wait_for(connection: Any) -> None:
+        while (state := connection.poll()) != client.POLL_OK:
+            own = [connection.fileno()]
+            reading, writing = (own, []) if state == client.POLL_READ else ([], own)
+            select.select(reading, writing, [], POLL_SECONDS)
+            raise_if_asked()
+
+    client.set_wait_callback(wait_for)
+
+
 @contextlib.contextmanager
 def database_lock(url: Any, name: str) -> Iterator[None]:
     """Hold PostgreSQL's advisory lock `name` with a connection of its own: it goes with a driver that dies."""
@@ -60,7 +78,7 @@ def database_lock(url: Any, name: str) -> Iterator[None]:
     engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         while not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar():
-            time.sleep(POLL_SECONDS)
+            wait(POLL_SECONDS)
         yield
 
 
@@ -114,7 +132,7 @@ def retry_while_away(action: Callable[[], T], *, minutes: float = 10.0) -> T:
             if not said:
                 said = True
                 warnings.warn(f"the database is away ({type(error).__name__}): waiting for it", stacklevel=2)
-            time.sleep(pause)
+            wait(pause)
             pause = min(2 * pause, 15.0)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,8 @@ from selectdis.study._optuna import Ask, quietly
 from selectdis.training import Candidate
 
 __all__ = [
-    "ENQUEUED", "Params", "candidate_from", "distributions_holding", "distributions_of", "grid", "make_sampler",
-    "params_of", "starting_points", "suggest",
+    "ENQUEUED", "Params", "balanced_order", "candidate_from", "distributions_holding", "distributions_of", "grid",
+    "make_sampler", "params_of", "starting_points", "suggest",
 ]  # fmt: skip
 
 # These know all their configurations beforehand; tpe and gp ask for what comes after the first ones.
@@ -105,6 +106,26 @@ def grid(search: SearchSpec) -> Iterator[Params]:
             yield dict(zip(values, combination, strict=True))
 
 
+def balanced_order(configurations: Sequence[Params], seed: int) -> list[int]:
+    """Return an order of configurations of which each beginning holds every value of every parameter about as often.
+
+    Drawn from `seed`. Of a search that is cut short, what was done then says something of all values.
+    """
+    values = {(name, value): None for c in configurations for name, value in c.items()}
+    count = Counter(name for name, _ in values)
+    # 1 where a configuration has a value; times its weight: of many values each counts for more.
+    has = np.array([[c.get(name) == value for name, value in values] for c in configurations], dtype=float)
+    weighted = has * [count[name] for name, _ in values]
+    first = np.random.default_rng(seed).permutation(len(configurations))
+    so_far, order = np.zeros(len(first)), []
+    for _ in first:
+        chosen = int(first[np.argmin(so_far[first])])
+        order.append(chosen)
+        so_far += weighted @ has[chosen]
+        so_far[chosen] = np.inf
+    return order
+
+
 def sobol_points(search: SearchSpec, n: int) -> list[Params]:
     """Draw `n` scrambled Sobol points of the whole conditional space, the same ones for the same ``search.seed``.
 
@@ -141,16 +162,19 @@ def _value_at(u: float, values: Values) -> Any:
     return round(value) if values.integer else min(max(value, low), high)
 
 
-def starting_points(search: SearchSpec) -> list[Params]:
-    """List the whole grid, all quasi-random points, or those that a model-based sampler starts from."""
+def starting_points(search: SearchSpec, known: int = 0) -> list[Params]:
+    """List the whole grid, all quasi-random points, or those that a model-based sampler starts from.
+
+    Of the latter `known` configurations, of which it has been told, take the place of as many.
+    """
     if search.sampler == "grid":
-        return list(grid(search))[: search.trials]
+        return list(itertools.islice(grid(search), search.trials))
     if search.sampler == "random":
         return random_points(search, search.trials or 0)
     if search.sampler == "qmc":
         return sobol_points(search, search.trials or 0)
     # tpe and gp: batches of these hardly spread, so they start spread out
-    return sobol_points(search, min(search.startup, search.trials or search.startup))
+    return sobol_points(search, min(max(search.startup - known, 0), search.trials or search.startup))
 
 
 def suggest(ask: Ask, search: SearchSpec) -> None:
@@ -206,4 +230,6 @@ def params_of(record: Mapping[Any, Any], search: SearchSpec) -> Params | None:
 
 
 def _allowed(value: Any, values: Values) -> bool:
-    return values.low <= value <= values.high if isinstance(values, Range) else value in values
+    if isinstance(values, Range):
+        return isinstance(value, int | float) and values.low <= value <= values.high
+    return value in values

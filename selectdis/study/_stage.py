@@ -18,6 +18,7 @@ from selectdis.scoring._many_runs import pool_criteria
 from selectdis.scoring._version import SCORES_VERSION, is_outdated
 from selectdis.spec import StudySpec
 from selectdis.study._batch import Batch, RunRequest
+from selectdis.study._database import retry_while_away
 from selectdis.study._listener import StageInfo
 from selectdis.study._trial_records import merged_records
 from selectdis.study._trials import Trials
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Stage"]
 
-POOL, POOL_VERSION = "pool_criteria", "pool_criteria_version"
+POOL, POOL_VERSION, BUDGET = "pool_criteria", "pool_criteria_version", "stopped_by_budget"
 WAIT_SECONDS = 2.0  # between looks at what other drivers are at
 
 
@@ -86,6 +87,18 @@ class Stage:
             )
         return pool
 
+    @property
+    def stopped(self) -> str:
+        """Where the time budget ended the stage before all its runs were done: a sentence that says so. Else empty."""
+        cut = self.study.user_attrs.get(BUDGET)
+        if not isinstance(cut, dict) or not all(isinstance(cut.get(key), int | float) for key in ("done", "of")):
+            return ""
+        command = "run" if self.name == "proxy" else "transfer"
+        return (
+            f"stopped by the time budget after {cut['done']:g} of {cut['of']:g} runs; what is done is kept: "
+            f"`selectdis {command}` goes on"
+        )
+
     def model_path(self, candidate: str) -> Path:
         """Return where the trained parameters of `candidate` (an id) lie."""
         return model_path(self.folder, self.data, candidate)
@@ -123,6 +136,7 @@ class Stage:
                 elif not self._wait_for_others(request):
                     break
         self.trials.exclusively(self._judge)
+        self._note_budget(request)
         records = self.records
         _warn_of_failures(records)
         listeners.stage_finished(self, records)
@@ -143,6 +157,15 @@ class Stage:
         time.sleep(min(WAIT_SECONDS, self.trials.lost_after / 4))
         self.trials.recover(request.seeds, lambda record: record is not None)
         return True
+
+    def _note_budget(self, request: RunRequest) -> None:
+        """Record that the time ran out before the work was done, or no longer."""
+        done, of = self.trials.progress(request.seeds, request.trials)
+        cut = None if request.time_left() or done >= of else {"done": done, "of": of, "minutes": self.spec.time_budget}
+        if cut != self.study.user_attrs.get(BUDGET):
+            retry_while_away(lambda: self.study.set_user_attr(BUDGET, cut))
+        if self.stopped:
+            warnings.warn(f"{self.name} {self.data.name}: {self.stopped}", stacklevel=3)
 
     def _judge(self) -> None:
         """Compute the criteria over many runs where they are not of the runs that there are."""

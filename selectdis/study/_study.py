@@ -164,6 +164,7 @@ class Study:
         SelectdisError
             If the proxy has no labels, the folder is in use, or it holds a study with other settings.
         """
+        start = time.monotonic()
         self._check_device()
         proxies = self.data.proxies()
         for data in proxies:
@@ -172,12 +173,14 @@ class Study:
             self.data.check_target(self.data.target(), rule)  # now rather than after the whole search
         sampled = self.spec.search.sampler not in ENQUEUED
         with self._driving(listeners) as told:
-            for data in proxies:
+            for number, data in enumerate(proxies, start=1):
                 stage = self._begin("proxy", data)
-                stage.trials.enqueue(starting_points(self.spec.search))
-                stage.trials.warm_start()
+                known = stage.trials.warm_start(data.load().name)
+                stage.trials.enqueue(starting_points(self.spec.search, known))
                 trials = self.spec.search.trials if sampled else None
-                stage.run(self._request(self.spec.seeds.count, trials=trials, max_seeds=self.spec.seeds.max), told)
+                deadline = self._deadline(start, number / len(proxies))  # one budget, of which each proxy has a part
+                request = self._request(self.spec.seeds.count, deadline, trials=trials, max_seeds=self.spec.seeds.max)
+                stage.run(request, told)
         return self
 
     def transfer(
@@ -216,6 +219,7 @@ class Study:
         SelectdisError
             If there is no target, or no finished run on the proxy.
         """
+        start = time.monotonic()
         given = TransferOptions.of(rule, top, seeds)
         rule = given.rule(self.rule)
         data = self.data.target(target, **options)
@@ -231,7 +235,7 @@ class Study:
             stage = self._begin("target", data)
             given.keep(stage, self.rule)
             stage.trials.enqueue(self._carried(proxies, chosen))
-            stage.run(self._request(seeds or self.spec.select.seeds), told)
+            stage.run(self._request(seeds or self.spec.select.seeds, self._deadline(start)), told)
             transfer = Transfer.of(stage, rule, proxies)
             if transfer.pick is not None:
                 given.keep_pick(stage, transfer.pick.candidate)
@@ -287,11 +291,15 @@ class Study:
         keep_spec(self.spec, self.folder, self.overrides)
         return stage
 
-    def _request(self, n_seeds: int, **options: Any) -> RunRequest:
-        first, minutes, device = self.spec.seeds.first, self.spec.time_budget, self.spec.training.device
+    def _deadline(self, start: float, part: float = 1.0) -> float | None:
+        """Return when the time budget of a command that began at `start` is over, or a part of it."""
+        return None if self.spec.time_budget is None else start + 60 * self.spec.time_budget * part
+
+    def _request(self, n_seeds: int, deadline: float | None, **options: Any) -> RunRequest:
+        first, device = self.spec.seeds.first, self.spec.training.device
         return RunRequest(
             seeds=tuple(range(first, first + n_seeds)),
-            deadline=None if minutes is None else time.monotonic() + 60 * minutes,
+            deadline=deadline,
             n_jobs=self.n_jobs or default_n_jobs(device if self.scheduler is None else device_here(device)),
             scheduler=self.scheduler,
             **options,
@@ -348,6 +356,12 @@ class Study:
         """Figures of this study, such as ``study.plot.metric_heatmap()``."""
         # By name: the figures stand above the study, which must not import them.
         return import_module("selectdis.visualization").StudyPlots(self)
+
+    @property
+    def stopped(self) -> list[str]:
+        """Sentences about the stages that the time budget ended before all their runs were done."""
+        stages = [*self.proxy_stages(), *self.target_stages()]
+        return [f"{stage.name} {stage.data.name}: {stage.stopped}" for stage in stages if stage.stopped]
 
     def proxies(self) -> list[DataReference]:
         """Return references to the labelled data sets that are searched on."""

@@ -17,12 +17,13 @@ from selectdis.records import Record, is_settled, json_ready, of_one_version
 from selectdis.spec import StudySpec
 from selectdis.study import _optuna as adapter
 from selectdis.study._database import database_lock, retry_while_away, signs_of_life
+from selectdis.study._earlier import earlier_trials
 from selectdis.study._search import (
     Params,
+    balanced_order,
     distributions_holding,
     distributions_of,
     make_sampler,
-    params_of,
     suggest,
 )
 from selectdis.study._trial_records import (
@@ -96,7 +97,7 @@ class Trials:
         wanted = list(configurations)
 
         def fill() -> None:
-            known = {_key(_params(trial)) for trial in self._now()}
+            known = {_key(_params(trial)) for trial in self._now() if WARM_START not in trial.user_attrs}
             for params in wanted:
                 if _key(params) not in known:
                     known.add(_key(params))
@@ -104,40 +105,48 @@ class Trials:
 
         self.exclusively(fill)
 
-    def warm_start(self) -> None:
-        """Tell the sampler, once, of the configurations in the records `spec.warm_start` that lie in this space."""
-        if (source := self.spec.warm_start) is not None:
-            self.exclusively(partial(self._warm_start, source))
+    def warm_start(self, dataset: str) -> int:
+        """Tell the sampler, once, of the configurations in the records `spec.warm_start` that lie in this space.
 
-    def _warm_start(self, source: str) -> None:
-        if "warm_start" in self.study.user_attrs:
+        Their runs that this study would repeat (on `dataset`, of as many steps) are taken over with their records.
+        Returns how many configurations the sampler was told of.
+        """
+        if (source := self.spec.warm_start) is None:
+            return 0
+        self.exclusively(partial(self._warm_start, source, dataset))
+        told = self.study.user_attrs.get(WARM_START)
+        return told["configurations"] if isinstance(told, dict) and isinstance(told.get("configurations"), int) else 0
+
+    def _warm_start(self, source: str, dataset: str) -> None:
+        if WARM_START in self.study.user_attrs:
             return
-        added = 0
-        for _, group in selection.read_records(source).groupby("configuration"):
-            rows = [row.to_dict() for _, row in group.iterrows()]
-            params = params_of(rows[0], self.spec.search)
-            values = [value for value in trial_values(rows, self.spec) if value is not None]
-            if params is not None and len(values) == len(self.spec.optimise):
-                distributions = distributions_of(self.spec.search, params["objective"])
-                # Marked, so that it does not count as one of this study's own.
-                trial = optuna.trial.create_trial(
-                    params=params, distributions=distributions, values=values, user_attrs={WARM_START: True}
-                )
-                self.study.add_trial(trial)
-                added += 1
-        self.study.set_user_attr("warm_start", {"from": source, "configurations": added})
-        if not added:
+        found = list(earlier_trials(selection.read_records(source), self.spec, dataset))
+        for trial in found:  # marked, so that it does not count as one of this study's own
+            trial.set_user_attr(WARM_START, True)
+            self.study.add_trial(trial)
+        told = sum(trial.state == TrialState.COMPLETE for trial in found)
+        self.study.set_user_attr(WARM_START, {"from": source, "configurations": told})
+        if not found:
             warnings.warn(f"warm_start: no configuration of {source} lies in this study's space", stacklevel=2)
 
     def take(self, total: int | None) -> list[FrozenTrial]:
         """Return what to work on next: open trials, then queued ones, or what the sampler suggests up to `total`."""
         trials = self.exclusively(lambda: self._filled(total))
         started = [self._configured(t) for t in trials if self._is_open(t)]
-        waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
+        waiting = [trial for trial in self._in_order(trials) if trial.state == TrialState.WAITING]
         if self.shared:
             waiting = waiting[: self.spec.search.batch]  # leave work for the other drivers
         taken = started + [self._configured(trial) for trial in waiting if self._start(trial)]
         return [trial for trial in taken if trial is not None]
+
+    def _in_order(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+        """Return trials in the order of work: a grid's so that a cut leaves it balanced, others as they are numbered.
+
+        Records stay in the order of numbers, so that a finished grid reads as it always did.
+        """
+        if self.spec.search.sampler != "grid" or sum(trial.state == TrialState.WAITING for trial in trials) < 2:
+            return trials
+        return [trials[i] for i in balanced_order([_params(trial) for trial in trials], self.spec.search.seed)]
 
     def _filled(self, total: int | None) -> list[FrozenTrial]:
         trials = self._now()
@@ -208,6 +217,12 @@ class Trials:
     def elsewhere(self) -> int:
         """Return how many trials other drivers are at."""
         return sum(trial.state == TrialState.RUNNING and not self._is_open(trial) for trial in self.all())
+
+    def progress(self, seeds: Sequence[int], total: int | None) -> tuple[int, int]:
+        """Return how many runs of this study are settled, and of how many that it asks for at least."""
+        latest = {_key(_params(trial)): trial for trial in self.all() if not _set_aside(trial) and _params(trial)}
+        done = sum(is_settled(record_in(trial, seed)) for trial in latest.values() for seed in seeds)
+        return done, len(seeds) * max(len(latest), total or 0)
 
     def recover(self, seeds: Sequence[int], is_done: Callable[[Record | None], bool]) -> None:
         """Queue what dead drivers were at, and finished trials that lack some of `seeds`, or have them not done.

@@ -3,6 +3,7 @@
 import shlex
 import shutil
 import socket
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -138,7 +139,7 @@ def test_progress_ends_at_the_number_of_runs():
 
 
 def test_the_ui_does_not_start_where_it_cannot_listen(study, call, monkeypatch):
-    monkeypatch.setattr("subprocess.call", lambda command: 0)
+    monkeypatch.setattr("selectdis.cli._ui._server", lambda *_: [sys.executable, "-c", ""])
     (study / "some where" / "mlflow.db").touch()
     arguments = ["ui", "my study.yaml", "--folder", "some where"]
     with socket.socket() as other:

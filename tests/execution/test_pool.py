@@ -6,11 +6,11 @@ import signal
 import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from joblib.externals.loky import get_reusable_executor
 
+from selectdis._signals import SIGNALS, Stopped, pause
 from selectdis.errors import SelectdisError
 from selectdis.execution import _pool as pool
 from selectdis.execution import _stop as stopping
@@ -24,7 +24,8 @@ def doubled(task, stop):
 
 
 def settings(task, stop):
-    return os.getpid(), os.environ["OMP_NUM_THREADS"], signal.getsignal(signal.SIGINT), stop.parent
+    unheard = {signal.getsignal(number) for number in SIGNALS}
+    return os.getpid(), os.environ["OMP_NUM_THREADS"], unheard, stop.parent
 
 
 def wait_for(file, stop):
@@ -79,10 +80,10 @@ def test_one_process_and_one_task_stay_in_this_process():
 
 def test_worker_processes_have_one_thread_know_their_parent_and_ignore_ctrl_c(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    for _, (pid, threads, on_interrupt, parent) in run_tasks([1, 2], settings, StopSignal(), n_jobs=2):
+    for _, (pid, threads, unheard, parent) in run_tasks([1, 2], settings, StopSignal(), n_jobs=2):
         assert pid != os.getpid()
-        assert (threads, on_interrupt, parent) == ("1", signal.SIG_IGN, os.getpid())
-    assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+        assert (threads, unheard, parent) == ("1", {signal.SIG_IGN}, os.getpid())
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def test_workers_that_a_thread_starts_ignore_ctrl_c_too():
@@ -91,7 +92,7 @@ def test_workers_that_a_thread_starts_ignore_ctrl_c_too():
     thread = threading.Thread(target=lambda: found.extend(run_tasks([1, 2], settings, StopSignal(), n_jobs=2)))
     thread.start()
     thread.join()
-    assert [on_interrupt for _, (_, _, on_interrupt, _) in found] == [signal.SIG_IGN] * 2
+    assert [unheard for _, (_, _, unheard, _) in found] == [{signal.SIG_IGN}] * 2
 
 
 def test_nothing_is_dispatched_ahead(tmp_path):
@@ -123,7 +124,7 @@ def test_a_killed_worker_costs_a_warning(tmp_path):
 @pytest.mark.filterwarnings("ignore:a worker was lost")
 def test_workers_that_keep_dying_are_given_up(tmp_path, monkeypatch):
     waited = []
-    monkeypatch.setattr(pool, "time", SimpleNamespace(sleep=waited.append))
+    monkeypatch.setattr(pool, "pause", waited.append)
     monkeypatch.setattr(pool, "MAX_RESTARTS", 1)
     with pytest.raises(SelectdisError, match="died 2 times in a row"):
         list(run_tasks([0, 1], Deadly(tmp_path, 3), StopSignal(), n_jobs=2))
@@ -157,6 +158,34 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path):
         os.kill(os.getpid(), signal.SIGINT)
     assert end.type is KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_other_signals_ask_as_ctrl_c_does_unless_somebody_else_listens(tmp_path, number):
+    with pytest.raises(PoolInterrupted) as end, stop_on_interrupt(tmp_path) as stop:  # noqa: PT012
+        os.kill(os.getpid(), number)
+        assert stop()
+    assert end.value.number == number
+    before, heard = signal.getsignal(number), []
+    try:
+        for own in (lambda *_: heard.append(1), signal.SIG_IGN):
+            signal.signal(number, own)
+            with stop_on_interrupt(tmp_path) as stop:
+                os.kill(os.getpid(), number)
+            assert not stop()
+            assert signal.getsignal(number) == own
+    finally:
+        signal.signal(number, before)
+    assert heard == [1]
+
+
+def test_a_wait_ends_when_a_stop_was_asked_for(tmp_path):
+    with pytest.raises(PoolInterrupted), stop_on_interrupt(tmp_path):  # noqa: PT012
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(Stopped) as end:
+            pause(60)
+        assert end.value.number == signal.SIGTERM
+    pause(0.01)
 
 
 def test_a_signal_hears_a_file_and_the_death_of_a_parent(tmp_path, monkeypatch):
