@@ -78,7 +78,7 @@ def test_a_continuous_factor_is_refused_before_anything_is_encoded():
     angle = np.random.default_rng(0).normal(size=300)
     columns = scattered().factors[:, 0], angle
     mixed = dataset_of_columns("mixed", scattered().images, ("a", "angle"), columns, source="")
-    with pytest.raises(SelectdisError, match="factor 'angle' is continuous .* give bins=10"):
+    with pytest.raises(SelectdisError, match=r"factor 'angle' is continuous .* give bins=10"):
         Evaluation(mixed, ["irs", "mig"])
     assert sd.evaluate(encode, mixed, "irs").keys() == {"irs"}
 
