@@ -76,7 +76,7 @@ def test_few_rows_and_an_id_are_said_once():
         warnings.simplefilter("always")
         scores = evaluate_codes(CODES, np.column_stack([FACTORS, np.arange(60)]), ["mig", "sap", "modularity"])
     about = [str(w.message) for w in told if issubclass(w.category, FactorWarning)]
-    assert sum("60 rows are few" in text and "need about 500" in text for text in about) == 1
+    assert sum("60 rows are few" in text and "need about 1,000" in text for text in about) == 1
     assert sum("taken for an id" in text for text in about) == 1
     assert scores == evaluate_codes(CODES, FACTORS, ["mig", "sap", "modularity"])
 
