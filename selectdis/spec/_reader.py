@@ -85,16 +85,13 @@ def check_spec(content: StudySpec | dict[str, Any], *, source: str = "study") ->
 
 
 def _overridden(content: dict[str, Any], tree: yaml.Node | None, source: str, overrides: list[Override]) -> StudySpec:
-    """Check the file with `overrides`: what is wrong is theirs, unless the file is as wrong without them."""
-    whole = merged(content, overrides)
-    found = _problem(whole)
+    """Check the file with `overrides`: what is wrong is theirs, unless it is elsewhere and the file is wrong alone."""
+    found = _problem(merged(content, overrides))
     if isinstance(found, StudySpec):
         return found
     path, message = found
-    if found == (alone := _problem(content)):
-        raise _refusal(tree, source, path, message)
     guilty = [one for one in overrides if one.concerns(path)]
-    if not guilty and not isinstance(alone, StudySpec):
+    if not guilty and not isinstance(_problem(content), StudySpec):
         raise _refusal(tree, source, path, message)
     raise SelectdisError(f"{source} with {' '.join(map(str, guilty or overrides))}: {message}")
 
