@@ -1,6 +1,7 @@
 """Every command with any arguments: done or refused in one sentence, and nothing is written elsewhere."""
 
 import os
+import shutil
 import stat
 import sys
 from types import SimpleNamespace
@@ -13,11 +14,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+import selectdis.study._batch as batch_module
 from selectdis.cli import app
 from selectdis.errors import SelectdisError
+from selectdis.execution._study_jobs import run_jobs
+from selectdis.study import Study
 from tests.fuzz.property import cases, in_time, tree
 from tests.selection.records import make_records
-from tests.study.fakes import SPEC
+from tests.study.fakes import SPEC, fake_work
 
 STUDY = SPEC | {"select": {"score": "mig", "run": "reconstruction", "top": 1, "seeds": 1}, "seeds": 2}
 FILES = ["study.yaml", "records.csv", "codes.npz", "codes.npy", "runs/fake", "runs", "junk.bin", "missing", "pipe"]
@@ -54,8 +58,19 @@ def arguments(draw, command):
     return [word for part in draw(st.permutations(given_)) for word in part]
 
 
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """The folder of a study that has run, and has been carried to a target."""
+    folder = tmp_path_factory.mktemp("ran") / "fake"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch_module, "run_jobs", lambda jobs, more, **_: run_jobs(jobs, more, work=fake_work))
+        study = Study(STUDY, folder=folder, n_jobs=1).run()
+        study.transfer()
+    return folder
+
+
 @pytest.fixture
-def world(tmp_path, call, no_training, monkeypatch):
+def world(tmp_path, call, no_training, monkeypatch, ran):
     """A folder with what commands take; nobody trains, shows, downloads or asks a server."""
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "file").write_text("kept")
@@ -68,14 +83,13 @@ def world(tmp_path, call, no_training, monkeypatch):
     monkeypatch.setattr("selectdis.tracking._rebuild.track", lambda study, uri: shown)
     monkeypatch.setattr("selectdis.tracking._rebuild.rebuild", lambda study, uri: study.records)
     rng = np.random.default_rng(0)
+    shutil.copytree(ran, place / "runs" / "fake")
     (place / "study.yaml").write_text(yaml.safe_dump(STUDY))
     make_records(2, 4, 2, rng=rng).to_csv(place / "records.csv", index=False)
     np.savez(place / "codes.npz", codes=rng.normal(size=(60, 2)), factors=rng.integers(0, 3, (60, 2)))
     np.save(place / "codes.npy", rng.normal(size=(60, 2)))
     (place / "junk.bin").write_bytes(rng.bytes(500))
     os.mkfifo(place / "pipe")
-    assert call("run", "study.yaml", "--quiet").code == 0
-    assert call("transfer", "study.yaml", "--quiet").code == 0
     return place
 
 
@@ -87,7 +101,7 @@ def refuse(*_, **__):
 def test_a_command_with_any_arguments_is_done_or_one_sentence(world, call, command):
     outside = tree(world.parent / "outside")
 
-    @cases(15)
+    @cases(20)
     @given(arguments(command))
     def check(words):
         with in_time():
