@@ -45,7 +45,7 @@ def test_other_work_counts_what_it_is_made_of(shown):
     sd.evaluate(lambda images: images.reshape(len(images), -1)[:, :3], data, ["mig", "sap"], n_train=40, n_test=20)
     assert shown == [("metrics", "evaluating", 0, 2), ("metrics", "evaluating", 1, 2)]
     shown.clear()
-    sd.backtest(make_records(), n_bootstrap=2)
+    sd.backtest(make_records(rng=np.random.default_rng(0)), n_bootstrap=2)
     assert shown[0][:3] == ("folds", "backtesting", 0)
     assert len(shown) == shown[0][3]
 
@@ -61,7 +61,7 @@ def test_one_bar_at_a_time_and_none_where_it_is_off(shown):
 CODE = """
 import selectdis as sd, numpy as np, sys
 data = sd.load_dataset("sprites", image_size=16, sizes=[2, 2, 1, 4, 4])
-sd.evaluate(lambda images: images.reshape(len(images), -1)[:, :3], data, ["mig", "sap"], n_train=40, n_test=20)
+sd.evaluate(lambda images: images.reshape(len(images), -1)[:, :3], data, ["mig"], n_train=40, n_test=20)
 """
 
 
@@ -70,7 +70,8 @@ def test_a_bar_is_for_a_terminal(monkeypatch):
     subprocess.run([sys.executable, "-c", CODE], stderr=theirs, check=True, env=os.environ | {"TERM": "xterm"})
     assert b"evaluating" in os.read(ours, 10_000)
     environment = os.environ | {"FORCE_COLOR": "1"}
-    assert subprocess.run([sys.executable, "-c", CODE], capture_output=True, check=True, env=environment).stderr == b""
+    said = subprocess.run([sys.executable, "-c", CODE], capture_output=True, check=True, env=environment)
+    assert b"evaluating" not in said.stderr
 
 
 def test_a_figure_shows_itself():

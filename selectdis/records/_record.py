@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
@@ -70,7 +71,7 @@ def checked_record(value: Any, seed: int) -> Record:
 def _check_of(column: str) -> Callable[[Any], bool]:
     """Return the check of what a record may hold in `column`; of one that is not known here, any plain value."""
     if column == KL:
-        return lambda value: isinstance(value, list) and all(map(_is_real, value))
+        return lambda value: isinstance(value, list) and all(_is_real(nats) and math.isfinite(nats) for nats in value)
     if column == STATUS:
         return lambda value: isinstance(value, str) and value in _STATUSES
     known = column in _TEXT or column in _WHOLE or _REAL.fullmatch(column)

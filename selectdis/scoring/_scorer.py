@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from selectdis._arrays import DegenerateWarning
+from selectdis._factors import as_factors
 from selectdis.criteria import CRITERIA, Criterion, Decoded, HeldOut, gaussian_kl, shuffle_dimensions
 from selectdis.data import ImageDataset
+from selectdis.data._labels import continuous_factors, factors_of
 from selectdis.errors import SelectdisError
+from selectdis.metrics import resolve_metrics
 from selectdis.scoring._evaluation import Evaluation
 from selectdis.scoring._version import SCORES_VERSION
 from selectdis.spec._model import EvaluationSpec
@@ -28,7 +31,7 @@ Codes = dict[str, np.ndarray]  # by the suffix of their scores: "" for means, ".
 
 
 def check_split(data: ImageDataset, spec: EvaluationSpec) -> None:
-    """Refuse a data set of which `spec.held_out` leaves no image to train on, or none to judge by.
+    """Refuse a data set that leaves no image to train on or to judge by, or whose factors the metrics cannot use.
 
     Parameters
     ----------
@@ -40,7 +43,7 @@ def check_split(data: ImageDataset, spec: EvaluationSpec) -> None:
     Raises
     ------
     SelectdisError
-        With how many images there are, and how many it takes.
+        With how many images there are and how many it takes, or the factor that is continuous.
     """
     held_out = spec.held_out
     if held_out > 0 and not 0 < round((1 - held_out) * len(data)) < len(data):
@@ -49,6 +52,9 @@ def check_split(data: ImageDataset, spec: EvaluationSpec) -> None:
             f"{data.name!r} has only {images}, of which evaluation.held_out ({held_out:g}) leaves none to judge runs "
             f"by: give it more than {math.ceil(0.5 / held_out)}"
         )
+    need_classes = [metric for metric in resolve_metrics(list(spec.metrics)).values() if not metric.continuous]
+    if need_classes and continuous_factors(data):
+        as_factors(factors_of(data, np.arange(len(data))), names=data.factor_names)  # which refuses them
 
 
 class Scorer:

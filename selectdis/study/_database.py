@@ -16,7 +16,7 @@ import optuna
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 
-from selectdis._redaction import redacted
+from selectdis._redaction import redacted, redacted_reason
 from selectdis._signals import pause as wait
 from selectdis._signals import raise_if_asked
 from selectdis.errors import SelectdisError
@@ -51,7 +51,7 @@ def open_database(url: str, lost_after: int) -> RDBStorage:
     except ImportError:
         raise SelectdisError("a PostgreSQL storage needs the extra: pip install 'selectdis[postgres]'") from None
     except Exception as error:  # whatever the database driver raises
-        reason = (str(getattr(error, "orig", error)).strip() or type(error).__name__).splitlines()[0]
+        reason = redacted_reason(getattr(error, "orig", error), url) or type(error).__name__
         raise SelectdisError(f"cannot reach the storage {redacted(url)}: {reason}") from None
 
 

@@ -164,13 +164,13 @@ class Transfer:
 
     @cached_property
     def trust(self) -> selection.Trust:
-        """What the rule did where labels are known; renders as one or two sentences.
+        """What is known of the rule, from these proxies and from the published records; renders as sentences.
 
         A backtest, and therefore made when it is asked for.
         """
         if isinstance(self.rule, RecordedRule):
             return selection.Trust(self.rule.label, "nothing", why="it was made in Python, and is not there any more")
-        return selection.trust(self.rule, self.proxies, score=self.score)
+        return selection.trust(self.rule, self.proxies, score=self.score, target=self.target)
 
     @property
     def why(self) -> str:
@@ -212,10 +212,13 @@ class Transfer:
         finished = self.records[pickable(self.records)]
         scores = selection.run_scores(finished, self.score)
         picked = scores[(finished["candidate"] == self.pick.candidate).to_numpy()][0]
+        known, name = scores[~np.isnan(scores)], self.score.replace("_", " ")
+        if np.isnan(picked):
+            return f"the target has labels, but the pick has no {name} by them"
         return (
-            f"by the target's labels, which the rule did not see, the pick has a {self.score.replace('_', ' ')} of "
-            f"{picked:.3g}, against {np.nanmean(scores):.3g} for the average of its {len(scores)} runs and "
-            f"{np.nanmax(scores):.3g} for the best"
+            f"by the target's labels, which the rule did not see, the pick has a {name} of {picked:.3g}, against "
+            f"{known.mean():.3g} for the average of its {len(known)} runs and {known.max():.3g} for the best: it is "
+            f"better than {(known < picked).sum()} of the other {len(known) - 1}"
         )
 
     @property

@@ -112,8 +112,8 @@ def _untag(store: Store, run_id: str) -> None:
 
     try:
         store.client.delete_tag(run_id, "selectdis.champion")
-    except MlflowException as error:  # the run, or its tag, was deleted by hand
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+    except MlflowException as error:  # the tag, or the run, is deleted
+        if error.error_code not in _MISSING:
             raise
 
 

@@ -93,10 +93,10 @@ class Store:
         uri = uri or own_uri(folder)
         self.is_server = uri.startswith(("http://", "https://"))
         self.is_own = uri == own_uri(folder)
-        self.client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-        with lock():
+        with lock():  # a database is made as it is opened
             if self.is_own:
                 mend_database(folder, study_id)
+            self.client = MlflowClient(tracking_uri=uri, registry_uri=uri)
             self.experiment_id = self._find_experiment(experiment, artifacts_uri(folder) if self.is_own else None)
         self._runs: dict[str, ShownRun] = {}
         self._nameless: dict[str, ShownRun] = {}  # of version 0.1, which gave studies no id

@@ -75,7 +75,7 @@ def test_a_study_file_of_ones_own_in_the_folder_takes_no_overrides(study, call):
 def test_a_study_made_in_python_is_one_for_the_command_line(study, call):
     images = np.random.default_rng(0).integers(0, 256, (60, 1, 16, 16), dtype=np.uint8)
     factors = np.stack([np.arange(60) % 3, np.arange(60) % 5], axis=1)
-    mine = sd.ImageDataset("my shapes", images, factors)
+    mine = sd.ImageDataset("my shapes", images, ("shape", "x"), (3, 5), factors=factors)
     made = sd.Study(spec(proxy=mine, target=mine, storage=None), folder=study / "x", n_jobs=1)
     assert made.run().proxy_names == "my shapes"
     made.transfer(sd.ImageDataset("others", images))

@@ -5,6 +5,9 @@ import time
 
 import pytest
 
+import selectdis as sd
+from selectdis.tracking import track
+from selectdis.tracking._own_database import own_uri
 from tests.faults.drivers import SPEC, Driver, assert_whole, notes, records, tiny
 from tests.faults.servers import Postgres
 
@@ -110,3 +113,21 @@ def test_a_driver_that_waits_for_postgresql_ends_at_once_when_it_is_stopped(tmp_
         assert "run the same command again" in driver.said
     finally:
         server.start() if absent == "killed" else server.freeze(over=True)
+
+
+def test_drivers_that_share_a_database_show_each_run_once(tmp_path, storage, monkeypatch):
+    from mlflow import MlflowClient
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    spec = tiny(search=GRID | {"batch": 1}, tracking="mlflow")
+    folder = tmp_path / "study"
+    drivers = [Driver(folder, "--jobs", "1", "--storage", storage, spec=spec) for _ in range(2)]
+    for driver in drivers:
+        assert driver.wait(300) == 0, driver.said  # MLflow takes its time to make a database
+    study = sd.Study(spec, folder=folder, storage=storage)
+    assert study.id == sd.Study(spec, folder=tmp_path / "another", storage=storage).id
+    track(study)  # what a slow machine could not send in time
+    client = MlflowClient(tracking_uri=own_uri(folder))
+    shown = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])
+    names = [run.data.tags["selectdis.candidate"] for run in shown]
+    assert sorted(names) == sorted(["", *study.records["candidate"]])

@@ -19,9 +19,10 @@ SEARCH = {"objective": {"beta_vae": {"beta": [1, 2]}}, "architecture": "fc", "wi
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(
-        batch_module, "run_jobs", lambda jobs, more, **_: run_jobs(jobs, more, n_jobs=1, work=fake_work)
-    )
+    def without_training(jobs, more, **_):
+        return run_jobs(jobs, more, n_jobs=1, work=fake_work)
+
+    monkeypatch.setattr(batch_module, "run_jobs", without_training)
     monkeypatch.setattr(listener_module, "STALLED", 1.0)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")

@@ -323,7 +323,7 @@ def test_importances_within_and_across_objectives(tmp_path):
     importances = make(tmp_path, search=search).run().importances()
     assert set(importances.index) == {"objective", "latents", "beta_vae.beta"}
     assert importances["sprites"].between(0, 1).all()
-    assert importances.loc["beta_vae.beta", "sprites"] > 0.9  # the others of its objective: none
+    assert importances.loc["beta_vae.beta", "sprites"] < 1  # beside latents: one that varies alone would have 1.0
     assert importances["sprites"].drop("beta_vae.beta").sum() == pytest.approx(1)
 
 
