@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from selectdis._arrays import check_codes
 from selectdis._factors import factor_table
+from selectdis._files import open_file
 from selectdis.data._labels import dataset_of_columns
 from selectdis.errors import SelectdisError, nearest
 from selectdis.scoring._evaluation import Evaluation
@@ -96,15 +97,8 @@ def load_codes(codes: Path, factors: Path | None = None) -> tuple[np.ndarray, np
 def _load(path: Path, key: str, alone: bool = False) -> np.ndarray:
     """Read a .npy file, or the array `key` of an .npz file; where that may be `alone`, whatever its name."""
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded as file:
-            if key in file or (alone and len(file.files) == 1):
-                array: np.ndarray = file[key if key in file else file.files[0]]
-                return array
-            held = f"it holds {', '.join(file)}" if file.files else "it holds none"
-            raise SelectdisError(f"{path} has no array {key!r}{nearest(key, file)}; {held}: rename the right one")
+        with open_file(path) as content:
+            return _array_in(content, path, key, alone)
     except SelectdisError:
         raise
     except (OSError, ValueError, EOFError, KeyError) as error:
@@ -114,3 +108,15 @@ def _load(path: Path, key: str, alone: bool = False) -> np.ndarray:
         raise SelectdisError(f"cannot read {path} as an array of numbers: {reason}") from None
     except Exception as error:  # zipfile and zlib have errors of their own
         raise SelectdisError(f"{path} is damaged: {error}") from None
+
+
+def _array_in(content: BinaryIO, path: Path, key: str, alone: bool) -> np.ndarray:
+    loaded = np.load(content, allow_pickle=False)
+    if isinstance(loaded, np.ndarray):
+        return loaded
+    with loaded as file:
+        if key in file or (alone and len(file.files) == 1):
+            array: np.ndarray = file[key if key in file else file.files[0]]
+            return array
+        held = f"it holds {', '.join(file)}" if file.files else "it holds none"
+        raise SelectdisError(f"{path} has no array {key!r}{nearest(key, file)}; {held}: rename the right one")

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from selectdis._files import open_file
 from selectdis.errors import SelectdisError
 from selectdis.spec._checks import SpecError, check_scores
 from selectdis.spec._messages import first_problem
@@ -44,8 +45,9 @@ def read_spec(path: str | Path, overrides: Iterable[str] = ()) -> StudySpec:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        with open_file(path) as file:
+            text = file.read().decode("utf-8")
+    except (OSError, ValueError) as error:  # such as a name that no file can have
         raise SelectdisError(f"cannot read the study file {path}: {error}; give the path of a YAML file") from None
     return parse_spec(text, source=str(path), overrides=overrides)
 
