@@ -1,12 +1,13 @@
 """Supervised scores of codes against known factors: arrays in, numbers out.
 
-`METRICS` describes each metric; to add one, write its file and name it here.
+`METRICS` describes each metric; to add one, write its file and name it here, or see docs/parts.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from selectdis import _plugins
 from selectdis.errors import SelectdisError, nearest
 from selectdis.metrics._beta_vae import BETA_VAE, BetaVAEScore, beta_vae_score
 from selectdis.metrics._dci import DCI, DCI_METRIC, dci
@@ -81,17 +82,22 @@ METRICS: dict[str, Metric] = {
 }
 
 # The metric behind each score name (the column `metric.<score>` of a record).
-SCORES: dict[str, Metric] = {score: metric for metric in METRICS.values() for score in metric.produces}
+SCORES: Mapping[str, Metric] = _plugins.LiveView(
+    lambda: {score: metric for metric in METRICS.values() for score in metric.produces}
+)
 
 IMPRECISE = ("few_labels_binned", "few_labels_noisy", "few_labels_partial")
-GROUPS: dict[str, tuple[str, ...]] = {
-    # Imprecise labels are for studies of labelling, and are asked for by name.
-    "all": tuple(name for name in METRICS if name not in IMPRECISE),
-    "few_labels": ("few_labels", *IMPRECISE),
-    "fast": tuple(name for name, metric in METRICS.items() if metric.cost == "cheap"),
-    # The six of Locatello et al. 2019 and the IRS of their journal version.
-    "paper": ("beta_vae", "factor_vae", "mig", "dci", "modularity", "sap", "irs"),
-}
+GROUPS: Mapping[str, tuple[str, ...]] = _plugins.LiveView(
+    lambda: {
+        # Imprecise labels are for studies of labelling, and are asked for by name.
+        "all": tuple(name for name in METRICS if name not in IMPRECISE),
+        "few_labels": ("few_labels", *IMPRECISE),
+        "fast": tuple(name for name, metric in METRICS.items() if metric.cost == "cheap"),
+        # The six of Locatello et al. 2019 and the IRS of their journal version.
+        "paper": ("beta_vae", "factor_vae", "mig", "dci", "modularity", "sap", "irs"),
+    }
+)
+_plugins.register("metrics", METRICS, Metric)
 
 
 def resolve_metrics(names: str | Iterable[str]) -> dict[str, Metric]:
@@ -107,6 +113,7 @@ def resolve_metrics(names: str | Iterable[str]) -> dict[str, Metric]:
     SelectdisError
         On an unknown name, with the nearest known one.
     """
+    _plugins.installed("metrics")
     wanted: set[str] = set()
     for name in [names] if isinstance(names, str) else list(names):
         if name in GROUPS:

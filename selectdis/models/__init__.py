@@ -5,6 +5,7 @@ Importing this package does not load torch; computing with a model does.
 
 from __future__ import annotations
 
+from selectdis import _plugins
 from selectdis.errors import SelectdisError
 from selectdis.models._conv import CONV
 from selectdis.models._discriminator import discriminate, discriminator_parameters
@@ -29,6 +30,8 @@ ARCHITECTURES: dict[str, Architecture] = {
     "conv": CONV,
     "fc": FC,
 }
+
+_plugins.register("architectures", ARCHITECTURES, Architecture)
 
 IMAGE_SIZES = (64, 32, 16)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from selectdis import _plugins
 from selectdis.errors import SelectdisError, nearest, whole_number
 from selectdis.models import ARCHITECTURES
 from selectdis.objectives import OBJECTIVES, Objective
@@ -88,6 +89,8 @@ class Candidate:
     discriminator_beta2: float = 0.9
 
     def __post_init__(self) -> None:
+        if self.objective not in OBJECTIVES or self.architecture not in ARCHITECTURES:
+            _plugins.installed("objectives", "architectures")
         _check_name("objective", self.objective, tuple(OBJECTIVES))
         _check_name("architecture", self.architecture, tuple(ARCHITECTURES))
         if not isinstance(self.strengths, Mapping):
