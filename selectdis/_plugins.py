@@ -22,7 +22,18 @@ from typing import Any, TypeVar
 
 from selectdis.errors import SelectdisError
 
-__all__ = ["DIRECTIONS", "LISTENERS", "LiveView", "absent", "installed", "load", "loaded", "noted", "register", "remember"]
+__all__ = [
+    "DIRECTIONS",
+    "LISTENERS",
+    "LiveView",
+    "absent",
+    "installed",
+    "load",
+    "loaded",
+    "noted",
+    "register",
+    "remember",
+]
 
 T = TypeVar("T")
 

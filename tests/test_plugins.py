@@ -312,7 +312,7 @@ def test_a_plugin_that_cannot_be_used_is_one_sentence(write, text, said):
     assert "tiny.yaml, line 2: plugins: " in str(refused.value)
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
-    assert METRICS == known
+    assert known == METRICS
 
 
 def test_nothing_of_a_plugin_stays_where_one_part_is_refused(write):

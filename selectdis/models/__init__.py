@@ -11,6 +11,7 @@ from selectdis.models._conv import CONV
 from selectdis.models._discriminator import discriminate, discriminator_parameters
 from selectdis.models._fc import FC
 from selectdis.models._model import Architecture, Model, Weights
+from selectdis.models._module_pair import module_pair
 from selectdis.models._parameters import Parameter, initial_values
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "discriminate",
     "discriminator_parameters",
     "initial_values",
+    "module_pair",
 ]
 
 ARCHITECTURES: dict[str, Architecture] = {

@@ -195,7 +195,10 @@ _REAL: dict[str, float] = {
 
 def _check_name(what: str, name: Any, known: tuple[str, ...]) -> None:
     if name not in known:
-        raise SelectdisError(f"the {what} must be one of {', '.join(known)}, found {name!r}{nearest(str(name), known)}")
+        hint = nearest(str(name), known)
+        if what in ("objective", "architecture") and not hint:
+            hint = "; if another package brings it, install that, or read the study file that names it under `plugins`"
+        raise SelectdisError(f"the {what} must be one of {', '.join(known)}, found {name!r}{hint}")
 
 
 def _real(name: str, value: Any, high: float) -> float:
