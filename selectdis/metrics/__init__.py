@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from selectdis import _plugins
 from selectdis.errors import SelectdisError, nearest
@@ -28,7 +29,7 @@ from selectdis.metrics._infomec import INFOMEC, InfoMEC, infomec
 from selectdis.metrics._irs import IRS, irs
 from selectdis.metrics._mig import MIG, mig
 from selectdis.metrics._modularity import MODULARITY, modularity
-from selectdis.metrics._registry import Metric, Need, Samples, Votes
+from selectdis.metrics._registry import Metric, Need, Samples, Votes, metric_of
 from selectdis.metrics._sap import SAP, sap
 
 __all__ = [
@@ -100,23 +101,31 @@ GROUPS: Mapping[str, tuple[str, ...]] = _plugins.LiveView(
 _plugins.register("metrics", METRICS, Metric)
 
 
-def resolve_metrics(names: str | Iterable[str]) -> dict[str, Metric]:
+def resolve_metrics(names: str | Iterable[str | Metric | Callable[..., Any]]) -> dict[str, Metric]:
     """Return the metrics that `names` (of groups, metrics or scores) mean, each once, in the order of the registry.
+
+    Metrics and functions of one's own come last.
 
     Parameters
     ----------
-    names : str or iterable of str
-        Such as "all", ["mig", "dci_completeness"].
+    names : str or iterable of str, Metric or callable
+        Such as "all", ["mig", "dci_completeness", my_function].
 
     Raises
     ------
     SelectdisError
-        On an unknown name, with the nearest known one.
+        On an unknown name, with the nearest known one, and on a metric of one's own whose name is taken.
     """
     _plugins.installed("metrics")
     wanted: set[str] = set()
-    for name in [names] if isinstance(names, str) else list(names):
-        if name in GROUPS:
+    own: dict[str, Metric] = {}
+    for name in [names] if isinstance(names, str | Metric) or callable(names) else list(names):
+        if isinstance(name, Metric) or callable(name):
+            metric = name if isinstance(name, Metric) else metric_of(name)
+            if METRICS.get(metric.name, metric) is not metric or own.get(metric.name, metric) is not metric:
+                raise SelectdisError(f"the name of the metric {metric.name!r} is taken; give yours another one")
+            own[metric.name] = metric
+        elif name in GROUPS:
             wanted |= set(GROUPS[name])
         elif name in METRICS:
             wanted.add(name)
@@ -125,4 +134,4 @@ def resolve_metrics(names: str | Iterable[str]) -> dict[str, Metric]:
         else:
             known = sorted({*GROUPS, *METRICS, *SCORES})
             raise SelectdisError(f"unknown metric {name!r}{nearest(name, known) or '; known: ' + ', '.join(known)}")
-    return {name: metric for name, metric in METRICS.items() if name in wanted}
+    return {name: metric for name, metric in METRICS.items() if name in wanted} | own
