@@ -43,7 +43,7 @@ class Registry:
     """The parts of one kind by name, and what each of them is."""
 
     parts: dict[str, Any]
-    descriptor: type
+    descriptor: Any  # a class
 
 
 class LiveView(Mapping[str, T]):

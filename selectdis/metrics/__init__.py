@@ -101,7 +101,9 @@ GROUPS: Mapping[str, tuple[str, ...]] = _plugins.LiveView(
 _plugins.register("metrics", METRICS, Metric)
 
 
-def resolve_metrics(names: str | Iterable[str | Metric | Callable[..., Any]]) -> dict[str, Metric]:
+def resolve_metrics(
+    names: str | Metric | Callable[..., Any] | Iterable[str | Metric | Callable[..., Any]],
+) -> dict[str, Metric]:
     """Return the metrics that `names` (of groups, metrics or scores) mean, each once, in the order of the registry.
 
     Metrics and functions of one's own come last.
