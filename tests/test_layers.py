@@ -40,6 +40,7 @@ NO_HEAVY = {"metrics", "criteria", "records", "selection"}
 DOORS = {
     ("_plugins", "entry_points"): "parts of other packages",
     ("_plugins", "import_module"): "the modules that a study file names",
+    ("_plugins", "find_spec"): "whether such a module lies beside the file",
     ("study", "selectdis.visualization"): "study.plot: figures stand above the study that they show",
     ("study", "entry_points"): "listeners of other packages, and the tracker, which stands above the study",
     ("tracking", "entry_points"): "whether MLflow has the store that an address asks for",
