@@ -89,6 +89,8 @@ class View:
         everything = records is None
         records = stage.raw_records() if records is None else records
         table = stage.records if everything and stage.judged else None
+        if everything and any(self.store.find(_key(stage, record)) is None for record in records):
+            self.store.look()  # other drivers may have shown them
         scores = {} if table is None else {str(row["candidate"]): entries.scores(row) for row in _rows(table)}
         parent = self._parent(stage)
         if records and not everything:
