@@ -50,7 +50,12 @@ class DataReference:
             return cls(data.name, stored=str(_store(data, folder / "data")))
         if data.startswith(STORED):
             path = folder / "data" / re.sub(r"[^A-Za-z0-9-]", "", data.removeprefix(STORED))  # a name, never a way out
-            return cls(str(_about(path)["name"]), stored=str(path))
+            try:
+                return cls(str(_about(path)["name"]), stored=str(path))
+            except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+                raise SelectdisError(
+                    f"the stored data set {path} cannot be read: {error}; give the data again"
+                ) from None
         recorded = {RECORDED_AS.get(name, name): value for name, value in (options or {}).items()}
         with contextlib.nullcontext() if known else contextlib.suppress(SelectdisError):
             if (newest := options_of(data).get(EDITION)) is not None:
