@@ -5,7 +5,6 @@ The cases are the same in every run. ``FUZZ=20 python -m pytest tests/fuzz`` tri
 
 import contextlib
 import copy
-import faulthandler
 import os
 import signal
 import warnings
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 
 from selectdis.errors import SelectdisError
 
-SECONDS = 30  # for one case, on a busy machine
+SECONDS = 120  # for one case, on a busy machine
 TIMES = int(os.environ.get("FUZZ", "1"))
 
 
@@ -51,7 +50,6 @@ def in_time():
     """Fail what hangs."""
 
     def give_up(number, frame):
-        faulthandler.dump_traceback()
         raise AssertionError("it hangs")
 
     before = signal.signal(signal.SIGALRM, give_up)

@@ -14,16 +14,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-import selectdis.study._batch as batch_module
 from selectdis.cli import app
 from selectdis.errors import SelectdisError
-from selectdis.execution._study_jobs import run_jobs
-from selectdis.study import Study
+from tests.fuzz.conftest import STUDY
 from tests.fuzz.property import cases, in_time, tree
 from tests.selection.records import make_records
-from tests.study.fakes import SPEC, fake_work
 
-STUDY = SPEC | {"select": {"score": "mig", "run": "reconstruction", "top": 1, "seeds": 1}, "seeds": 2}
 FILES = ["study.yaml", "records.csv", "codes.npz", "codes.npy", "runs/fake", "runs", "junk.bin", "missing", "pipe"]
 WORDS = ["", " ", "-1", "0", "1", "2", "9" * 30, "nan", "mig", "win_rate", "digits", "sprites", "folder:.", "é %41?#"]
 WORDS += ["\x1b[2J", "a\nb", "x" * 3_000, "--", "--help", "training.steps=5", "seeds=[1,2", "=", "seeds=0", "[red]"]
@@ -56,17 +52,6 @@ def arguments(draw, command):
             draw(st.sampled_from([[option, value], [option, value], [f"{option}={value}"], [option], [value]]))
         )
     return [word for part in draw(st.permutations(given_)) for word in part]
-
-
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory):
-    """The folder of a study that has run, and has been carried to a target."""
-    folder = tmp_path_factory.mktemp("ran") / "fake"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batch_module, "run_jobs", lambda jobs, more, **_: run_jobs(jobs, more, work=fake_work))
-        study = Study(STUDY, folder=folder, n_jobs=1).run()
-        study.transfer()
-    return folder
 
 
 @pytest.fixture
