@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from selectdis.data import ImageDataset
+from selectdis.data.reading._npz import npz_names
 from selectdis.errors import SelectdisError, nearest
 from selectdis.scoring._evaluation import Evaluation
 
@@ -106,6 +108,8 @@ def load_codes(codes: Path, factors: Path | None = None) -> tuple[np.ndarray, np
 
 def _load(path: Path, key: str | None = None) -> np.ndarray:
     try:
+        if zipfile.is_zipfile(path):
+            npz_names(path)  # which refuses one that would unpack without end
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             return loaded
