@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from matplotlib.figure import Figure
+import io
 
-from selectdis.visualization._theme import figure_png
+from matplotlib.figure import Figure
 
 __all__ = ["ShownFigure"]
 
 
 class ShownFigure(Figure):
-    """A figure that a notebook shows where it is a cell's last value."""
+    """A figure that a notebook shows where it is a cell's last value, on the colour `ground`."""
+
+    ground = "white"
 
     def _repr_png_(self) -> bytes:
-        return figure_png(self)
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=144, facecolor=self.ground)
+        return buffer.getvalue()

@@ -71,7 +71,9 @@ def new_figure(width: float = 4.2, height: float = 3.0) -> Figure:
     """Return an empty figure of `width` by `height` inches; it belongs to no window and needs no closing."""
     from selectdis.visualization._figure import ShownFigure
 
-    return ShownFigure(figsize=(width, height), layout="constrained")
+    figure = ShownFigure(figsize=(width, height), layout="constrained")
+    figure.ground = SURFACE
+    return figure
 
 
 def series_color(index: int) -> str:
