@@ -114,8 +114,8 @@ def test_every_writer_of_a_users_path_leaves_a_device_in_its_place(inputs, call,
         pytest.skip("this user makes no devices")
     for command in ("backtest", "preview", "score"):
         assert call(*COMMANDS[command], "--out", null).code == 0
-    monkeypatch.setattr("selectdis.report._page.take_snapshot", lambda study: None)
-    monkeypatch.setattr("selectdis.report._page.render", lambda snapshot: "page")
+    monkeypatch.setattr("selectdis.report._page.take_snapshot", lambda *_, **__: None)
+    monkeypatch.setattr("selectdis.report._page.render", lambda *_, **__: "page")
     write_report(None, null)
     assert null.is_char_device()
 
