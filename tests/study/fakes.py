@@ -57,7 +57,11 @@ def fake_work(job, stop=None):
         records.append(
             describe(candidate, job)
             | {"status": "complete", "failed_step": None, "seconds": 0.0}
-            | (scores_of(candidate, job.data.name) if job.stage == "proxy" else {"criterion.reconstruction": unit(candidate.id)})
+            | (
+                scores_of(candidate, job.data.name)
+                if job.stage == "proxy"
+                else {"criterion.reconstruction": unit(candidate.id)}
+            )
             | {"kl_per_latent": [1.0] * candidate.latents}
         )
         if job.stage == "target":  # the picked one is loaded
