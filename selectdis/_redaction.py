@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
-__all__ = ["redacted", "redacted_text"]
+__all__ = ["redacted", "redacted_reason", "redacted_text"]
 
 _SECRET = re.compile(r"(^|[?&;\s])\w*(?:password|passwd|pwd|secret|token|api_?key)\w*=[^&;#\s]*", re.IGNORECASE)
 _LOGIN = re.compile(r"([^:/?#@]*):.*@", re.DOTALL)  # to the last @: a password may hold @, / and ? as well
@@ -29,3 +30,16 @@ def redacted(url: str) -> str:
 def redacted_text(text: str) -> str:
     """Return `text` with every URL in it `redacted`."""
     return _URL.sub(lambda found: redacted(found[0]), text)
+
+
+def redacted_reason(reason: object, url: str) -> str:
+    """Return the first line of what a library says against `url`, without any word of its password.
+
+    Libraries take a URL apart in their own ways: the host that one did not find may be the end of a password with @.
+    """
+    text = redacted_text((str(reason).strip().splitlines() or [""])[0])
+    kept = set(re.findall(r"\w+", redacted(url)))
+    secret = {word for form in (url, unquote(url)) for word in re.findall(r"\w+", form)} - kept
+    for word in sorted(secret, key=len, reverse=True):
+        text = re.sub(rf"\b{re.escape(word)}\b", "...", text)
+    return text

@@ -8,12 +8,13 @@ from typing import Annotated, Any
 
 import typer
 import yaml
+from PIL import Image
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
-from selectdis.cli._output import check_out
+from selectdis.cli._output import check_out, written
 from selectdis.data import DATASETS, ImageDataset, data_folder, load_dataset
 from selectdis.data import fetch as fetch_files
 from selectdis.data import preview as draw_preview
@@ -72,11 +73,9 @@ def preview(
     """Draw one data set: random images and, with factors, one row per factor."""
     check_out(out)
     sheet = draw_preview(_load(name, option, strict), columns=columns, seed=seed)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(out)
-    except (OSError, ValueError) as error:
-        raise SelectdisError(f"cannot write the preview to {out} ({error})") from None
+    with written(out) as file, file.open("wb") as picture:
+        form = Image.registered_extensions().get(out.suffix.lower())
+        sheet.save(picture, form if form in Image.SAVE else "PNG")
     Console().print(f"wrote {escape(str(out))}", soft_wrap=True)
 
 

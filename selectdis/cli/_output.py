@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from selectdis._files import atomic_write
+from selectdis import _files
 from selectdis.errors import SelectdisError
 
 __all__ = ["check_out", "write_csv", "written"]
@@ -47,19 +48,22 @@ def written(path: Path) -> Iterator[Path]:
         If the disk refuses; `path` is then as it was before.
     """
     try:
-        if path.exists() and not path.is_file():  # a device or a pipe, which no file must take the place of
-            yield path
-        else:
-            with atomic_write(path.resolve()) as temporary:
-                yield temporary
+        with _files.written(path) as place:
+            yield place
     except OSError as error:
         raise _unwritable(path, error) from None
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write `frame` to `path`, compressed where its name ends in .gz."""
+    """Write `frame` to `path`, compressed where its name ends in .gz; a text that a spreadsheet would run is quoted."""
+    frame = frame.rename(columns=_unrunnable).map(_unrunnable)
     with written(path) as file:
         frame.to_csv(file, index=False, compression="gzip" if path.suffix == ".gz" else None)
+
+
+def _unrunnable(value: Any) -> Any:
+    """Return a cell as a spreadsheet shows it: one that begins so is a formula there, and may fetch or start things."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def _nearest_existing(path: Path) -> Path:

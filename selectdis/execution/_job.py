@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from selectdis._files import inside
 from selectdis.data._reference import DataReference
 from selectdis.spec import EvaluationSpec, TrainingSpec
 from selectdis.training import Candidate
@@ -27,4 +28,4 @@ class CohortJob:
     @property
     def checkpoint(self) -> Path:
         digest = hashlib.sha256(" ".join(candidate.id for candidate in self.candidates).encode()).hexdigest()[:16]
-        return Path(self.folder) / "checkpoints" / self.data.slug / f"{digest}.safetensors"
+        return inside(self.folder, "checkpoints", self.data.slug, f"{digest}.safetensors")

@@ -46,11 +46,8 @@ def raise_if_of_the_machine(error: Exception) -> None:
 
 def finished_run(job: CohortJob, candidate: Candidate) -> Run | None:
     """Return the run that an earlier driver left, unless it is damaged or was trained for another number of steps."""
-    path = model_path(job.folder, job.data, candidate.id)
-    if not path.exists():
-        return None
     try:
-        run = Run.load(path)
+        run = Run.load(model_path(job.folder, job.data, candidate.id))
     except ValueError:
         return None
     whole = run.status == "diverged" or run.steps == job.training.steps

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from selectdis._files import open_file
 from selectdis.errors import SelectdisError
 from selectdis.execution._job import CohortJob
 from selectdis.execution._plan import plan_cohorts, worker_count
@@ -72,7 +73,8 @@ def _interrupted(folder: Path) -> Iterator[list[str]]:
 
 def _ids_in(path: Path) -> list[str]:
     try:
-        ids = json.loads(path.read_text(encoding="utf-8"))
+        with open_file(path) as file:
+            ids = json.loads(file.read())
     except (OSError, ValueError, RecursionError):  # torn: the cohort starts anew
         return []
     return ids if isinstance(ids, list) and all(isinstance(i, str) for i in ids) else []
@@ -101,6 +103,8 @@ def run_jobs(
     try:
         with stop_on_interrupt(jobs[0].folder) as stop:
             yield from run_tasks(jobs, work, stop, n_jobs=n_jobs, scheduler=scheduler, more=more, timeout=timeout)
+    except SelectdisError:
+        raise
     except (OSError, MemoryError) as error:  # what no other candidate would mend
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         where = f" {name}" if (name := getattr(error, "filename", None)) else ""

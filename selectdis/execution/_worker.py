@@ -14,7 +14,7 @@ from selectdis.errors import SelectdisError
 from selectdis.execution._job import CohortJob
 from selectdis.execution._recording import finished_run, raise_if_of_the_machine, records_of
 from selectdis.execution._stop import StopSignal
-from selectdis.scoring._files import model_path
+from selectdis.scoring._files import check_places, save_run
 from selectdis.scoring._probe import scorer_of
 from selectdis.training import Candidate, Run, remove_checkpoint, train_cohort
 
@@ -40,11 +40,12 @@ def _run_cohort(job: CohortJob, stop: StopSignal) -> Records:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the driver loaded the same data, and said what there is to say
         job.data.load()
+    check_places(job.folder, job.data)
     missing = [candidate for candidate in job.candidates if finished_run(job, candidate) is None]
     trained, failure = _trained(job, missing, stop) if missing else ([], "")
     for run in trained:
         if run.candidate in missing:
-            run.save(model_path(job.folder, job.data, run.candidate.id))
+            save_run(job.folder, job.data, run)
     records = records_of(job, failure, stop)
     _forget_checkpoint(job)
     return records

@@ -4,21 +4,40 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from selectdis._files import atomic_write, inside, own_file
 from selectdis.data._reference import DataReference
 from selectdis.errors import SelectdisError
 from selectdis.records import is_candidate_id
+from selectdis.training import Run
+from selectdis.training._run import write_run
 
-__all__ = ["codes_path", "model_path"]
+__all__ = ["check_places", "codes_path", "codes_place", "model_path", "save_run"]
+
+
+def check_places(folder: str | Path, data: DataReference) -> None:
+    """Refuse a folder where the files of runs on `data` would go elsewhere, before anything is trained."""
+    for kind in ("models", "codes", "checkpoints"):
+        inside(folder, kind, data.slug, "file")
 
 
 def model_path(folder: str | Path, data: DataReference, candidate: str) -> Path:
-    """Return where the trained parameters of `candidate` (an id) on `data` lie."""
-    return Path(folder) / "models" / data.slug / f"{_checked(candidate)}.safetensors"
+    """Return where the trained parameters of `candidate` (an id) on `data` lie; a link there is refused."""
+    return own_file(folder, "models", data.slug, f"{_checked(candidate)}.safetensors")
+
+
+def save_run(folder: str | Path, data: DataReference, run: Run) -> None:
+    """Write a trained run where `model_path` looks for it, in the place of whatever is there."""
+    write_run(run, inside(folder, "models", data.slug, f"{_checked(run.candidate.id)}.safetensors"), atomic_write)
 
 
 def codes_path(folder: str | Path, data: DataReference, candidate: str) -> Path:
-    """Return where the mean codes of the probe lie: float32 (probe, latents)."""
-    return Path(folder) / "codes" / data.slug / f"{_checked(candidate)}.npy"
+    """Return where the mean codes of the probe lie: float32 (probe, latents); a link there is refused."""
+    return own_file(folder, "codes", data.slug, f"{_checked(candidate)}.npy")
+
+
+def codes_place(folder: str | Path, data: DataReference, candidate: str) -> Path:
+    """Return where to write the codes, in the place of whatever is there."""
+    return inside(folder, "codes", data.slug, f"{_checked(candidate)}.npy")
 
 
 def _checked(candidate: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,9 +13,9 @@ import numpy as np
 from selectdis._arrays import DegenerateWarning
 from selectdis.criteria import CRITERIA, Pool
 from selectdis.data._reference import DataReference
+from selectdis.errors import SelectdisError
 from selectdis.records import is_finished
-from selectdis.scoring._files import codes_path
-from selectdis.scoring._probe import encode_probe
+from selectdis.scoring._probe import encode_probe, read_codes
 from selectdis.spec import EvaluationSpec
 
 __all__ = ["pool_criteria"]
@@ -46,7 +47,15 @@ def pool_criteria(
     dict of str to dict
         Candidate -> its scores ``criterion.*``; unfinished runs have none.
     """
-    loaded = [(record, codes) for record in records if (codes := _codes(record, folder, data, evaluation)) is not None]
+    usable = [record for record in records if is_finished(record) and "kl_per_latent" in record]
+    found = [(record, *_codes(record, folder, data)) for record in usable]
+    rows = Counter(len(codes) for _, codes, _ in found if codes is not None).most_common(1)
+    loaded = []
+    for record, codes, problem in found:
+        if codes is None or codes.shape != (rows[0][0], len(record["kl_per_latent"])):
+            codes = _made_again(record, folder, data, evaluation, problem or "codes of another shape")
+        if codes is not None:
+            loaded.append((record, codes))
     scores: dict[str, dict[str, float]] = {}
     # UDR matches the latents of one run with another's: runs of one code size and one probe at a time.
     for shape in sorted({codes.shape for _, codes in loaded}):
@@ -81,19 +90,27 @@ def _blocks(count: int, seed: int) -> np.ndarray | None:
     return np.random.default_rng([seed, 6]).permutation(blocks)
 
 
-def _codes(record: dict[str, Any], folder: str, data: DataReference, evaluation: EvaluationSpec) -> np.ndarray | None:
-    if not is_finished(record) or "kl_per_latent" not in record:
-        return None
-    path = codes_path(folder, data, record["candidate"])
+def _codes(record: dict[str, Any], folder: str, data: DataReference) -> tuple[np.ndarray | None, str]:
+    """Return the codes that a run left, or None and why not."""
     try:
-        codes: np.ndarray = np.load(path, allow_pickle=False)
-        if codes.ndim == 2 and np.isfinite(codes).all():
+        return read_codes(folder, data, record["candidate"]), ""
+    except (OSError, SelectdisError) as error:
+        return None, str(error)
+
+
+def _made_again(
+    record: dict[str, Any], folder: str, data: DataReference, evaluation: EvaluationSpec, problem: str
+) -> np.ndarray | None:
+    """Return the codes of a run made again from its model; None, with a warning, where that cannot be."""
+    candidate, latents = record["candidate"], len(record["kl_per_latent"])
+    try:
+        codes = encode_probe(folder, data, evaluation, candidate)
+        if codes.shape[1] == latents:
             return codes
-        problem = f"codes of shape {codes.shape}, or not finite"
-    except (OSError, ValueError, EOFError) as error:
-        problem = str(error)
-    try:
-        return encode_probe(folder, data, evaluation, record["candidate"])
+        reason = f"its model has {codes.shape[1]} latents, and its record {latents}"
     except ValueError as error:
-        warnings.warn(f"{path} cannot be read ({problem}) nor made again ({error}): left out of UDR", stacklevel=2)
-        return None
+        reason = str(error)
+    warnings.warn(
+        f"the codes of {candidate} cannot be read ({problem}) nor made again ({reason}): left out of UDR", stacklevel=2
+    )
+    return None

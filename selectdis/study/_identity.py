@@ -16,7 +16,7 @@ from typing import NamedTuple
 import optuna
 from optuna.storages import RDBStorage
 
-from selectdis._files import atomic_write
+from selectdis._files import atomic_write, open_own
 from selectdis.errors import SelectdisError
 from selectdis.study._database import database_lock
 
@@ -36,14 +36,12 @@ class Kept(NamedTuple):
 @contextlib.contextmanager
 def view_lock(folder: Path) -> Iterator[None]:
     """Do alone, of all threads and processes at this folder, what must not happen twice; never held for long."""
-    path = folder / "view.lock"
     try:
-        # Not through a link: a folder that somebody else made must not have other files touched.
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+        descriptor = open_own(folder, "view.lock", flags=os.O_RDWR | os.O_CREAT)
+    except SelectdisError:
+        raise
     except OSError as error:
-        raise SelectdisError(
-            f"cannot write {path}: {error.strerror or error}; make room or give write access"
-        ) from None
+        raise _unwritable(folder / "view.lock", error) from None
     with open(descriptor, "r+b") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
@@ -90,17 +88,20 @@ def database_id(storage: RDBStorage, name: str) -> str:
 def _is_copy(kept: Kept, folder: Path) -> bool:
     original = Path(kept.folder)
     try:
-        return not original.samefile(folder) and (_read(original) or kept._replace(id="")).id == kept.id
+        return not original.samefile(folder) and _id_in(original) == kept.id
     except (OSError, ValueError):  # it is gone: this folder was moved
         return False
 
 
+def _id_in(folder: Path) -> str | None:
+    kept = _read(folder)
+    return None if kept is None else kept.id
+
+
 def _read(folder: Path) -> Kept | None:
-    path = folder / ID_FILE
     try:
-        if not path.is_file() or path.stat().st_size > 10_000:
-            return None
-        kept = Kept(**json.loads(path.read_text(encoding="utf-8")))
+        with open(open_own(folder, ID_FILE), encoding="utf-8") as file:
+            kept = Kept(**json.loads(file.read(10_000)))
     except (OSError, TypeError, ValueError, RecursionError):
         return None
     return kept if re.fullmatch(r"[0-9a-f]{32}", str(kept.id)) and isinstance(kept.folder, str) else None
@@ -110,7 +111,7 @@ def _write(folder: Path, study_id: str) -> Kept:
     kept = Kept(study_id, str(folder.resolve()))
     try:
         with atomic_write(folder / ID_FILE) as temporary:
-            temporary.write_text(json.dumps(kept._asdict()) + "\n", encoding="utf-8")
+            temporary.write_text(json.dumps({"id": kept.id, "folder": kept.folder}) + "\n", encoding="utf-8")
     except OSError as error:
         raise _unwritable(folder / ID_FILE, error) from None
     return kept

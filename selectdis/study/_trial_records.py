@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,19 +18,20 @@ from selectdis.records import (
     METRIC,
     SAMPLED,
     Record,
+    checked_record,
     direction,
-    is_candidate_id,
     is_finished,
     is_score,
     is_settled,
     score_name,
+    scores_version,
 )
 from selectdis.selection._scores import DISENTANGLEMENT
 from selectdis.spec import StudySpec
 
 __all__ = [
-    "COPY_OF", "attribute", "constraint_values", "directions", "merged_records", "record_in", "records_in",
-    "trial_values",
+    "COPY_OF", "attribute", "constraint_values", "copied_from", "directions", "merged_records", "record_in",
+    "records_in", "trial_values",
 ]  # fmt: skip
 
 PREFIX = "run:"
@@ -41,42 +44,69 @@ def attribute(seed: int) -> str:
 
 
 def record_in(trial: FrozenTrial, seed: int) -> Record | None:
-    """Return the record of one seed, or None before it ends."""
-    key = attribute(seed)
-    value = trial.user_attrs.get(key)
-    return value if _holds_record(key, value) else None
+    """Return the record of one seed, or None before it ends, or where it is damaged: then it is made again."""
+    try:
+        return checked_record(trial.user_attrs.get(attribute(seed)), seed)
+    except SelectdisError:
+        return None
 
 
 def records_in(trial: FrozenTrial) -> list[Record]:
-    """Return the records of a trial, in the order of seeds."""
-    found = {key: value for key, value in trial.user_attrs.items() if _holds_record(key, value)}
-    return [found[key] for key in sorted(found, key=lambda key: int(key.removeprefix(PREFIX)))]
+    """Return the records of a trial that are whole, in the order of seeds."""
+    return [record for _, record in sorted(_records_of(trial).items())]
 
 
-def _holds_record(key: str, value: Any) -> bool:
-    """Whether an attribute is a record: a study's folder may come from anybody."""
-    return (
-        key.startswith(PREFIX)
-        and key.removeprefix(PREFIX).isdecimal()
-        and isinstance(value, dict)
-        and is_candidate_id(value.get("candidate"))
-        and isinstance(value.get("seed"), int)
-        and isinstance(value.get("status"), str)
-    )
+def copied_from(trial: FrozenTrial) -> int:
+    """Return the number of the trial that this one takes further, or its own."""
+    number = trial.user_attrs.get(COPY_OF)
+    return number if isinstance(number, int) and 0 <= number < trial.number else trial.number
+
+
+def _records_of(trial: FrozenTrial, damaged: dict[int, str] | None = None) -> dict[int, Record]:
+    """Return seed -> record; what is wrong with others goes into `damaged`: a study's folder may come from anybody."""
+    found = {}
+    for key, value in trial.user_attrs.items():
+        seed = key.removeprefix(PREFIX)
+        if not key.startswith(PREFIX) or not re.fullmatch(r"0|[1-9][0-9]{0,18}", seed):
+            continue
+        try:
+            found[int(seed)] = checked_record(value, int(seed))
+        except SelectdisError as error:
+            if damaged is not None:
+                damaged[int(seed)] = str(error)
+    return found
 
 
 def merged_records(trials: Iterable[FrozenTrial]) -> list[Record]:
     """Return one dict per run, in the order of configurations and seeds; a run that two trials hold appears once.
 
-    A copy of a trial stands where the first one stood, so that an interrupted study reads like one that was not.
+    A copy of a trial stands where the first one stood, so that an interrupted study reads like one that was not. A
+    damaged record is left out, which is said until it is made again.
     """
     found: dict[str, Record] = {}
+    lost: dict[tuple[int, int], str] = {}
     for trial in trials:
-        number = trial.user_attrs.get(COPY_OF, trial.number)
-        for record in records_in(trial):
-            if not is_settled(found.get(record["candidate"])):
+        number, damaged = copied_from(trial), dict[int, str]()
+        for record in _records_of(trial, damaged).values():
+            known = found.get(record["candidate"])
+            if known is None or not is_settled(known) or _is_newer(record, known):
                 found[record["candidate"]] = record | {"trial": number}
+        lost |= {(number, seed): what for seed, what in damaged.items()}
+    for place in {(record["trial"], record["seed"]) for record in found.values()} & lost.keys():
+        del lost[place]
+    if lost:
+        others = f" (and {len(lost) - 1} others)" if len(lost) > 1 else ""
+        warnings.warn(
+            f"{next(iter(lost.values()))}{others}: left out, until the next `selectdis run` or `transfer` makes it "
+            "again from the trained model",
+            stacklevel=2,
+        )
     return sorted(found.values(), key=lambda record: (record["trial"], record["seed"]))
+
+
+def _is_newer(record: Record, known: Record) -> bool:
+    """Whether `record` holds the scores of the same run, computed again by a later version."""
+    return is_settled(record) and (scores_version(record) or 0) > (scores_version(known) or 0)
 
 
 def trial_values(records: Iterable[Mapping[Any, Any]], spec: StudySpec) -> list[float | None]:
@@ -132,7 +162,12 @@ def _value(record: Mapping[Any, Any], name: str) -> float:
             if column.startswith(METRIC) and not column.endswith(SAMPLED) and direction(score_name(column)) > 0
         ]
         return float(np.mean(present)) if present else math.nan
-    return float(record[_column(record, name)])
+    try:
+        return float(record[_column(record, name)])
+    except SelectdisError:
+        if record.get("stage") == "target":  # whose labels may be unknown, and are not what it is run for
+            return math.nan
+        raise
 
 
 def _mean(values: Sequence[float]) -> float | None:

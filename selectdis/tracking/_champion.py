@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 __all__ = ["CHAMPION", "model_name", "save_model"]
 
@@ -44,12 +46,13 @@ def save_model(
 
     images = Schema([TensorSpec(np.dtype(np.uint8), (-1, *image_shape))])
     codes = Schema([TensorSpec(np.dtype(np.float32), (-1, latents))])
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), TemporaryDirectory() as temporary:
         warnings.simplefilter("ignore")  # predict's types are in the signature
+        plain = Path(shutil.copy(file, temporary))  # MLflow reads a path as a URL, in which % and ? mean something
         mlflow.pyfunc.save_model(
             folder,
             python_model=str(_CODE),
-            artifacts={"run": str(file.resolve())},
+            artifacts={"run": str(plain)},
             signature=ModelSignature(images, codes),
             pip_requirements=[f"selectdis=={version('selectdis')}"],
             mlflow_model=Model(model_id=model_id, run_id=run_id),

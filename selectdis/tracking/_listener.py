@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from selectdis._redaction import redacted, redacted_text
+from selectdis._redaction import redacted, redacted_reason
 from selectdis.study._listener import Listener
 from selectdis.tracking._store import tracking_uri
 from selectdis.tracking._view import View
@@ -115,11 +115,11 @@ class MLflowListener(Listener):
             self._warn(
                 "away",
                 f"MLflow at {redacted(self.uri) if self.uri else self.folder} takes nothing now "
-                f"({_short(sender.problem)}): the study goes on, and `selectdis track` (or the next run or transfer) "
-                "sends what it missed",
+                f"({_short(sender.problem, self.uri)}): the study goes on, and `selectdis track` "
+                "(or the next run or transfer) sends what it missed",
             )
         if sender.refused is not None:
-            self._warn("refused", f"MLflow refused a run, which it does not show ({_short(sender.refused)})")
+            self._warn("refused", f"MLflow refused a run, which it does not show ({_short(sender.refused, self.uri)})")
 
     def _warn(self, what: str, message: str) -> None:
         if what not in self._said:
@@ -215,6 +215,5 @@ class _GivenUpError(Exception):
     """Nobody waits any more."""
 
 
-def _short(error: Exception) -> str:
-    lines = str(error).splitlines() or [type(error).__name__]
-    return redacted_text(lines[0])[:200]
+def _short(error: Exception, uri: str | None) -> str:
+    return (redacted_reason(error, uri or "") or type(error).__name__)[:200]

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from urllib.parse import unquote
+
+from selectdis import _files
+from selectdis._files import own_tree, sqlite_url
 
 __all__ = ["BELONGS", "artifacts_uri", "find_artifacts", "mend_database", "own_database", "own_uri", "remove_database"]
 
@@ -14,17 +18,25 @@ _LOCATIONS = [
     *(("experiments", "artifact_location"), ("runs", "artifact_uri"), ("logged_models", "artifact_location")),
     *(("model_versions", "source"), ("model_versions", "storage_location")),
 ]
+_WRITTEN = _LOCATIONS[:3]  # where MLflow puts what it is given
 _BROKEN = ("SQLITE_ERROR", "SQLITE_NOTADB", "SQLITE_CORRUPT")  # no such table; no database; a damaged one
 
 
 def own_database(folder: Path) -> Path:
     """Return where the database of a study's folder lies."""
-    return folder.resolve() / "mlflow.db"
+    return _files.own_database(folder.resolve(), "mlflow.db")
 
 
 def own_uri(folder: Path) -> str:
-    """Return the URI of the database in the study's folder."""
-    return f"sqlite:///{own_database(folder)}"
+    """Return the URI of the database in the study's folder.
+
+    Raises
+    ------
+    ForeignFileError
+        If a link there would have the database, or a file beside it, written elsewhere.
+    """
+    own_tree(folder, "artifacts")
+    return sqlite_url(own_database(folder))
 
 
 def artifacts_uri(folder: Path) -> str:
@@ -52,6 +64,8 @@ def mend_database(folder: Path, study_id: str) -> None:
         _put_aside(path)
     else:
         find_artifacts(folder)
+        if _leads_elsewhere(folder):
+            _put_aside(path)
 
 
 def find_artifacts(folder: Path) -> None:
@@ -70,6 +84,18 @@ def find_artifacts(folder: Path) -> None:
                     f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
                     (here, len(there) + 1, there, len(there) + 1, f"{there}/"),
                 )
+
+
+def _leads_elsewhere(folder: Path) -> bool:
+    """Return whether MLflow would write files of some experiment out of the folder: it may come from anybody."""
+    here = unquote(artifacts_uri(folder))
+    places = []
+    with closing(sqlite3.connect(own_database(folder), timeout=30)) as database:
+        for table, column in _WRITTEN:
+            with suppress(sqlite3.OperationalError):  # an older MLflow's database has fewer tables
+                rows = database.execute(f"SELECT {column} FROM {table} WHERE experiment_id <> 0 AND {column} <> ''")
+                places += [unquote(str(place)) for (place,) in rows]
+    return any(not f"{place}/".startswith(f"{here}/") or "/../" in f"{place}/" for place in places)
 
 
 def remove_database(folder: Path) -> None:

@@ -7,7 +7,7 @@ import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
-from selectdis._redaction import redacted, redacted_text
+from selectdis._redaction import redacted, redacted_reason
 from selectdis.errors import SelectdisError
 from selectdis.study._replay import recorded_stages
 from selectdis.tracking._own_database import own_uri, remove_database
@@ -99,13 +99,10 @@ def _show(study: Study, uri: str | None, *, anew: bool = False) -> Shown:
         raise
     except Exception as error:  # whatever a server or a database comes up with
         named = redacted(where) if where else "the study's own database"
-        raise SelectdisError(
-            f"MLflow at {named} cannot be reached ({type(error).__name__}: {redacted_text(str(error))[:200]}); "
-            "start it, then run this again"
-        ) from None
+        reason = f"{type(error).__name__}: {redacted_reason(error, where or '')[:200]}"
+        raise SelectdisError(f"MLflow at {named} cannot be reached ({reason}); start it, then run this again") from None
     if view.refused:
-        key, reason = next(iter(view.refused.items()))
-        raise SelectdisError(
-            f"MLflow refused {len(view.refused)} of {runs} runs, the first: {key} ({redacted_text(str(reason))[:200]})"
-        )
+        key, refusal = next(iter(view.refused.items()))
+        reason = redacted_reason(refusal, where or "")[:200]
+        raise SelectdisError(f"MLflow refused {len(view.refused)} of {runs} runs, the first: {key} ({reason})")
     return Shown(len(view.sent), runs)

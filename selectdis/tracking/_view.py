@@ -271,7 +271,12 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _strengths(study: Study) -> tuple[str, ...]:
     """Return the strengths of all objectives that the study searches, so that every run gets the same parameters."""
-    names = [name for objective in study.spec.search.objective for name in OBJECTIVES[objective].strength_names]
+    searched = study.spec.search.objective  # of an objective that is not known here, those that the study file names
+    names = [
+        name
+        for objective, own in searched.items()
+        for name in (OBJECTIVES[objective].strength_names if objective in OBJECTIVES else own)
+    ]
     return tuple(dict.fromkeys(names))
 
 

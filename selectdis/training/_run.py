@@ -14,12 +14,13 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from torch import Tensor
 from torch.nn import functional as F
 
+from selectdis._files import Writer, written
 from selectdis.errors import SelectdisError
 from selectdis.models import Model, build_model
 from selectdis.training._candidate import Candidate
 from selectdis.training._safetensors_file import WRITE_ERRORS, read_file, write_file
 
-__all__ = ["Run"]
+__all__ = ["Run", "write_run"]
 
 KIND = "run"
 VERSION = 1
@@ -49,7 +50,7 @@ class Run(TransformerMixin, BaseEstimator):
     seconds : float
         Its share of the time of its cohort.
     parameters : dict of str to Tensor
-        The weights of encoder and decoder.
+        The weights of encoder and decoder, and of torch modules their buffers.
     """
 
     candidate: Candidate
@@ -144,23 +145,7 @@ class Run(TransformerMixin, BaseEstimator):
         SelectdisError
             If the file cannot be written.
         """
-        arrays = {f"parameters/{name}": weight.cpu().numpy() for name, weight in self.parameters.items()}
-        arrays |= {f"curves/{name}": values for name, values in self.curves.items()}
-        description = {
-            "kind": KIND,
-            "version": VERSION,
-            "candidate": self.candidate.to_dict(),
-            "dataset": self.dataset,
-            "image_shape": list(self.image_shape),
-            "steps": self.steps,
-            "status": self.status,
-            "failed_step": self.failed_step,
-            "seconds": self.seconds,
-        }
-        try:
-            write_file(Path(path), arrays, description)
-        except WRITE_ERRORS as error:
-            raise SelectdisError(f"cannot write the run to {path}: {error}") from None
+        write_run(self, Path(path), written)
 
     @classmethod
     def load(cls, path: str | Path) -> Run:
@@ -230,6 +215,27 @@ class Run(TransformerMixin, BaseEstimator):
         return images
 
 
+def write_run(run: Run, path: Path, writer: Writer) -> None:
+    """Write `run` to `path`; see `Run.save`."""
+    arrays = {f"parameters/{name}": weight.cpu().numpy() for name, weight in run.parameters.items()}
+    arrays |= {f"curves/{name}": values for name, values in run.curves.items()}
+    description = {
+        "kind": KIND,
+        "version": VERSION,
+        "candidate": run.candidate.to_dict(),
+        "dataset": run.dataset,
+        "image_shape": list(run.image_shape),
+        "steps": run.steps,
+        "status": run.status,
+        "failed_step": run.failed_step,
+        "seconds": run.seconds,
+    }
+    try:
+        write_file(Path(path), arrays, description, writer)
+    except WRITE_ERRORS as error:
+        raise SelectdisError(f"cannot write the run to {path}: {error}") from None
+
+
 def _model(candidate: Candidate, image_shape: tuple[int, int, int]) -> Model:
     return build_model(candidate.architecture, image_shape, candidate.latents, candidate.width or 0)
 
@@ -262,10 +268,15 @@ def _checked_parameters(
     arrays: dict[str, np.ndarray], candidate: Candidate, image_shape: tuple[int, int, int]
 ) -> dict[str, Tensor]:
     parameters = {}
-    for parameter in _model(candidate, image_shape).parameters:
+    model = _model(candidate, image_shape)
+    buffers = model.modules.buffers if model.modules is not None else ()
+    for parameter in (*model.parameters, *buffers):
         array = arrays.get(f"parameters/{parameter.name}")
-        if array is None or array.shape != parameter.shape or array.dtype not in (np.float32, np.float64):
+        wrong_type = array is None or (array.dtype not in (np.float32, np.float64) and parameter not in buffers)
+        if array is None or array.shape != (parameter.shape or (1,)) or wrong_type:
             found = "nothing" if array is None else f"{array.dtype} {array.shape}"
             raise ValueError(f"{parameter.name} must be a float array {parameter.shape}, found {found}")
-        parameters[parameter.name] = torch.from_numpy(array)
+        parameters[parameter.name] = torch.from_numpy(
+            array.reshape(parameter.shape)
+        )  # no numbers without an axis in a file
     return parameters

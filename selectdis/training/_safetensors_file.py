@@ -12,7 +12,7 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from selectdis._files import atomic_write
+from selectdis._files import Writer, atomic_write, open_file
 from selectdis.errors import SelectdisError
 
 __all__ = ["WRITE_ERRORS", "DamagedFileError", "read_description", "read_file", "write_file"]
@@ -26,7 +26,9 @@ class DamagedFileError(SelectdisError):
     """A file that is not whole, or never was one of ours."""
 
 
-def write_file(path: Path, arrays: Mapping[str, np.ndarray], description: Mapping[str, Any]) -> None:
+def write_file(
+    path: Path, arrays: Mapping[str, np.ndarray], description: Mapping[str, Any], writer: Writer = atomic_write
+) -> None:
     """Write `arrays` and `description` (JSON) to `path`: whole or not at all.
 
     Raises
@@ -37,7 +39,7 @@ def write_file(path: Path, arrays: Mapping[str, np.ndarray], description: Mappin
     solid = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     text = json.dumps(description, sort_keys=True, allow_nan=False)
     metadata = {KEY: text, DIGEST: _digest(solid, text)}
-    with atomic_write(path) as temporary:
+    with writer(path) as temporary:
         safetensors.numpy.save_file(solid, temporary, metadata)
 
 
@@ -50,7 +52,8 @@ def read_file(path: Path, kind: str) -> tuple[dict[str, np.ndarray], dict[str, A
         If the file is missing, damaged, of another kind, or not written by selectdis.
     """
     try:
-        content = path.read_bytes()
+        with open_file(path) as file:
+            content = file.read()
     except OSError as error:
         raise SelectdisError(f"cannot read {path}: {error.strerror or error}") from None
     try:
@@ -69,7 +72,7 @@ def read_file(path: Path, kind: str) -> tuple[dict[str, np.ndarray], dict[str, A
 def read_description(path: Path, kind: str) -> dict[str, Any]:
     """Return the description alone, without a look at the arrays; see `read_file`."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             length = file.read(8)
             head = length + file.read(min(int.from_bytes(length, "little"), LONGEST_HEADER))
         description = json.loads(_metadata(head)[0])

@@ -160,6 +160,8 @@ def snapshot_of(study: Any, views: Sequence[StageView], top: int = 3) -> StudySn
 
 def _notes(view: StageView) -> Iterator[str]:
     name = view.info.data.name
+    if view.stage.stopped:
+        yield f"The {view.stage.name} {name} was {view.stage.stopped}."
     if view.info.absent:
         yield f"The images of {name} cannot be loaded ({view.info.absent}), so this page lacks their pictures."
     if view.transfer is not None and view.transfer.pick is None:

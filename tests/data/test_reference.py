@@ -36,7 +36,7 @@ def test_the_same_choice_has_the_same_folder_and_record_as_ever(tmp_path: Path) 
 
 
 def test_what_was_recorded_is_loaded_without_a_hint() -> None:
-    reference = DataReference.parse(RECORDED)
+    reference = DataReference.parse(RECORDED, Path("nowhere"))
     assert reference is not None
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -63,14 +63,14 @@ def test_a_study_file_of_the_old_spelling_finds_its_folders_with_one_hint(tmp_pa
 def test_options_of_a_target_in_the_old_spelling_overrule_what_fits_the_proxy(tmp_path: Path) -> None:
     study = Study(parse_spec(FILE.replace("WORD", "gray")), folder=tmp_path)
     with pytest.warns(FutureWarning, match="the option grey is now gray") as told:
-        target = study._target("scenes", {"grey": False})
+        target = study.data.target("scenes", grey=False)
     assert len(told) == 1
     assert target == DataReference.of("scenes", {"image_size": 16, "gray": False}, folder=tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"name": 1, "nothing": 2}', None])
 def test_what_is_no_reference_is_none(text: str | None) -> None:
-    assert DataReference.parse(text) is None
+    assert DataReference.parse(text, Path("nowhere")) is None
 
 
 def test_a_data_set_in_memory_is_stored_once_and_comes_back_whole(tmp_path: Path) -> None:
@@ -92,3 +92,20 @@ def current(word: str) -> dict[str, object]:
         options = current_options({word: True})
     assert len(told) == 1
     return options
+
+
+def test_a_reference_without_an_edition_is_of_the_first(tmp_path: Path) -> None:
+    options = {"image_size": 16, "sizes": {"shape": 1, "scale": 1, "orientation": 1, "x": 2, "y": 2}}
+    old = DataReference("noisy_dsprites", json.dumps(options, sort_keys=True))
+    new = DataReference.of("noisy_dsprites", options, folder=tmp_path)
+    kept = DataReference.of("noisy_dsprites", options | {"edition": 1}, folder=tmp_path)
+    assert [reference.edition for reference in (old, new, kept)] == [1, 2, 1]
+    assert old.slug == new.slug == kept.slug
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert old.load().fresh is kept.load().fresh is None
+        assert (old.load().images[:] == kept.load().images[:]).all()
+        assert new.load().fresh is not None
+    plain = DataReference.of("sprites", options, folder=tmp_path)
+    assert plain.edition == 1
+    assert "edition" not in plain.options

@@ -44,7 +44,7 @@ def scores_of(candidate):
     }
 
 
-def fake_work(job, stop):
+def fake_work(job, stop=None):
     """Stands in for `run_cohort`: the same files and records, without training."""
     records = []
     for candidate in job.candidates:

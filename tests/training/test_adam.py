@@ -1,7 +1,10 @@
 import pytest
 import torch
 
+from selectdis.training import _cohort as cohort
 from selectdis.training._adam import Adam
+from selectdis.training._runtime import compute_settings
+from tests.training.conftest import small
 
 
 @pytest.mark.parametrize("rates", [(1e-2, 1e-2, 1e-2), (1e-2, 1e-3, 1e-2)])
@@ -27,3 +30,19 @@ def test_stacked_adam_is_torchs_adam_for_each_candidate(rates):
     for name in shapes:
         expected = torch.stack([own[name] for own in alone])
         torch.testing.assert_close(stacked[name], expected, rtol=1e-12, atol=1e-12)
+
+
+def test_model_and_discriminator_have_the_settings_of_their_candidate(data, monkeypatch):
+    given = []
+
+    class Watched(Adam):
+        def __init__(self, weights, settings):
+            given.append(settings)
+            super().__init__(weights, settings)
+
+    monkeypatch.setattr(cohort, "Adam", Watched)
+    model = {"learning_rate": 0.1, "adam_beta1": 0.2, "adam_beta2": 0.3, "adam_epsilon": 0.4}
+    discriminator = {f"discriminator_{name}": x for name, x in (("learning_rate", 0.5), ("beta1", 0.6), ("beta2", 0.7))}
+    candidates = [small("beta_vae", **model), small("factor_vae", **model, **discriminator)]
+    cohort.Cohort(candidates, data, compute_settings("cpu"))
+    assert given == [[(0.1, 0.2, 0.3, 0.4)] * 2, [(0.5, 0.6, 0.7, 0.4)]]

@@ -1,0 +1,231 @@
+"""A link, a FIFO, a folder or a device in the place of each file of a study: nothing else is written, nobody waits."""
+
+import os
+import re
+import shutil
+import signal
+import stat
+import warnings
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import selectdis as sd
+from selectdis.cli._folders import SpecKeeper
+from selectdis.data import ImageDataset
+from selectdis.errors import SelectdisError
+from selectdis.execution import _worker as worker
+from selectdis.report import write_report
+from selectdis.study._listener import Listeners
+from selectdis.tracking._own_database import own_uri
+from selectdis.tracking._rebuild import track as show
+
+SPEC = {
+    "name": "t",
+    "proxy": {"name": "sprites", "image_size": 16, "sizes": [2, 2, 1, 4, 4]},
+    "search": {"objective": {"beta_vae": {"beta": [1]}}, "architecture": "fc", "width": 8, "latents": 2},
+    "seeds": 1,
+    "training": {"steps": 2, "batch_size": 8, "device": "cpu", "checkpoint_every": 1},
+    "evaluation": {"metrics": ["mig"], "sampled": False, "n_train": 60, "n_test": 20, "probe": 20},
+    "select": {"score": "mig", "top": 1, "seeds": 1, "run": "reconstruction"},
+    "optimise": ["mig"],
+    "tracking": "none",
+}
+TARGET = ImageDataset(
+    "mine",
+    np.random.default_rng(0).integers(0, 256, (40, 1, 16, 16), np.uint8),
+    ("x",),
+    (2,),
+    np.arange(40)[:, None] % 2,
+)
+VIEW = ("mlflow.db", "artifacts", "view.lock", "study.id.json")  # what `track` writes; all else is the study's
+MADE_MEANWHILE = ("study.log.damaged", "study.log.lock", "mlflow.db-journal", "mlflow.db-wal", "mlflow.db-shm")
+
+
+def work(folder, report=True):
+    """Write all of a study but its view, as far as it is not there."""
+    study = sd.Study(SPEC, folder=folder, n_jobs=1).run()
+    study.transfer(TARGET)
+    SpecKeeper().stage_started(study, None)
+    if report:
+        write_report(study)
+
+
+def track(folder):
+    """Write the view."""
+    show(sd.Study(SPEC | {"tracking": {"mlflow": {"pictures": 0}}}, folder=folder))
+
+
+def pattern(name):
+    """A file's name without the ids in it: the same for all files of a kind."""
+    return re.sub(r"[0-9a-f]{6,}", "*", str(name))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_backtests():
+    """The trust of each pick costs seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Listeners, "picked", lambda *_: None)
+        yield
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A study's folder with all that is ever written, checkpoints too."""
+    folder = tmp_path_factory.mktemp("places") / "whole"
+    forget, worker._forget_checkpoint = worker._forget_checkpoint, lambda job: None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            work(folder)
+            track(folder)
+    finally:
+        worker._forget_checkpoint = forget
+    return folder
+
+
+def names(folder):
+    """One file or folder of each kind that is in a study's folder."""
+    paths = [path.relative_to(folder) for path in sorted(folder.rglob("*"))]
+    mlflow = [path for path in paths if path.parts[0] == "artifacts"][1:]  # looked through before MLflow writes there
+    one_each = {(folder / path).is_dir(): path for path in mlflow}
+    found = {pattern(path): path for path in paths if path not in mlflow}
+    return sorted({*map(str, [*found.values(), *one_each.values()]), *MADE_MEANWHILE})
+
+
+PLANTS = {
+    "link": lambda place, outside: place.symlink_to(outside / "treasure"),
+    "link to nothing": lambda place, outside: place.symlink_to(outside / "new"),
+    "link to a folder": lambda place, outside: place.symlink_to(outside),
+    "hard link": lambda place, outside: os.link(outside / "treasure", place),
+    "fifo": lambda place, outside: os.mkfifo(place),
+    "folder": lambda place, outside: (place / "in it").mkdir(parents=True),
+    "device": lambda place, outside: os.mknod(place, stat.S_IFCHR | 0o666, os.makedev(1, 7)),  # /dev/full
+}
+
+
+@contextmanager
+def at_most(seconds):
+    """Fail what waits."""
+
+    def late(*_):
+        raise AssertionError("it waits")
+
+    signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+
+
+def everything(folder):
+    return {path: path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
+
+
+def forget(folder, name):
+    """Leave what makes the work write `name` again, as an interrupted study would."""
+    view = name.split("/")[0] in VIEW or name.startswith("mlflow.db")
+    for one in () if view else (*VIEW, "models", "codes", "report.html", "study.yaml"):
+        path = folder / one
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if not view and not name.startswith("study.log"):
+        (folder / "study.log").unlink()
+    if name == "study.log.damaged":
+        with open(folder / "study.log", "a") as file:
+            file.write("{torn")
+    return track if view else partial(work, report=name == "report.html")
+
+
+@pytest.mark.parametrize("kind", PLANTS)
+def test_nothing_outside_a_folder_is_written_and_nobody_waits(whole, tmp_path, kind, capsys, monkeypatch):
+    monkeypatch.setattr("selectdis.report._page.render", lambda snapshot: "page")
+    outside, tried = tmp_path / "outside", 0
+    outside.mkdir()
+    (outside / "treasure").write_text("precious")
+    before = everything(outside)
+    for number, name in enumerate(names(whole)):
+        folder = tmp_path / str(number)
+        shutil.copytree(whole, folder)
+        act, place = forget(folder, name), folder / name
+        shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
+        if not place.parent.is_dir():
+            place.parent.mkdir(parents=True)
+        try:
+            PLANTS[kind](place, outside)
+        except PermissionError:
+            pytest.skip("this user makes no devices")
+        sentence = ""
+        with at_most(200), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                act(folder)
+            except SelectdisError as error:
+                sentence = str(error)
+        assert "\n" not in sentence, name
+        assert "Traceback" not in capsys.readouterr().err, name
+        assert everything(outside) == before, name
+        shutil.rmtree(folder)
+        tried += 1
+    assert tried > 25
+
+
+def test_the_folder_itself_may_be_a_link(whole, tmp_path):
+    (tmp_path / "link").symlink_to(whole)
+    study = sd.Study(SPEC, folder=tmp_path / "link", n_jobs=1)
+    assert len(study.run().records) == 1
+    assert study.transfers()[0].pick is not None
+
+
+def test_what_is_no_file_where_a_user_names_one_is_one_sentence(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    with at_most(20), pytest.raises(SelectdisError, match="is a FIFO, where a file is needed"):
+        sd.Run.load(tmp_path / "fifo")
+
+
+def test_a_database_that_leads_mlflow_elsewhere_is_put_aside(whole, tmp_path):
+    import sqlite3
+    from contextlib import closing
+
+    folder = tmp_path / "copied"
+    shutil.copytree(whole, folder)
+    with closing(sqlite3.connect(folder / "mlflow.db")) as database, database:
+        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+            database.execute(f"UPDATE {table} SET {column} = ?", (f"file://{tmp_path}/elsewhere",))
+        database.execute("DELETE FROM tags WHERE key LIKE 'selectdis.%' AND key NOT IN ('selectdis.stage')")
+    track(folder)
+    assert not (tmp_path / "elsewhere").exists()
+    assert (folder / "mlflow.db.old").exists()
+
+
+ODD = "a %41%2F%3F?x=1&mode=memory#b é'\";$(c)"
+
+
+def test_a_folder_of_any_name_holds_its_database_and_its_champion(whole, tmp_path):
+    folder = tmp_path / ODD
+    shutil.copytree(whole, folder, ignore=shutil.ignore_patterns("mlflow.db*", "artifacts", "study.id.json"))
+    before = sorted(tmp_path.iterdir()), sorted(Path.cwd().iterdir())
+    track(folder)
+    assert (folder / "mlflow.db").stat().st_size > 10_000
+    assert list(folder.glob("artifacts/models/*/artifacts/artifacts/*.safetensors"))
+    assert (sorted(tmp_path.iterdir()), sorted(Path.cwd().iterdir())) == before
+    assert own_uri(folder) == own_uri(folder)  # MLflow knows a database by its URL
+
+
+def test_a_folder_that_was_moved_has_its_images_with_it(whole, tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    shutil.copytree(whole, old)
+    journal = (old / "study.log").read_text()
+    assert str(whole) not in journal
+    # As version 0.1 wrote it: the whole path, which is elsewhere now.
+    (old / "study.log").write_text(journal.replace('\\"stored\\": \\"data/', f'\\"stored\\": \\"{whole}/data/'))
+    assert str(whole) in (old / "study.log").read_text()
+    old.rename(new)
+    (transfer,) = sd.Study(SPEC, folder=new).transfers()
+    assert Path(transfer.stage.data.stored).parent == new / "data"
+    assert (transfer.stage.data.load().images_at([0, 1]) == TARGET.images_at([0, 1])).all()
+    assert Path(transfer.model).is_relative_to(new)
+    assert transfer.best.transform(TARGET.images).shape == (40, 2)
