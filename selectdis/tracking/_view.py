@@ -125,7 +125,7 @@ class View:
 
     def _end_stage(self, stage: Stage, parent: ShownRun, table: pd.DataFrame) -> None:
         states = table["status"].value_counts().items() if "status" in table else ()
-        self._log_scores(parent, {f"runs/{state}": float(count) for state, count in states}, _now())
+        self.store.log(parent, _changed(parent, {f"runs/{state}": float(count) for state, count in states}, _now()))
         for candidate in best_runs(self.study, stage.name, table, self.pictures):
             self._guarded(self._draw, stage, {"candidate": candidate})
         self.store.set_status(parent, "FINISHED", _now())
@@ -149,7 +149,10 @@ class View:
             tags |= {"selectdis.candidate": record["candidate"], "mlflow.parentRunId": parent.id}
             run = self.store.make(key, record["candidate"], tags, _now() - milliseconds)
         end = run.start + milliseconds
-        if not is_done:
+        metrics = _changed(run, scores, end)  # first, so that MLflow's tables and plots begin with them
+        if is_done:
+            self.store.log(run, metrics)
+        else:
             trained = stage.load_run(record["candidate"])
             curves = entries.curve_points(trained.curves) if trained is not None else []
             self.store.log_input(run, self._input(self._info(stage)))
@@ -158,17 +161,8 @@ class View:
             if "selectdis.error" in run.tags.keys() - tags.keys():  # it was tried again, and succeeded
                 self.store.client.delete_tag(run.id, "selectdis.error")
             timed = _timed(curves, run.start, milliseconds, round(entries.number_or_zero(record.get("steps"))))
-            self.store.log(run, timed, parameters, tags | {_RUN: done[trained is not None]})
-        self._log_scores(run, scores, end)
+            self.store.log(run, metrics + timed, parameters, tags | {_RUN: done[trained is not None]})
         self._note(key)
-
-    def _log_scores(self, run: ShownRun, scores: Mapping[str, float], time: int) -> None:
-        """At step 0: with another step, MLflow would chart each as a curve of one point instead of a bar."""
-        changed = {name: value for name, value in scores.items() if run.metrics.get(name) != value}
-        # Of two values MLflow shows the later one; a first one always gets the same time, and so is there once.
-        times = {name: _now() if name in run.metrics else time for name in changed}
-        if changed:
-            self.store.log(run, [(name, value, times[name], 0) for name, value in changed.items()])
 
     def _draw(self, stage: Stage, record: Record) -> None:
         key = _key(stage, record)
@@ -251,6 +245,13 @@ def _key(stage: Stage, record: Record | None = None) -> str:
 def _digest(record: Record, parameters: Mapping[str, str], has_curves: bool) -> str:
     """Return the digest of what is sent of a run once; scores are compared one by one."""
     return entries.digest_of([parameters, record.get("status"), record.get("seconds"), has_curves])
+
+
+def _changed(run: ShownRun, scores: Mapping[str, float], time: int) -> list[tuple[str, float, int, int]]:
+    """Return the scores that MLflow lacks, at step 0: at another one, it would chart a curve of one point, not a bar."""
+    changed = {name: value for name, value in scores.items() if run.metrics.get(name) != value}
+    # Of two values MLflow shows the later one; a first one always gets the same time, and so is there once.
+    return [(name, value, _now() if name in run.metrics else time, 0) for name, value in changed.items()]
 
 
 def _timed(
