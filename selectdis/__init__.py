@@ -14,6 +14,7 @@ from selectdis import _moved
 
 if TYPE_CHECKING:
     from selectdis import criteria, data, metrics, objectives, selection
+    from selectdis._progress import set_progress
     from selectdis.data import ImageDataset, load_dataset
     from selectdis.errors import SelectdisError
     from selectdis.execution import train
@@ -37,6 +38,7 @@ _HOME = {
     "backtest": "selectdis.selection",
     "evaluate": "selectdis.scoring",
     "load_dataset": "selectdis.data",
+    "set_progress": "selectdis._progress",
     "train": "selectdis.execution",
 }
 _PACKAGES = ("criteria", "data", "metrics", "objectives", "selection")
@@ -44,7 +46,7 @@ _PACKAGES = ("criteria", "data", "metrics", "objectives", "selection")
 __version__ = "0.2.0"
 __all__ = [  # noqa: RUF022 - the lazy names and the packages, each in order
     "Candidate", "ImageDataset", "Listener", "MLflowListener", "Rule", "Run", "SelectdisError", "Study", "Transfer",
-    "backtest", "evaluate", "load_dataset", "train",
+    "backtest", "evaluate", "load_dataset", "set_progress", "train",
     "criteria", "data", "metrics", "objectives", "selection",
 ]  # fmt: skip
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 
+from selectdis._factors import MISSING, DegenerateWarning, as_factors, as_numpy, factor_table
 from selectdis.errors import SelectdisError
 
 __all__ = [
     "DegenerateWarning",
     "as_classes",
+    "as_numpy",
     "bin_codes",
     "check_batches",
     "check_codes",
@@ -19,11 +22,14 @@ __all__ = [
     "check_stack",
     "check_votes",
     "entropy",
+    "information_matrix",
+    "known",
     "live_columns",
     "mutual_information_matrix",
     "standardise_by",
     "varying_factors",
     "warn_degenerate",
+    "with_gaps",
 ]
 
 
@@ -31,19 +37,15 @@ LARGEST = float(np.finfo(np.float32).max)
 LARGE_SINGLE = 1e12  # the square of a larger float32, or a sum of such squares, might overflow
 
 
-class DegenerateWarning(UserWarning):
-    """A term of a score had to be left out or defined by convention; the message names it."""
-
-
 def warn_degenerate(score: str, what: str) -> None:
     """Warn that `score` was computed without the part that `what` names."""
     warnings.warn(f"{score}: {what}", DegenerateWarning, stacklevel=3)
 
 
-def check_codes(codes: np.ndarray, name: str = "codes") -> np.ndarray:
+def check_codes(codes: Any, name: str = "codes") -> np.ndarray:
     """Return `codes` as a finite float array (n_samples, n_latents); float32 and float64 keep their dtype.
 
-    float32 codes so large that a variance might overflow come back as float64.
+    float32 codes so large that a variance might overflow come back as float64. Tensors are taken from their device.
 
     Raises
     ------
@@ -51,7 +53,7 @@ def check_codes(codes: np.ndarray, name: str = "codes") -> np.ndarray:
         On another number of axes, no sample, no latent, complex numbers or text, NaN, infinity or more than float32
         holds (naming the first such column).
     """
-    codes = np.asarray(codes)
+    codes = as_numpy(codes)
     if codes.ndim != 2 or 0 in codes.shape:
         raise SelectdisError(f"{name} must be (n_samples, n_latents) and not empty; found shape {codes.shape}")
     if codes.dtype.kind not in "fiub":
@@ -69,32 +71,39 @@ def check_codes(codes: np.ndarray, name: str = "codes") -> np.ndarray:
     return codes.astype(np.float64) if codes.dtype == np.float32 and np.abs(codes).max() > LARGE_SINGLE else codes
 
 
-def check_factors(factors: np.ndarray, n_samples: int, name: str = "factors") -> np.ndarray:
-    """Return `factors` as an array (n_samples, n_factors) of discrete values; one axis is read as a single factor."""
-    factors = np.asarray(factors)
-    if factors.ndim == 1:
-        factors = factors[:, np.newaxis]
-    if factors.ndim != 2 or factors.shape[1] == 0 or len(factors) != n_samples:
-        raise SelectdisError(
-            f"{name} must be (n_samples, n_factors) with one row per code ({n_samples}); found shape {factors.shape}"
-        )
-    if factors.dtype.kind == "f" and not np.isfinite(factors).all():
-        raise SelectdisError(f"{name} must be finite class labels; found NaN or infinity")
-    return factors
+def check_factors(factors: Any, n_samples: int, name: str = "factors", *, bins: int | None = None) -> np.ndarray:
+    """Return `factors` as `as_factors` reads them: int64 (n_samples, n_factors), `MISSING` where there is no value."""
+    return as_factors(factors, n_samples, name, bins=bins)
 
 
 def check_parts(
-    codes_train: np.ndarray, factors_train: np.ndarray, codes_test: np.ndarray, factors_test: np.ndarray
+    codes_train: Any, factors_train: Any, codes_test: Any, factors_test: Any
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the arrays of a training and of a test part as `check_codes` and `check_factors` give them."""
+    """Return the arrays of a training and of a test part as `check_codes` and, both together, `as_factors` do."""
     codes_train, codes_test = check_codes(codes_train, "codes_train"), check_codes(codes_test, "codes_test")
-    factors_train = check_factors(factors_train, len(codes_train), "factors_train")
-    return codes_train, factors_train, codes_test, check_factors(factors_test, len(codes_test), "factors_test")
+    n = len(codes_train)
+    parts = factor_table(factors_train, n, "factors_train"), factor_table(factors_test, len(codes_test), "factors_test")
+    if parts[0].shape[1] != parts[1].shape[1]:
+        raise SelectdisError(f"both parts need the same factors; found {parts[0].shape[1]} and {parts[1].shape[1]}")
+    classes = as_factors(np.concatenate(parts))
+    return codes_train, classes[:n], codes_test, classes[n:]
+
+
+def known(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return the rows of all `arrays` in which the last one, a factor (n,), has a value."""
+    rows = arrays[-1] != MISSING
+    return arrays if rows.all() else tuple(array[rows] for array in arrays)
+
+
+def with_gaps(classes: np.ndarray) -> np.ndarray:
+    """Return classes as the metrics take them from outside: NaN in place of `MISSING`."""
+    missing = classes == MISSING
+    return np.where(missing, np.nan, classes) if missing.any() else classes
 
 
 def check_batches(codes: np.ndarray, name: str) -> np.ndarray:
     """Return the codes of drawn batches as a finite float array (n_votes, batch, n_latents)."""
-    codes = np.asarray(codes)
+    codes = as_numpy(codes)
     if codes.ndim != 3 or 0 in codes.shape:
         raise SelectdisError(f"{name} must be (n_votes, batch, n_latents) and not empty; found shape {codes.shape}")
     return check_codes(codes.reshape(-1, codes.shape[-1]), name).reshape(codes.shape)
@@ -102,7 +111,7 @@ def check_batches(codes: np.ndarray, name: str) -> np.ndarray:
 
 def check_votes(factor: np.ndarray, n_votes: int, name: str) -> np.ndarray:
     """Return the factor behind each vote as an int array (n_votes,)."""
-    factor = np.asarray(factor)
+    factor = as_numpy(factor)
     if factor.shape != (n_votes,) or factor.dtype.kind not in "iu":
         raise SelectdisError(
             f"{name} must hold the index of one factor per vote, int ({n_votes},); found {factor.dtype} {factor.shape}"
@@ -112,7 +121,7 @@ def check_votes(factor: np.ndarray, n_votes: int, name: str) -> np.ndarray:
 
 def check_stack(codes: np.ndarray, name: str = "codes") -> np.ndarray:
     """Return `codes` as a finite float array (n_runs, n_samples, n_latents), every run on the same images."""
-    codes = np.asarray(codes)
+    codes = as_numpy(codes)
     if codes.ndim != 3 or 0 in codes.shape:
         raise SelectdisError(f"{name} must be (n_runs, n_samples, n_latents) and not empty; found shape {codes.shape}")
     for run, one in enumerate(codes):
@@ -137,13 +146,19 @@ def standardise_by(codes_train: np.ndarray, *others: np.ndarray) -> list[np.ndar
     return [np.where(live, (codes - mean) / deviation, 0.0) for codes in (codes_train, *others)]
 
 
-def varying_factors(factors: np.ndarray, score: str) -> list[int]:
-    """Return the indices of the factors with more than one value; a warning names the others."""
-    varying = [k for k in range(factors.shape[1]) if (factors[:, k] != factors[0, k]).any()]
-    constant = sorted(set(range(factors.shape[1])) - set(varying))
-    if constant:
-        warn_degenerate(score, f"left out constant factor(s) {', '.join(map(str, constant))}")
-    return varying
+def varying_factors(factors: np.ndarray, score: str, test: np.ndarray | None = None) -> list[int]:
+    """Return the indices of the factors with more than one value, and one in `test`; a warning names the others."""
+    values = [len(np.unique(known(column)[0])) for column in factors.T]
+    varying = [k for k, n in enumerate(values) if n > 1]
+    untested = [k for k in varying if test is not None and not known(test[:, k])[0].size]
+    _say_left_out(score, "constant factor(s)", [k for k, n in enumerate(values) if n == 1])
+    _say_left_out(score, "factor(s) without a value in the test part", untested)
+    return [k for k in varying if k not in untested]
+
+
+def _say_left_out(score: str, what: str, factors: list[int]) -> None:
+    if factors:
+        warn_degenerate(score, f"left out {what} {', '.join(map(str, factors))}")
 
 
 def as_classes(labels: np.ndarray) -> tuple[np.ndarray, int]:
@@ -185,6 +200,21 @@ def mutual_information_matrix(binned: np.ndarray, factors: np.ndarray) -> np.nda
         cell = (np.arange(n_codes) * n_bins + binned) * n_classes + classes[:, np.newaxis]
         counts = np.bincount(cell.ravel(), minlength=n_codes * n_bins * n_classes)
         information[:, k] = _information(counts.reshape(n_codes, n_bins, n_classes), n)
+    return information
+
+
+def information_matrix(codes: np.ndarray, factors: np.ndarray, n_bins: int = 20) -> np.ndarray:
+    """Return what each code, in equal-width bins, tells of each factor, (n_latents, n_factors), in nats.
+
+    Each factor is judged on the rows that have a value of it; one without any gets 0.
+    """
+    complete = (factors != MISSING).all(axis=0)
+    information = np.zeros((codes.shape[1], factors.shape[1]))
+    if complete.any():
+        information[:, complete] = mutual_information_matrix(bin_codes(codes, n_bins), factors[:, complete])
+    for k in np.flatnonzero(~complete & (factors != MISSING).any(axis=0)):
+        rows, column = known(codes, factors[:, k])
+        information[:, [k]] = mutual_information_matrix(bin_codes(rows, n_bins), column[:, np.newaxis])
     return information
 
 

@@ -20,6 +20,10 @@ class SelectdisError(ValueError):
     The command line prints it without a traceback and exits with 2.
     """
 
+    def __str__(self) -> str:
+        """Return the sentence on one line; what it quotes of a file may hold anything, a terminal's commands too."""
+        return "".join(c if c.isprintable() else " " for c in super().__str__())
+
 
 class OldNameWarning(FutureWarning):
     """A name from before the last release was used; it works until the next one."""

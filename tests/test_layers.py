@@ -16,7 +16,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "selectdis"
 # From the bottom up: a module imports from its own room and from the layers below it.
 LAYERS = [
-    {"errors", "_arrays", "_files", "_redaction"},
+    {"errors", "_arrays", "_factors", "_files", "_plugins", "_progress", "_redaction", "_signals"},
     {"data"},
     {"models", "objectives"},
     {"metrics", "criteria"},
@@ -33,11 +33,14 @@ LAYERS = [
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 GROUND = LAYERS[0]  # single modules, which may use each other
-TOP = {"", "_moved"}  # the package itself and its old names point anywhere; nobody imports from them
+TOP = {"", "_moved", "__main__"}  # the package itself, its old names and its entry; nobody imports from them
 HEAVY = {"torch", "optuna", "mlflow"}
 NO_HEAVY = {"metrics", "criteria", "records", "selection"}
 # What reaches up or out by name, and why it may.
 DOORS = {
+    ("_plugins", "entry_points"): "parts of other packages",
+    ("_plugins", "import_module"): "the modules that a study file names",
+    ("_plugins", "find_spec"): "whether such a module lies beside the file",
     ("study", "selectdis.visualization"): "study.plot: figures stand above the study that they show",
     ("study", "entry_points"): "listeners of other packages, and the tracker, which stands above the study",
     ("tracking", "entry_points"): "whether MLflow has the store that an address asks for",

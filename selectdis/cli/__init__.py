@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+import signal
 import sys
 import warnings
+from collections.abc import Sequence
 
 import typer
 from rich.console import Console
 
+from selectdis._progress import set_progress
+from selectdis._signals import Stopped, end_on_signals
 from selectdis.cli._analyze import analyze
 from selectdis.cli._backtest import backtest
 from selectdis.cli._data import data_app
@@ -50,6 +54,7 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
 
 def main() -> None:
     """Run the command line: a user's mistake is one sentence on stderr and exit code 2."""
+    set_progress(False)  # commands that take long have a bar of their own
     console = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
@@ -59,14 +64,17 @@ def main() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning)  # of libraries: our own is for the user
     warnings.filterwarnings("default", category=OldNameWarning)
     try:
-        app()
+        with end_on_signals():
+            _refuse_empty(sys.argv[1:])
+            app()
     except SelectdisError as error:
         console.print(f"[red]error:[/] {escaped(str(error))}")
         sys.exit(2)
     except SystemExit as end:
-        if end.code == INTERRUPTED:  # typer's answer to Ctrl-C
-            console.print("stopped; what is done is kept: run the same command again to go on")
-        raise
+        if end.code != INTERRUPTED:  # typer's answer to Ctrl-C
+            raise
+        console.print("stopped; what is done is kept: run the same command again to go on")
+        sys.exit(128 + _signal_behind(end))
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
@@ -76,6 +84,21 @@ def main() -> None:
         where = f" {escaped(str(error.filename))}" if error.filename else ""
         console.print(f"[red]error:[/] the disk refuses{where}: {error.strerror}; make room or give write access")
         sys.exit(2)
+
+
+def _refuse_empty(arguments: Sequence[str]) -> None:
+    """Refuse an empty argument, such as that of a variable that a shell has not set: it would count as not given."""
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        option, given, value = argument.partition("=")
+        if not argument.strip() or (option.startswith("--") and given and not value.strip()):
+            name = option.strip() or (before if before.startswith("-") else "")
+            raise SelectdisError(f"{name or 'an argument'} is empty: give it a value, or leave it out")
+
+
+def _signal_behind(error: BaseException | None) -> int:
+    while error is not None and not isinstance(error, Stopped):
+        error = error.__cause__ or error.__context__
+    return int(signal.SIGINT if error is None else error.number)
 
 
 def escaped(text: str) -> str:

@@ -28,6 +28,9 @@ def analyze(
         print_table(table.shown, title=table.title, rows=60)
     for file in filter(is_study, files):
         importances = open_study(file, None).importances().reset_index()
+        if importances.empty:
+            print(f"no importances of {file}: at most one parameter varies, which explains all that there is")
+            continue
         print_table(importances, title=f"Optuna's parameter importances (fANOVA), {file}", rows=60)
     if out is not None:
         for table in tables:

@@ -38,12 +38,8 @@ def backtest(
     check_out(out)
     rules = [selection.parse_rule(text) for text in rule] if rule else None
     result = selection.backtest(load_records(files), rules, score=score, n_bootstrap=bootstrap, seed=seed)
-    print_table(
-        result.shown, title="P(beats a random run); percentile of the pick (lowest); regret to the best run", rows=None
-    )
-    print(result.summary)
-    for name, why in result.left_out.items():
-        print(f"left out: {name} ({why})")
+    print(f"P(the pick beats a random run): mean [its interval]; low to high: single picks\n{result}\n")
+    print_table(result.shown_gains, title="Gain of the seed chosen over a random one of the configuration", rows=None)
     print_table(result.paper, title="One run's configuration, carried on: P(beats a random run)", rows=None)
     for named in rules or ():
         print(selection.trust(named, result))

@@ -29,11 +29,18 @@ from selectdis.records import STRENGTH, score_name
 from selectdis.study import Listener, StageInfo, Study
 
 __all__ = [
-    "FileArgument", "FolderOption", "JobsOption", "ProgressListener", "QuietOption", "SchedulerOption",
-    "StorageOption", "again", "open_study", "print_board", "print_table",
+    "FileArgument", "FolderOption", "JobsOption", "OverridesArgument", "ProgressListener", "QuietOption",
+    "SchedulerOption", "StorageOption", "again", "open_study", "print_board", "print_table",
 ]  # fmt: skip
 
 FileArgument = Annotated[Path, typer.Argument(help="Study file (YAML), or the folder of a study.", metavar="FILE")]
+OverridesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Values in place of the study file's: training.steps=500 seeds=5 'search.latents=[6, 10]'.",
+        metavar="[KEY=VALUE]...",
+    ),
+]
 FolderOption = Annotated[Path | None, typer.Option("--folder", help="The study's folder (default: runs/NAME).")]
 JobsOption = Annotated[
     int | None, typer.Option("--jobs", min=1, help="Processes on this machine (default: one a core, one on a GPU).")
@@ -47,14 +54,27 @@ StorageOption = Annotated[
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and problems only.")]
 
 
-def again(command: str, file: Path, folder: Path | None = None, storage: str | None = None) -> str:
-    """Return the command line, ready to be typed, that does `command` on the study that this one is about."""
-    called = Path(sys.argv[0])
-    program = str(called) if called.name == "selectdis" and not called.is_absolute() else "selectdis"
-    words = [program, *command.split(), str(file)]
+def again(
+    command: str, file: Path, folder: Path | None = None, storage: str | None = None, study: Study | None = None
+) -> str:
+    """Return the command line, ready to be typed, that does `command` on the study that this one is about.
+
+    Where `study` was given overrides, its folder stands for the file: there they are kept.
+    """
+    if study is not None and study.overrides and not study.spec.plugins:
+        file, folder, storage = study.folder, None, storage or study.spec.storage
+    words = [*_program(), *command.split(), str(file)]
+    words += study.overrides if study is not None and study.spec.plugins else ()
     words += ["--folder", str(folder)] if folder else []
     words += ["--storage", redacted(storage)] if storage else []
     return shlex.join(words)
+
+
+def _program() -> list[str]:
+    called = Path(sys.argv[0])
+    if called.parts[-2:] == ("selectdis", "__main__.py"):
+        return ["python", "-m", "selectdis"]
+    return [str(called) if called.name == "selectdis" and not called.is_absolute() else "selectdis"]
 
 
 def open_study(
@@ -63,11 +83,20 @@ def open_study(
     storage: str | None = None,
     jobs: int | None = None,
     scheduler: str | None = None,
+    overrides: list[str] | None = None,
 ) -> Study:
     """Open the study of `file`; a folder that holds a study does as well."""
-    if file.is_dir():
+    if given_folder := file.is_dir():
         file, folder = kept_spec(file, storage), folder or file
-    return Study.from_file(file, folder=folder, storage=storage, n_jobs=jobs, scheduler=scheduler)
+    return Study.from_file(
+        file,
+        folder=folder,
+        storage=storage,
+        n_jobs=jobs,
+        scheduler=scheduler,
+        overrides=overrides or (),
+        plugins=not given_folder,
+    )
 
 
 class ProgressListener(Listener):
@@ -111,6 +140,7 @@ BOARD_COLUMNS = {
     "candidate": "run",
     "settings": "settings",
     "seeds": "seeds",
+    "earlier": "earlier",
     "score": "score",
     "rule_score": "score",
     "pick": "pick",

@@ -1,33 +1,15 @@
-"""A study's folder in place of its file: `selectdis run` and `transfer` leave there what the file says."""
+"""A study's folder in place of its file: whatever runs a study leaves there what the file says."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
-from selectdis._files import atomic_write, own_file
+from selectdis._files import own_file
 from selectdis.errors import SelectdisError
-from selectdis.study import Listener, StageInfo, Study
+from selectdis.spec import KEPT
 from selectdis.study._folder import JOURNAL
 
-__all__ = ["SpecKeeper", "kept_spec"]
-
-KEPT = "study.yaml"
-FIRST_LINE = "# What the study file said when this study last ran; written by selectdis.\n"
-
-
-class SpecKeeper(Listener):
-    """Writes what the study file says into the study's folder, each time that a stage begins or goes on."""
-
-    def stage_started(self, study: Study, stage: StageInfo) -> None:
-        # Without the storage: its URL may hold a password.
-        said = study.spec.model_dump(mode="json", exclude_unset=True, exclude={"storage"})
-        path = own_file(study.folder, KEPT)
-        if path.exists() and not path.read_text(encoding="utf-8", errors="replace").startswith(FIRST_LINE):
-            return  # the user's own study file, which lies in the study's folder
-        with atomic_write(path) as file:
-            file.write_text(FIRST_LINE + yaml.safe_dump(said, sort_keys=False, allow_unicode=True), encoding="utf-8")
+__all__ = ["kept_spec"]
 
 
 def kept_spec(folder: Path, storage: str | None = None) -> Path:

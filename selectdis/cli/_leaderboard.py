@@ -34,7 +34,9 @@ def leaderboard(
     print_board(study.leaderboard(by.value, score=score), title=f"proxy: {study.proxy_names}", rows=rows)
     transfers = study.transfers()
     for transfer in transfers:
-        print_board(transfer.leaderboard(), title=f"target: {transfer.target}", rows=rows)
+        print_board(transfer.leaderboard(), title=f"target: {transfer.target} ({transfer.rule.label})", rows=rows)
+    for sentence in study.stopped:
+        print(sentence)
     if out is not None:
         import pandas as pd
 

@@ -6,6 +6,7 @@ from selectdis.cli._common import (
     FileArgument,
     FolderOption,
     JobsOption,
+    OverridesArgument,
     ProgressListener,
     QuietOption,
     SchedulerOption,
@@ -14,13 +15,13 @@ from selectdis.cli._common import (
     open_study,
     print_board,
 )
-from selectdis.cli._folders import SpecKeeper
 
 __all__ = ["run"]
 
 
 def run(
     file: FileArgument,
+    overrides: OverridesArgument = None,
     folder: FolderOption = None,
     jobs: JobsOption = None,
     scheduler: SchedulerOption = None,
@@ -28,10 +29,10 @@ def run(
     quiet: QuietOption = False,
 ) -> None:
     """Train and score the search of a study on its labelled proxy; go on where it stopped."""
-    study = open_study(file, folder, storage, jobs, scheduler)
+    study = open_study(file, folder, storage, jobs, scheduler, overrides)
     with ProgressListener(quiet) as progress:
-        study.run(listeners=[progress, SpecKeeper()])
+        study.run(listeners=[progress])
     print_board(study.leaderboard(), title=f"{study.name}: configurations on the proxy {study.proxy_names}")
     if not quiet:
         target = "" if study.spec.target else " --target NAME"
-        print(f"kept in {study.folder}; next: {again('transfer', file, folder, storage)}{target}")
+        print(f"kept in {study.folder}; next: {again('transfer', file, folder, storage, study)}{target}")

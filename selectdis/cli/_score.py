@@ -14,10 +14,13 @@ __all__ = ["score"]
 
 
 def score(
-    codes: Annotated[Path, typer.Argument(help=".npy of codes (n, latents), or an .npz with codes and factors.")],
-    factors: Annotated[Path | None, typer.Argument(help=".npy of whole-number factors (n, n_factors).")] = None,
+    codes: Annotated[Path, typer.Argument(help="Codes (n, latents): .npy, or .npz with `codes`, and `factors` too.")],
+    factors: Annotated[
+        Path | None, typer.Argument(help="Factors (n, n_factors): .npy, or .npz with `factors`.")
+    ] = None,
     metrics: Annotated[list[str] | None, typer.Option("--metric", help="Metric or group; may be given often.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of what the metrics draw.")] = 0,
+    bins: Annotated[int | None, typer.Option(min=2, help="Cut continuous factors into so many equal bins.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the scores to this JSON file as well.")] = None,
 ) -> None:
     """Score saved codes against saved factors with every metric that needs no new images."""
@@ -28,7 +31,7 @@ def score(
     from selectdis.scoring import evaluate_codes, load_codes
 
     check_out(out)
-    scores = evaluate_codes(*load_codes(codes, factors), metrics=metrics or "all", seed=seed)
+    scores = evaluate_codes(*load_codes(codes, factors), metrics=metrics or "all", seed=seed, bins=bins)
     print_table(pd.DataFrame({"metric": scores.keys(), "score": scores.values()}), title=str(codes), rows=None)
     if out is not None:
         with written(out) as file:

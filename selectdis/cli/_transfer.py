@@ -12,6 +12,7 @@ from selectdis.cli._common import (
     FileArgument,
     FolderOption,
     JobsOption,
+    OverridesArgument,
     ProgressListener,
     QuietOption,
     SchedulerOption,
@@ -20,16 +21,20 @@ from selectdis.cli._common import (
     open_study,
     print_board,
 )
-from selectdis.cli._folders import SpecKeeper
 
 __all__ = ["transfer"]
 
 
 def transfer(
     file: FileArgument,
+    overrides: OverridesArgument = None,
     target: Annotated[str | None, typer.Option(help="Data set, or folder:PATH (default: the study file's).")] = None,
     top: Annotated[int | None, typer.Option(min=1, help="Configurations to carry over.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds of each configuration on the target.")] = None,
+    rule: Annotated[
+        str | None,
+        typer.Option(help="'CONFIGURATION > RUN @ TOP', such as 'lcb:mig > udr_lasso' (default: the study file's)."),
+    ] = None,
     folder: FolderOption = None,
     jobs: JobsOption = None,
     scheduler: SchedulerOption = None,
@@ -37,9 +42,9 @@ def transfer(
     quiet: QuietOption = False,
 ) -> None:
     """Train the selected configurations on the unlabelled target, pick a run there, and say how far to trust it."""
-    study = open_study(file, folder, storage, jobs, scheduler)
+    study = open_study(file, folder, storage, jobs, scheduler, overrides)
     with ProgressListener(quiet) as progress:
-        result = study.transfer(target, top=top, seeds=seeds, listeners=[progress, SpecKeeper()])
+        result = study.transfer(target, top=top, seeds=seeds, rule=rule, listeners=[progress])
     print_board(result.leaderboard(), title=f"{study.name}: runs on the target {result.target}")
     console = Console(highlight=False, soft_wrap=True)
     if result.pick is None:
@@ -52,5 +57,5 @@ def transfer(
         console.print(f"[bold]Outcome:[/] {escape(result.outcome)}", markup=True)
     if not quiet:
         if (study.folder / "mlflow.db").exists():
-            console.print(f"Compare everything in MLflow: {again('ui', file, folder)}", markup=False)
-        console.print(f"One page: {again('report', file, folder, storage)}", markup=False)
+            console.print(f"Compare everything in MLflow: {again('ui', file, folder, study=study)}", markup=False)
+        console.print(f"One page: {again('report', file, folder, storage, study)}", markup=False)

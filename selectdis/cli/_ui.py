@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import socket
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +20,7 @@ from selectdis.errors import SelectdisError
 
 __all__ = ["ui"]
 
+GRACE_SECONDS = 3.0
 
 HostOption = Annotated[
     str, typer.Option(help="Address to listen on; any other than 127.0.0.1 shows the study to the network.")
@@ -35,6 +40,7 @@ def ui(
         raise SelectdisError(
             f"{store} does not exist: run the study first, or make it with `{again('track --rebuild', file, folder)}`"
         )
+    _check_free(host, port)
     from selectdis.tracking._own_database import find_artifacts
 
     try:
@@ -43,13 +49,30 @@ def ui(
         raise SelectdisError(
             f"{store} cannot be used ({error}): make it again with `{again('track --rebuild', file, folder)}`"
         ) from None
-    _check_free(host, port)
     print(f"MLflow UI: http://{host}:{port}  (Ctrl-C stops it)", flush=True)
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", sqlite_url(store)]
+    # In a session of its own, which a terminal's Ctrl-C does not reach: the server and its workers end as one group.
+    server = subprocess.Popen(_server(store, host, port), start_new_session=True)
     try:
-        raise typer.Exit(subprocess.call([*command, "--host", host, "--port", str(port)]))
-    except KeyboardInterrupt:
-        raise typer.Exit(0) from None
+        code = server.wait()
+    except KeyboardInterrupt:  # or SIGTERM, or SIGHUP
+        code = 0
+    finally:
+        _end_group(server)
+    raise typer.Exit(code)
+
+
+def _server(store: Path, host: str, port: int) -> list[str]:
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", sqlite_url(store)]
+    return [*command, "--host", host, "--port", str(port)]
+
+
+def _end_group(server: subprocess.Popen[bytes]) -> None:
+    """End the server and all that it started, at once where they do not go by themselves."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):  # the second one: at once
+            server.wait(GRACE_SECONDS)
 
 
 def _check_free(host: str, port: int) -> None:

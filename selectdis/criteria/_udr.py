@@ -47,7 +47,7 @@ def udr(
     configurations : (n_runs,), optional
         Labels; where given, runs are compared within their configuration only.
     threshold : float
-        Latents with a KL (nats) not above it are left out.
+        Latents with a KL (nats) not above it are left out: they are 0 before the regression or the ranks are compared.
 
     Returns
     -------
@@ -73,7 +73,8 @@ def udr(
 def _pairs(codes: np.ndarray, active: np.ndarray, similarity: str) -> np.ndarray:
     """Score ordered pairs, (predictor, predicted)."""
     prepare, compare = SIMILARITIES[similarity]
-    prepared = np.stack([prepare(one) for one in codes])  # (runs, n, latents)
+    # Inactive latents are 0 before they are compared, as in the reference: they neither predict nor are predicted.
+    prepared = np.stack([prepare(one) for one in codes]) * active[:, np.newaxis]  # (runs, n, latents)
     runs, n, latents = prepared.shape
     together = prepared.transpose(1, 0, 2).reshape(n, runs * latents)
     return np.stack(
@@ -92,13 +93,12 @@ def relative_strength(r: np.ndarray, active_a: np.ndarray, active_b: np.ndarray)
     Parameters
     ----------
     r : (runs, a, b) float
-        Similarities, at least 0.
+        Similarities, at least 0, and 0 for latents that are not active.
     active_a : (a,) bool
         Of the run that all are compared with.
     active_b : (runs, b) bool
         Of the others.
     """
-    r = r * active_a[:, np.newaxis] * active_b[:, np.newaxis, :]
     per_b = _strength(r, axis=1) / np.maximum(active_b.sum(axis=1), 1)
     per_a = _strength(r, axis=2) / max(active_a.sum(), 1)
     return 0.5 * (per_b + per_a)

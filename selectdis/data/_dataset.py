@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from selectdis._factors import MISSING
 from selectdis.data import _interventions as draws
+from selectdis.data._fresh import FreshDraws
 from selectdis.data.reading._lazy import LazyImages, Subset, render_small
 from selectdis.errors import SelectdisError
 
@@ -31,12 +34,14 @@ class ImageDataset:
     factor_names, factor_sizes : tuple
         One entry per factor of variation; empty where nothing is known.
     factors : (n, n_factors) int64, optional
-        Class indices 0..size-1. None, with `factor_sizes` set, means a full grid: every combination once, the last
-        factor changing fastest.
+        Class indices 0..size-1, or -1 where an image has no value. None, with `factor_sizes` set, means a full grid:
+        every combination once, the last factor changing fastest.
     source : str
         Where the images came from ("rendered", a path, ...).
     factor_values : tuple of tuple of str
         The names of each factor's classes where they have some, else empty.
+    fresh : FreshDraws, optional
+        What training draws on top of plain images anew at each use; `images` then show one draw of each.
 
     Raises
     ------
@@ -51,6 +56,7 @@ class ImageDataset:
     factors: np.ndarray | None = None
     source: str = ""
     factor_values: tuple[tuple[str, ...], ...] = ()
+    fresh: FreshDraws | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "factor_names", tuple(str(name) for name in self.factor_names))
@@ -96,7 +102,7 @@ class ImageDataset:
         return np.asarray(self.images[np.asarray(indices, dtype=np.int64)])
 
     def factors_at(self, indices: np.ndarray | Sequence[int]) -> np.ndarray:
-        """Return int64 (k, n_factors) class indices, for int (k,) `indices`."""
+        """Return int64 (k, n_factors) class indices, -1 where there is no value, for int (k,) `indices`."""
         self._need_labels("factors_at")
         index = np.asarray(indices, dtype=np.int64)
         if self.factors is not None:
@@ -164,6 +170,28 @@ class ImageDataset:
             return draws.grid_pairs(self.factor_sizes, votes, batch, rng)
         return draws.groups_pairs(self._groups, votes, batch, rng)
 
+    def draw_interventions(self, images: int, rng: np.random.Generator) -> list[np.ndarray] | None:
+        """Draw images, and find the same ones with each factor in turn set to each of its values.
+
+        Parameters
+        ----------
+        images : int
+            How many, drawn anew for each factor.
+        rng : numpy.random.Generator
+            Of the draw.
+
+        Returns
+        -------
+        list of (size, images) int64
+            Indices, one array per factor; None where not every combination of factors has an image.
+        """
+        self._need_labels("draw_interventions")
+        combinations = math.prod(self.factor_sizes)
+        if combinations > len(self) or (self.factors is not None and len(self._first_of_combination[0]) < combinations):
+            return None
+        changed = draws.grid_changes(self.factor_sizes, images, rng)
+        return [self.indices_of(rows.reshape(-1, rows.shape[-1])).reshape(rows.shape[:2]) for rows in changed]
+
     def without_labels(self) -> ImageDataset:
         """Return the same images, with nothing known about them."""
         return replace(self, factor_names=(), factor_sizes=(), factors=None, factor_values=())
@@ -175,7 +203,14 @@ class ImageDataset:
             raise SelectdisError(f"indices must lie in 0..{len(self) - 1}, found {index.min()}..{index.max()}")
         images = render_small(LazyImages((len(index), *self.image_shape), Subset(self.images, index)))
         factors = self.factors_at(index) if self.labelled else None
-        return replace(self, images=images, factors=factors)
+        fresh = None if self.fresh is None else self.fresh.subset(index)
+        return replace(self, images=images, factors=factors, fresh=fresh)
+
+    def drawn_once(self, seed: int) -> ImageDataset:
+        """Return the same data with one draw of each image by `seed`; itself where nothing is drawn at each use."""
+        if self.fresh is None:
+            return self
+        return replace(self, images=self.fresh.images((len(self), *self.image_shape), seed + 1))
 
     def split(self, fraction: float, seed: int) -> tuple[ImageDataset, ImageDataset]:
         """Return (train, held_out): a random `fraction` of the images, and the rest."""
@@ -195,8 +230,10 @@ class ImageDataset:
     @cached_property
     def _first_of_combination(self) -> tuple[np.ndarray, np.ndarray]:
         assert self.factors is not None
-        keys, first = np.unique(np.ravel_multi_index(tuple(self.factors.T), self.factor_sizes), return_index=True)
-        return keys, first
+        known = np.flatnonzero((self.factors != MISSING).all(axis=1))
+        flat = np.ravel_multi_index(tuple(self.factors[known].T), self.factor_sizes)
+        keys, first = np.unique(flat, return_index=True)
+        return keys, known[first]
 
     def _need_labels(self, wanted: str) -> None:
         if not self.labelled:
@@ -225,6 +262,6 @@ def _check_factors(data: ImageDataset) -> None:
     factors = np.asarray(data.factors)
     if factors.shape != (n, len(sizes)) or factors.dtype.kind not in "iu":
         raise SelectdisError(f"factors are int ({n}, {len(sizes)}); {data.name!r} has {factors.dtype} {factors.shape}")
-    if (factors < 0).any() or (factors >= np.asarray(sizes, dtype=np.int64)).any():
-        raise SelectdisError(f"factors of {data.name!r} must lie in 0..size-1 for sizes {sizes}")
+    if (factors < MISSING).any() or (factors >= np.asarray(sizes, dtype=np.int64)).any():
+        raise SelectdisError(f"factors of {data.name!r} must lie in 0..size-1 (or be -1: no value) for sizes {sizes}")
     object.__setattr__(data, "factors", factors.astype(np.int64, copy=False))

@@ -12,11 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from selectdis._factors import MISSING
 from selectdis.errors import SelectdisError
 
 __all__ = [
     "FactorGroups",
     "flat_index",
+    "grid_changes",
     "grid_fixed_factor",
     "grid_pairs",
     "group_by_factor",
@@ -68,10 +70,22 @@ def grid_pairs(
     return flat[0], flat[1], factor
 
 
+def grid_changes(sizes: Sequence[int], images: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Draw images, and set each factor in turn to each value: one array (size, images, n_factors) per factor."""
+    changed = []
+    for k, size in enumerate(sizes):
+        rows = rng.integers(0, np.asarray(sizes), size=(images, len(sizes)))
+        rows = np.repeat(rows[np.newaxis], size, axis=0)
+        rows[:, :, k] = np.arange(size)[:, np.newaxis]
+        changed.append(rows)
+    return changed
+
+
 def group_by_factor(factors: np.ndarray, names: Sequence[str]) -> list[FactorGroups | None]:
     """Return the groups of each factor, or None where it is constant or no value has two images."""
     groups = [_groups(factors[:, k]) for k in range(factors.shape[1])]
-    lone = [str(names[k]) for k, g in enumerate(groups) if g is None and len(np.unique(factors[:, k])) > 1]
+    values = [len(np.unique(column[column != MISSING])) for column in factors.T]
+    lone = [str(names[k]) for k, g in enumerate(groups) if g is None and values[k] > 1]
     if lone and len(lone) < len(groups):
         warnings.warn(f"no two images share a value of {', '.join(lone)}: left out of the interventions", stacklevel=3)
     if all(g is None for g in groups):
@@ -128,12 +142,13 @@ def _varying(sizes: Sequence[int]) -> np.ndarray:
 
 
 def _groups(values: np.ndarray) -> FactorGroups | None:
-    """Sort the images by value and keep the values that at least two images share."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    """Sort the images that have a value by it, and keep the values that at least two images share."""
+    known = np.flatnonzero(values != MISSING)
+    _, inverse, counts = np.unique(values[known], return_inverse=True, return_counts=True)
     if len(counts) < 2 or counts.max() < 2:
         return None
     order = np.argsort(inverse, kind="stable")
     order = order[counts[inverse[order]] > 1]
     kept = counts[counts > 1]
     start = np.repeat(np.cumsum(kept) - kept, kept)
-    return FactorGroups(order.astype(np.int64), start, np.repeat(kept, kept))
+    return FactorGroups(known[order].astype(np.int64), start, np.repeat(kept, kept))

@@ -2,67 +2,71 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from selectdis._arrays import with_gaps
+from selectdis._factors import MISSING, FactorColumn, numbers_of, read_factor
 from selectdis.data._dataset import ImageDataset
 from selectdis.errors import SelectdisError, nearest
 
-__all__ = ["classes_of", "dataset_of_classes", "dataset_of_columns", "known_column"]
+__all__ = ["continuous_factors", "dataset_of_classes", "dataset_of_columns", "factors_of", "known_column"]
 
 
 def dataset_of_columns(
-    name: str, images: Any, names: Sequence[str], columns: Sequence[np.ndarray | Sequence[Any]], *, source: str
+    name: str,
+    images: Any,
+    names: Sequence[str],
+    columns: Sequence[np.ndarray | Sequence[Any]],
+    *,
+    source: str,
+    bins: int | None = None,
 ) -> ImageDataset:
-    """Make a labelled set from one column of values per factor; equal values are one class, in ascending order."""
+    """Make a labelled set from one column of values per factor, as `read_factor` reads them.
+
+    Ids are left out, with a warning; a continuous factor is cut into `bins`, or else keeps a class for each value.
+    """
     if len(names) != len(columns):
         raise SelectdisError(f"{name} has {len(columns)} factors and {len(names)} factor_names: {', '.join(names)}")
+    read: dict[str, FactorColumn] = {}
     for factor, column in zip(names, columns, strict=True):
         if len(column) != len(images):
             raise SelectdisError(f"factor {factor!r} of {name} has {len(column)} values for {len(images)} images")
-    pairs = [classes_of(column, f"factor {factor!r} of {name}") for factor, column in zip(names, columns, strict=True)]
-    factors = np.stack([classes for classes, _ in pairs], axis=1)
-    values = tuple(value_names for _, value_names in pairs)
-    sizes = tuple(len(value_names) for value_names in values)
-    return ImageDataset(name, images, tuple(names), sizes, factors, source, values)
+        found = read_factor(column, f"factor {factor!r} of {name}", bins=bins, keep_continuous=True)
+        if found is not None:
+            read[factor] = found
+    if not read:
+        return ImageDataset(name, images, source=source)
+    factors = np.stack([column.classes for column in read.values()], axis=1)
+    values = tuple(column.names for column in read.values())
+    return ImageDataset(name, images, tuple(read), tuple(map(len, values)), factors, source, values)
 
 
-def classes_of(column: np.ndarray | Sequence[Any], label: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the int64 (n,) class of each value, and the classes' names: numbers in order, others by the alphabet."""
-    array = np.asarray(column)
-    if array.ndim != 1:
-        raise SelectdisError(f"{label} needs one value per image, found shape {array.shape}")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise SelectdisError(
-            f"{label} holds NaN or infinite values: every image needs a value, or leave the factor out"
-        )
-    if array.dtype.kind in "biuf":
-        unique, classes = np.unique(array, return_inverse=True)
-        return classes.astype(np.int64), tuple(
-            f"{value:g}" if array.dtype.kind == "f" else str(value) for value in unique
-        )
-    return _text_classes([str(value).strip() for value in array.tolist()], label)
+def continuous_factors(data: ImageDataset) -> dict[int, np.ndarray]:
+    """Return the value of each class, (n_classes,) float, of the factors that are continuous."""
+    if data.factors is None or not data.factor_values:
+        return {}
+    columns = [
+        FactorColumn(classes, names, numbers_of(np.array(names, dtype=object)))
+        for classes, names in zip(data.factors.T, data.factor_values, strict=True)
+    ]
+    return {k: column.numbers for k, column in enumerate(columns) if column.continuous and column.numbers is not None}
 
 
-def _text_classes(words: list[str], label: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    if "" in words:
-        raise SelectdisError(f"{label} is empty in row {words.index('') + 1}: every image needs a value")
-    numbers = [_number(word) for word in words]
-    known = sorted(set(words), key=None if None in numbers else lambda word: (_number(word), word))
-    place = {word: k for k, word in enumerate(known)}
-    return np.array([place[word] for word in words], dtype=np.int64), tuple(known)
+def factors_of(data: ImageDataset, indices: np.ndarray) -> np.ndarray:
+    """Return the factors (k, n_factors) of images as the metrics take them.
 
-
-def _number(word: str) -> float | None:
-    try:
-        value = float(word)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+    Class indices, NaN where there is no value, and the values themselves of continuous factors.
+    """
+    classes = data.factors_at(indices)
+    table = with_gaps(classes)
+    for k, numbers in continuous_factors(data).items():
+        table = table.astype(np.float64)
+        table[:, k] = np.where(classes[:, k] == MISSING, np.nan, numbers[classes[:, k]])
+    return table
 
 
 def known_column(column: str, columns: Sequence[str], where: str | Path) -> str:

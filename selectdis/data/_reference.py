@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -18,10 +19,15 @@ from selectdis.data._load import load_dataset, options_of
 from selectdis.data.reading._file_array import open_npy
 from selectdis.errors import SelectdisError
 
-__all__ = ["DataReference", "fitting_options"]
+__all__ = ["STORED", "DataReference", "fitting_options", "stored_name"]
+
+STORED = "stored:"  # before the name of a data set that lies in the study's own folder
 
 # Folders of models and codes are named by a hash of the options: these keep the spelling that the first ones had.
 RECORDED_AS = {"gray": "grey"}
+# Images of some data sets have changed. A reference that does not say which ones it means is of the first; the folders
+# of both have one name, so that a study finds what it had, and refuses to mix the two (`Stage`s begin with a check).
+EDITION = "edition"
 
 
 @dataclass(frozen=True)
@@ -36,11 +42,24 @@ class DataReference:
     stored: str | None = None
 
     @classmethod
-    def of(cls, data: str | ImageDataset, options: dict[str, Any] | None = None, *, folder: Path) -> DataReference:
-        """Refer to a named data set, or to `data` stored under `folder`."""
+    def of(
+        cls, data: str | ImageDataset, options: dict[str, Any] | None = None, *, folder: Path, known: bool = True
+    ) -> DataReference:
+        """Refer to a named data set (which may not be `known` here), or to `data` stored under `folder`."""
         if isinstance(data, ImageDataset):
             return cls(data.name, stored=str(_store(data, folder / "data")))
+        if data.startswith(STORED):
+            path = folder / "data" / re.sub(r"[^A-Za-z0-9-]", "", data.removeprefix(STORED))  # a name, never a way out
+            try:
+                return cls(str(_about(path)["name"]), stored=str(path))
+            except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+                raise SelectdisError(
+                    f"the stored data set {path} cannot be read: {error}; give the data again"
+                ) from None
         recorded = {RECORDED_AS.get(name, name): value for name, value in (options or {}).items()}
+        with contextlib.nullcontext() if known else contextlib.suppress(SelectdisError):
+            if (newest := options_of(data).get(EDITION)) is not None:
+                recorded.setdefault(EDITION, newest)
         return cls(data, json.dumps(recorded, sort_keys=True, default=str))
 
     @classmethod
@@ -68,9 +87,18 @@ class DataReference:
         return _load(self)
 
     @property
+    def edition(self) -> int:
+        """Which of its images a data set means that has changed them: 1 for those of old, and where none have."""
+        return int(json.loads(self.options).get(EDITION, 1))
+
+    @property
     def slug(self) -> str:
-        """A folder name of its own for every data set and choice of options."""
-        identity = f"{self.name}{self.options}{Path(self.stored).name if self.stored else ''}"
+        """A folder name of its own for every data set and choice of options, whatever their edition."""
+        options = json.loads(self.options)
+        text = json.dumps({name: options[name] for name in options if name != EDITION}, sort_keys=True)
+        identity = (
+            f"{self.name}{text if EDITION in options else self.options}{Path(self.stored).name if self.stored else ''}"
+        )
         digest = hashlib.sha256(identity.encode()).hexdigest()[:6]
         return f"{re.sub(r'[^A-Za-z0-9]+', '-', Path(self.name).name).strip('-')[:40]}-{digest}"
 
@@ -80,7 +108,8 @@ def _load(reference: DataReference) -> ImageDataset:
     if reference.stored is None:
         current = {recorded: name for name, recorded in RECORDED_AS.items()}
         options = {current.get(name, name): value for name, value in json.loads(reference.options).items()}
-        return load_dataset(reference.name, **options)
+        old = {EDITION: 1} if EDITION in options_of(reference.name) else {}
+        return load_dataset(reference.name, **(old | options))
     path = Path(reference.stored)
     try:
         about = _about(path)
@@ -104,8 +133,13 @@ def _array(path: Path, name: str) -> np.ndarray:
     return open_npy(own_file(path, name)).array()
 
 
+def stored_name(data: ImageDataset) -> str:
+    """Return the name of the folder that holds `data` where it is stored: one of its own for all that it holds."""
+    return f"{re.sub(r'[^A-Za-z0-9]+', '-', data.name)[:40]}-{data.fingerprint}"
+
+
 def _store(data: ImageDataset, folder: Path) -> Path:
-    path = folder / f"{re.sub(r'[^A-Za-z0-9]+', '-', data.name)[:40]}-{data.fingerprint}"
+    path = folder / stored_name(data)
     if own_file(folder.parent, folder.name, path.name, "about.json").exists():  # written last: the rest is there
         return path
     with atomic_write(path / "images.npy") as file:

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from selectdis._signals import pause
 from selectdis.errors import SelectdisError
 
 __all__ = ["on_dask"]
@@ -99,7 +100,7 @@ def _connected(kind: Any, scheduler: str, timeout: float) -> Any:
             if not said:
                 said = True
                 warnings.warn(f"no Dask scheduler answers at {scheduler}: trying for {timeout:.0f} s", stacklevel=2)
-            time.sleep(1)
+            pause(1)
 
 
 def _client_of(kind: Any, scheduler: str, timeout: float) -> Any:

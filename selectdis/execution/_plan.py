@@ -31,6 +31,8 @@ def cohort_size(
     On CPU stacking pays for small fully connected models only; on CUDA as many as fit into the free memory, up to 64.
     """
     count = whole_number("the number of candidates", count, 1)
+    if not ARCHITECTURES[candidate.architecture].stacks:
+        return 1
     name = ("cuda" if torch.cuda.is_available() else "cpu") if str(device) == "auto" else str(device)
     if torch.device(name).type == "cuda":
         room = CUDA_SHARE * device_memory(torch.device(name))
@@ -93,11 +95,12 @@ def plan_cohorts(
     for i in rest:
         programs[program_key(candidates[i])].append(i)
     fair = math.ceil(len(rest) / n_jobs)
+    new: list[list[int]] = []
     for members in programs.values():
         size = min(fair, *(cohort_size(candidates[i], image_shape, len(members), device) for i in members))
         parts = math.ceil(len(members) / size)
-        cohorts += [members[part * len(members) // parts : (part + 1) * len(members) // parts] for part in range(parts)]
-    return cohorts
+        new += [members[part * len(members) // parts : (part + 1) * len(members) // parts] for part in range(parts)]
+    return cohorts + sorted(new)  # in the order of the candidates, which a search that is cut short has balanced
 
 
 def worker_count(n_jobs: int) -> int:

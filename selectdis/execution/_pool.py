@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import time
+import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import joblib
 
+from selectdis import _plugins
+from selectdis._signals import blocked_in_children, pause
 from selectdis.errors import SelectdisError
 from selectdis.execution._dask import on_dask
-from selectdis.execution._stop import StopSignal, end_with_parent, ignore_interrupts, ignore_interrupts_in_children
+from selectdis.execution._stop import StopSignal, end_with_parent, follow_parent
 from selectdis.training._runtime import TrainingInterrupted
 
 __all__ = ["run_tasks", "stoppable"]
@@ -69,10 +71,14 @@ def run_tasks(
 
     def results(left: Sequence[T]) -> Results[R]:
         if scheduler is not None:
-            return on_dask(left, partial(stoppable, work, stop), going_on, scheduler, timeout)
+            return on_dask(
+                left, partial(_with_parts, _plugins.loaded(), stoppable, work, stop), going_on, scheduler, timeout
+            )
         if n_jobs == 1:
             return ((number, work(task, stop)) for number, task in enumerate(left) if going_on())
-        return _on_processes(left, partial(_in_child, work, stop.for_children()), going_on, n_jobs)
+        return _on_processes(
+            left, partial(_with_parts, _plugins.loaded(), _in_child, work, stop.for_children()), going_on, n_jobs
+        )
 
     return _with_restarts(tasks, results, going_on)
 
@@ -87,8 +93,13 @@ def stoppable(work: Work[T, R], stop: StopSignal, number: int, task: T) -> tuple
         return number, None
 
 
+def _with_parts(plugins: tuple[tuple[str, str], ...], call: Callable[..., R], *arguments: Any) -> R:
+    """Return what `call` gives once this process knows the parts that its driver knows."""
+    _plugins.load(plugins)
+    return call(*arguments)
+
+
 def _in_child(work: Work[T, R], stop: StopSignal, number: int, task: T) -> tuple[int, R | None]:
-    ignore_interrupts()
     result = stoppable(work, stop, number, task)
     end_with_parent(stop.parent)
     return result
@@ -99,9 +110,10 @@ def _on_processes(
 ) -> Results[R]:
     # One thread a process: more of them made a step up to 20 times slower beside other work. Nothing is dispatched
     # ahead, so that no task begins after `more` says no.
-    with joblib.parallel_config(backend="loky", n_jobs=n_jobs, inner_max_num_threads=1):
+    process = {"initializer": follow_parent, "initargs": (os.getpid(),)}
+    with joblib.parallel_config(backend="loky", n_jobs=n_jobs, inner_max_num_threads=1, **process):
         parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs")
-        with ignore_interrupts_in_children():
+        with blocked_in_children():
             results = parallel(joblib.delayed(call)(number, task) for number, task in enumerate(tasks) if more())
         yield from results
 
@@ -137,4 +149,4 @@ def _wait_or_give_up(error: Exception, failures: int, more: Callable[[], bool]) 
     if more():
         lost = "the connection to the scheduler" if type(error).__name__ in NO_SCHEDULER else "a worker"
         warnings.warn(f"{lost} was lost ({type(error).__name__}); what was not finished is done again", stacklevel=4)
-        time.sleep(min(2 ** (failures - 1), 30))
+        pause(min(2 ** (failures - 1), 30))

@@ -11,22 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from selectdis.training._runtime import interruptible
+from selectdis._signals import SIGNALS, Stopped, interruptible
 
-__all__ = [
-    "PoolInterrupted",
-    "StopSignal",
-    "end_with_parent",
-    "ignore_interrupts",
-    "ignore_interrupts_in_children",
-    "stop_on_interrupt",
-]
+__all__ = ["PoolInterrupted", "StopSignal", "end_with_parent", "follow_parent", "stop_on_interrupt"]
 
 LOOK_SECONDS = 0.5  # between looks for the file, which may be on a network
+GRACE_SECONDS = 5.0  # for the work of a killed driver to save its state
 
 
-class PoolInterrupted(KeyboardInterrupt):
-    """Ctrl-C, once all workers have ended in good order."""
+class PoolInterrupted(Stopped):
+    """Ctrl-C (or SIGTERM, SIGHUP), once all workers have ended in good order."""
 
 
 class StopSignal:
@@ -67,47 +61,46 @@ class StopSignal:
 
 @contextmanager
 def stop_on_interrupt(folder: str | Path) -> Iterator[StopSignal]:
-    """Give a signal that Ctrl-C sets for all workers that see `folder`.
+    """Give a signal that Ctrl-C, SIGTERM and SIGHUP set for all workers that see `folder`.
 
     Raises
     ------
     PoolInterrupted
-        At the end, where Ctrl-C came. A second one interrupts at once.
+        At the end, where one of them came; its `number` says which. A second one interrupts at once.
     """
     path = Path(folder) / f"stop-{uuid.uuid4().hex[:12]}"
     stop = StopSignal(str(path))
     try:
-        with interruptible(stop.ask):
+        with interruptible(stop.ask) as flag:
             yield stop
+        if flag.number is not None:
+            raise PoolInterrupted
+    except Stopped as error:
+        error.number = flag.number or error.number
+        raise
     finally:
         path.unlink(missing_ok=True)
-    if stop():
-        raise PoolInterrupted
 
 
-def ignore_interrupts() -> None:
-    """In a worker process: Ctrl-C reaches every process of a terminal; the driver decides, and leaves a stop file."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+def follow_parent(parent: int) -> None:
+    """In a worker process: leave signals to `parent`, and end soon after it, at work or not.
 
-
-@contextmanager
-def ignore_interrupts_in_children() -> Iterator[None]:
-    """Let processes that are started in here never hear Ctrl-C, not even before their first line of ours.
-
-    What comes from the keyboard within these milliseconds is not heard at all.
+    What stops a driver often reaches every process of its group; it leaves a stop file. When it is killed, work that
+    looks at its signal is given time to save its state.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK_SECONDS)
+        time.sleep(GRACE_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def end_with_parent(parent: int | None) -> None:
-    """End this worker process where its parent was killed: nobody waits for it, and it would wait minutes for work."""
+    """End this worker process where its parent was killed: nobody waits for it any more."""
     if os.getppid() != parent:
         os._exit(1)

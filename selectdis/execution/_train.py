@@ -7,13 +7,14 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from selectdis._progress import hidden, progress_bar
 from selectdis.errors import renamed
 from selectdis.execution._plan import plan_cohorts, worker_count
 from selectdis.execution._pool import run_tasks
@@ -37,6 +38,7 @@ class TrainingImages:
 
     name: str
     images: Any
+    fresh: Any = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ def train(
     curve_every
         Steps between two points of a curve; by default a hundredth of the steps.
     on_progress
-        ``(done, total)`` in steps of candidates; with several processes it is called from a thread.
+        ``(done, total)`` in steps of candidates, in place of the progress bar; with several processes it is called from
+        a thread.
 
     Returns
     -------
@@ -132,7 +135,10 @@ def train(
         CohortTask(number, own, None if states is None else states.path(own))
         for number, own in enumerate(tuple(candidates[i] for i in cohort) for cohort in cohorts)
     ]
-    runs = _run_tasks(tasks, data, options, workers, on_progress)
+    with progress_bar("steps") if on_progress is None else nullcontext(hidden) as show:
+        if show is not hidden:
+            on_progress = partial(show, f"training {len(candidates)} candidates")
+        runs = _run_tasks(tasks, data, options, workers, on_progress)
     placed = {i: run for cohort, own in zip(cohorts, runs, strict=True) for i, run in zip(cohort, own, strict=True)}
     return [placed[i] for i in range(len(candidates))]
 
@@ -165,7 +171,12 @@ def _run_tasks(
 ) -> list[list[Run]]:
     """Return the runs of each cohort, trained in this process or in `n_jobs` others."""
     total = options["steps"] * sum(len(task.candidates) for task in tasks)
-    images = TrainingImages(str(getattr(data, "name", "")), in_memory(data.images))
+    fresh = getattr(data, "fresh", None)
+    if fresh is not None:  # then nobody looks at all of the images, but at what they are drawn on
+        fresh = replace(fresh, base=in_memory(fresh.base))
+    images = TrainingImages(
+        str(getattr(data, "name", "")), data.images if fresh is not None else in_memory(data.images), fresh
+    )
     with tempfile.TemporaryDirectory(prefix="selectdis-") as folder:
         # Candidate-steps done by each cohort, in a file that all processes see.
         done = np.memmap(f"{folder}/done", dtype=np.int64, mode="w+", shape=(len(tasks),))

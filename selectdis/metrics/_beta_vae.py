@@ -96,4 +96,5 @@ BETA_VAE = Metric(
     compute=_compute,
     paper="Higgins et al. 2017",
     needs=("pairs",),
+    continuous=True,  # one that no two images share is not held
 )

@@ -10,7 +10,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from selectdis._arrays import check_parts, standardise_by, varying_factors, warn_degenerate
+from selectdis._arrays import check_parts, known, standardise_by, varying_factors, warn_degenerate
+from selectdis._factors import MISSING
 from selectdis.errors import check_choice, renamed
 from selectdis.metrics._registry import Metric, Samples
 from selectdis.metrics._trees import fit_all_trees
@@ -77,7 +78,7 @@ def downstream(
     codes_train, factors_train, codes_test, factors_test = check_parts(
         codes_train, factors_train, codes_test, factors_test
     )
-    kept = varying_factors(factors_train, f"downstream_{predictor}")
+    kept = varying_factors(factors_train, f"downstream_{predictor}", factors_test)
     if not kept:
         warn_degenerate(f"downstream_{predictor}", "no factor varies, so the accuracies are 1 by convention")
     accuracy = {}
@@ -100,12 +101,13 @@ def _hits_lr(
     """Return the accuracy for each factor."""
     x_train, x_test = standardise_by(x_train, x_test)
     hits = []
-    for k, y in enumerate(y_train.T):
-        guess: np.ndarray | int = y[0]
-        if (y != y[0]).any():
-            strength = _cross_validated(x_train[:MAX_CROSS_VALIDATED], y[:MAX_CROSS_VALIDATED], seed + k)
-            guess = _logistic(strength, x_train, y).predict(x_test)
-        hits.append(float(np.mean(y_test[:, k] == guess)))
+    for k in range(y_train.shape[1]):
+        (x, y), (x_asked, y_asked) = known(x_train, y_train[:, k]), known(x_test, y_test[:, k])
+        guess: np.ndarray | int = y[0] if len(y) else MISSING  # where none is labelled, nothing is right
+        if (y != guess).any():
+            strength = _cross_validated(x[:MAX_CROSS_VALIDATED], y[:MAX_CROSS_VALIDATED], seed + k)
+            guess = _logistic(strength, x, y).predict(x_asked)
+        hits.append(float(np.mean(y_asked == guess)))
     return hits
 
 
@@ -114,8 +116,15 @@ def _hits_gbt(
 ) -> list[float]:
     """Return the accuracy for each factor."""
     trees = fit_all_trees(x_train, y_train, x_test, y_test, seed=seed, n_jobs=n_jobs)
-    constant = np.mean(y_test == y_train[0], axis=0)
-    return [trees[k].accuracy_test if k in trees else float(constant[k]) for k in range(y_train.shape[1])]
+    return [
+        trees[k].accuracy_test if k in trees else _hits_of_one(*known(y_train[:, k]), *known(y_test[:, k]))
+        for k in range(y_train.shape[1])
+    ]
+
+
+def _hits_of_one(labels: np.ndarray, asked: np.ndarray) -> float:
+    """Return the accuracy where the labelled samples hold one class, or none."""
+    return float(np.mean(asked == labels[0])) if len(labels) else 0.0
 
 
 def _cross_validated(x: np.ndarray, y: np.ndarray, seed: int) -> float:

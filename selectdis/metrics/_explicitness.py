@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from selectdis._arrays import check_parts, standardise_by, varying_factors, warn_degenerate
+from selectdis._arrays import check_parts, known, standardise_by, varying_factors, warn_degenerate
 from selectdis.metrics._registry import Metric, Samples
 
 __all__ = ["EXPLICITNESS", "Explicitness", "explicitness"]
@@ -54,13 +54,11 @@ def explicitness(
     )
     x_train, x_test = standardise_by(codes_train, codes_test)
     areas = []
-    for k in varying_factors(factors_train, "explicitness"):
-        model = _fit(x_train, factors_train[:, k])
+    for k in varying_factors(factors_train, "explicitness", factors_test):
+        train, test = known(x_train, factors_train[:, k]), known(x_test, factors_test[:, k])
+        model = _fit(*train)
         areas.append(
-            (
-                _macro_auc(model, x_train, factors_train[:, k], f"factor {k}, training part"),
-                _macro_auc(model, x_test, factors_test[:, k], f"factor {k}, test part"),
-            )
+            (_macro_auc(model, train, f"factor {k}, training part"), _macro_auc(model, test, f"factor {k}, test part"))
         )
     return Explicitness(_mean([train for train, _ in areas]), _mean([test for _, test in areas]))
 
@@ -71,8 +69,9 @@ def _fit(x: np.ndarray, y: np.ndarray) -> LogisticRegression:
         return LogisticRegression().fit(x, y)
 
 
-def _macro_auc(model: LogisticRegression, x: np.ndarray, y: np.ndarray, part: str) -> float | None:
+def _macro_auc(model: LogisticRegression, sample: tuple[np.ndarray, ...], part: str) -> float | None:
     """Mean area over the classes that the model knows and that are neither absent from `y` nor all of it."""
+    x, y = sample
     one_hot = y[:, np.newaxis] == model.classes_  # (n, n_classes)
     positives = one_hot.sum(axis=0)
     usable = (positives > 0) & (positives < len(y))

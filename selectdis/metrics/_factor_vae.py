@@ -98,4 +98,5 @@ FACTOR_VAE = Metric(
     compute=_compute,
     paper="Kim and Mnih 2018",
     needs=("train", "fixed_factor"),
+    continuous=True,  # one that no two images share is not held
 )

@@ -7,7 +7,8 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from selectdis._arrays import as_classes, check_codes, check_factors
+from selectdis._arrays import check_codes, check_factors, known, with_gaps
+from selectdis._factors import MISSING
 from selectdis.errors import SelectdisError, check_choice, renamed
 from selectdis.metrics._dci import dci
 from selectdis.metrics._mig import mig
@@ -35,7 +36,7 @@ class FewLabels(NamedTuple):
     """Which samples are labelled, and with what."""
 
     indices: np.ndarray  # (n_labels,) int, into the samples
-    factors: np.ndarray  # (n_labels, n_factors) int; fewer factors for partial labels
+    factors: np.ndarray  # (n_labels, n_factors) int, or NaN for no value; fewer factors for partial labels
 
 
 def draw_few_labels(
@@ -81,6 +82,7 @@ def draw_few_labels(
     if n_labels < 1:
         raise SelectdisError(f"n_labels must be at least 1; found {n_labels}")
     factors = check_factors(factors, len(factors))
+    factors = factors[:, (factors != MISSING).any(axis=0)]
     indices = rng.permutation(len(factors))[:n_labels]
     if kind == "binned":
         factors = np.column_stack([_merge(column, n_bins) for column in factors.T])
@@ -88,18 +90,19 @@ def draw_few_labels(
         factors = np.column_stack([_disturb(column, noise, rng) for column in factors.T])
     elif kind == "partial":
         factors = factors[:, np.sort(rng.permutation(factors.shape[1])[:n_partial])]
-    return FewLabels(indices, factors[indices])
+    return FewLabels(indices, with_gaps(factors[indices]))
 
 
 def _merge(factor: np.ndarray, n_bins: int) -> np.ndarray:
     """Merge neighbouring values into at most `n_bins` groups."""
-    classes, n_classes = as_classes(factor)
-    return classes * n_bins // n_classes if n_classes > n_bins else classes
+    n_classes = int(factor.max()) + 1
+    return np.where(factor == MISSING, MISSING, factor * n_bins // n_classes) if n_classes > n_bins else factor
 
 
 def _disturb(factor: np.ndarray, noise: float, rng: np.random.Generator) -> np.ndarray:
-    values = np.unique(factor)
-    return np.where(rng.random(len(factor)) < noise, rng.choice(values, len(factor)), factor)
+    values = np.unique(known(factor)[0])
+    changed = (rng.random(len(factor)) < noise) & (factor != MISSING)
+    return np.where(changed, rng.choice(values, len(factor)), factor)
 
 
 @renamed(jobs="n_jobs")

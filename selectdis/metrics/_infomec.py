@@ -10,15 +10,15 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from selectdis._arrays import (
-    bin_codes,
     check_codes,
     check_factors,
     entropy,
-    mutual_information_matrix,
+    known,
     standardise_by,
     varying_factors,
     warn_degenerate,
 )
+from selectdis.metrics._neighbours import neighbour_information
 from selectdis.metrics._registry import Metric, Samples
 
 __all__ = ["INFOMEC", "InfoMEC", "infomec"]
@@ -32,30 +32,36 @@ class InfoMEC(NamedTuple):
     infoc: float
 
 
-def infomec(codes: np.ndarray, factors: np.ndarray, *, n_bins: int = 20, inactive_range: float = 1 / 8) -> InfoMEC:
+def infomec(
+    codes: np.ndarray, factors: np.ndarray, *, n_neighbors: int = 10, inactive_range: float = 1 / 20, seed: int = 0
+) -> InfoMEC:
     """Return InfoMEC of Hsu et al. 2023, "Disentanglement via Latent Quantization", section 4.
 
     With NMI(i, j) = I(factor i; code j) / H(factor i):
     InfoM = (mean_j max_i NMI / sum_i NMI - 1 / n_factors) / (1 - 1 / n_factors)  (equation 5),
     InfoC = (mean_i max_j NMI / sum_j NMI - 1 / n_latents) / (1 - 1 / n_latents)  (equation 6),
-    InfoE = mean_i of 1 - (log loss of an unregularised logistic regression on all codes) / H(factor i)  (equation 8).
+    InfoE = mean_i of 1 - (log loss of an unregularised logistic regression on all codes) / (that of uniform
+    predictions)  (equation 8). As the authors compute it: information by nearest neighbours, classes balanced in the
+    regression.
 
     Parameters
     ----------
     codes, factors : (n_samples, n_latents) float, (n_samples, n_factors) int
         Representations, and the class of each factor.
-    n_bins : int
-        Equal-width bins of each code. The authors estimate the information of continuous codes with nearest neighbours;
-        the bins here are those of the MIG.
+    n_neighbors : int
+        Of the estimate of the information.
     inactive_range : float
         Codes whose range is not above this share of the widest range count as inactive and are left out of InfoM and
         InfoC.
+    seed : int
+        Of the tiny noise that tells equal codes apart; it matters for codes of few values only.
 
     Returns
     -------
     InfoMEC
-        Each in [0, 1], higher is better. Constant factors are left out with a warning. With a single factor InfoM, with
-        a single active code InfoC, is 1 by convention; with no factor or no live code left all are 0, with a warning.
+        Each in [0, 1], higher is better; InfoE is 0 where the regressions do worse than uniform predictions. Constant
+        factors are left out with a warning. With a single factor InfoM, with a single active code InfoC, is 1 by
+        convention; with no factor or no live code left all are 0, with a warning.
 
     Raises
     ------
@@ -70,12 +76,16 @@ def infomec(codes: np.ndarray, factors: np.ndarray, *, n_bins: int = 20, inactiv
     if not kept or not active.any():
         warn_degenerate("infomec", "no factor varies or every code is constant, so the scores are 0 by convention")
         return InfoMEC(0.0, 0.0, 0.0)
-    factors = factors[:, kept]
-    entropies = np.array([entropy(column) for column in factors.T])
-    information = mutual_information_matrix(bin_codes(codes[:, active], n_bins), factors) / entropies
     (x,) = standardise_by(codes)
-    explained = [_explained(x, column, h) for column, h in zip(factors.T, entropies, strict=True)]
-    return InfoMEC(_gap(information), float(np.mean(explained)), _gap(information.T))
+    shares, explained = [], []
+    for k in kept:
+        rows, factor = known(x, factors[:, k])
+        classes = np.unique(factor, return_inverse=True)[1]
+        nats = [neighbour_information(z, classes, n_neighbors=n_neighbors, seed=seed) for z in rows.T[active]]
+        shares.append(np.array(nats) / entropy(classes))
+        explained.append(_explained(rows, classes))
+    information = np.stack(shares, axis=1)  # (n_active, n_factors)
+    return InfoMEC(_gap(information), max(float(np.mean(explained)), 0.0), _gap(information.T))
 
 
 def _gap(information: np.ndarray) -> float:
@@ -88,17 +98,17 @@ def _gap(information: np.ndarray) -> float:
     return float((share.mean() - 1 / k) / (1 - 1 / k))
 
 
-def _explained(x: np.ndarray, factor: np.ndarray, h: float) -> float:
-    """Return the share of the entropy `h` that a logistic regression explains: V-information, clipped to [0, 1]."""
+def _explained(x: np.ndarray, classes: np.ndarray) -> float:
+    """Return 1 - log loss / log n_classes of a regression that weighs classes alike, on the rows it learned from."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model = LogisticRegression(C=np.inf).fit(x, factor)
-    p = model.predict_proba(x)[np.arange(len(x)), np.searchsorted(model.classes_, factor)]
-    return float(np.clip(1 + np.mean(np.log(np.maximum(p, 1e-15))) / h, 0.0, 1.0))
+        p = LogisticRegression(C=np.inf, class_weight="balanced").fit(x, classes).predict_proba(x)
+    right = np.maximum(p[np.arange(len(x)), classes], np.finfo(p.dtype).eps)
+    return float(1 + np.mean(np.log(right)) / np.log(p.shape[1]))
 
 
 def _compute(samples: Samples) -> dict[str, float]:
-    return infomec(samples.codes_train, samples.factors_train)._asdict()
+    return infomec(samples.codes_train, samples.factors_train, seed=samples.seed)._asdict()
 
 
 INFOMEC = Metric(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from selectdis._arrays import as_classes, bin_codes, check_codes, check_factors, live_columns, warn_degenerate
+from selectdis._arrays import as_classes, bin_codes, check_codes, check_factors, known, live_columns, warn_degenerate
+from selectdis._factors import MISSING
 from selectdis.metrics._registry import plain_metric
 
 __all__ = ["IRS", "irs"]
@@ -19,12 +20,13 @@ def irs(codes: np.ndarray, factors: np.ndarray, *, quantile: float = 0.99, n_bin
 
     Parameters
     ----------
-    codes, factors : (n_samples, n_latents) float, (n_samples, n_factors) int
-        Representations, and the class of each factor.
+    codes, factors : (n_samples, n_latents) float, (n_samples, n_factors) int or float
+        Representations, and the class or the value of each factor.
     quantile : float
         Of the deviations within a factor's value, in (0, 1].
     n_bins : int
-        Factors with more values are merged into that many equal-width bins, as in the reference.
+        Factors with more values are merged into that many equal-width bins, as in the reference. Continuous factors
+        are taken, and cut into that many bins of equal frequency.
 
     Returns
     -------
@@ -38,13 +40,18 @@ def irs(codes: np.ndarray, factors: np.ndarray, *, quantile: float = 0.99, n_bin
         On codes that are not finite or shapes that do not fit.
     """
     codes = check_codes(codes).astype(np.float64)
-    factors = check_factors(factors, len(codes))
+    factors = check_factors(factors, len(codes), bins=n_bins)
     codes = codes[:, live_columns(codes)]
     if codes.shape[1] == 0:
         warn_degenerate("irs", "every code is constant, so the score is 0 by convention")
         return 0.0
-    values = bin_codes(factors, n_bins)
-    deviations = np.column_stack([_deviation(codes, column, quantile) for column in values.T])  # (n_latents, n_factors)
+    usable = [known(codes, column) for column in factors.T if (column != MISSING).any()]
+    if not usable:
+        warn_degenerate("irs", "no factor can be used, so the score is 0 by convention")
+        return 0.0
+    deviations = np.column_stack(
+        [_deviation(z, bin_codes(v[:, np.newaxis], n_bins)[:, 0], quantile) for z, v in usable]
+    )  # (n_latents, n_factors)
     largest = np.abs(codes - codes.mean(axis=0)).max(axis=0)
     robustness = 1.0 - deviations / largest[:, np.newaxis]
     return float(np.average(robustness.max(axis=1), weights=largest))
@@ -57,4 +64,4 @@ def _deviation(codes: np.ndarray, values: np.ndarray, quantile: float) -> np.nda
     return sum(np.quantile(np.abs(z - z.mean(axis=0)), quantile, axis=0) for z in groups) / n_classes
 
 
-IRS = plain_metric("irs", irs, "Suter et al. 2019")
+IRS = plain_metric("irs", irs, "Suter et al. 2019", continuous=True)

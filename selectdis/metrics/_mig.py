@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from selectdis._arrays import (
-    bin_codes,
     check_codes,
     check_factors,
     entropy,
-    mutual_information_matrix,
+    information_matrix,
+    known,
     varying_factors,
     warn_degenerate,
 )
@@ -49,9 +49,9 @@ def mig(codes: np.ndarray, factors: np.ndarray, *, n_bins: int = 20) -> float:
         warn_degenerate("mig", "no factor varies, so the score is 0 by convention")
         return 0.0
     factors = factors[:, kept]
-    information = mutual_information_matrix(bin_codes(codes, n_bins), factors)  # (n_latents, n_factors)
+    information = information_matrix(codes, factors, n_bins)  # (n_latents, n_factors)
     ranked = np.sort(np.vstack([np.zeros(len(kept)), information]), axis=0)
-    entropies = np.array([entropy(column) for column in factors.T])
+    entropies = np.array([entropy(*known(column)) for column in factors.T])
     return float(np.mean((ranked[-1] - ranked[-2]) / entropies))
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from selectdis._arrays import bin_codes, check_codes, check_factors, mutual_information_matrix, warn_degenerate
+from selectdis._arrays import check_codes, check_factors, information_matrix, warn_degenerate
+from selectdis._factors import MISSING
 from selectdis.metrics._registry import plain_metric
 
 __all__ = ["MODULARITY", "modularity"]
@@ -38,7 +39,8 @@ def modularity(codes: np.ndarray, factors: np.ndarray, *, n_bins: int = 20) -> f
     """
     codes = check_codes(codes)
     factors = check_factors(factors, len(codes))
-    squared = np.square(mutual_information_matrix(bin_codes(codes, n_bins), factors))  # (n_latents, n_factors)
+    factors = factors[:, (factors != MISSING).any(axis=0)]
+    squared = np.square(information_matrix(codes, factors, n_bins))  # (n_latents, n_factors)
     if factors.shape[1] == 1:
         warn_degenerate("modularity", "with a single factor every code that knows anything of it counts as 1")
     top = squared.max(axis=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.svm import LinearSVC
 
-from selectdis._arrays import check_parts, varying_factors, warn_degenerate
+from selectdis._arrays import check_parts, known, varying_factors, warn_degenerate
 from selectdis.metrics._registry import plain_metric
 
 __all__ = ["SAP", "sap"]
@@ -46,15 +46,17 @@ def sap(
     codes_train, factors_train, codes_test, factors_test = check_parts(
         codes_train, factors_train, codes_test, factors_test
     )
-    kept = varying_factors(factors_train, "sap")
+    kept = varying_factors(factors_train, "sap", factors_test)
     if not kept:
         warn_degenerate("sap", "no factor varies, so the score is 0 by convention")
         return 0.0
     accuracies = np.zeros((codes_train.shape[1] + 1, len(kept)))  # the last row stands for "no code"
     for j in range(codes_train.shape[1]):
         for column, k in enumerate(kept):
-            machine = LinearSVC(C=C, class_weight="balanced", dual=False).fit(codes_train[:, [j]], factors_train[:, k])
-            accuracies[j, column] = np.mean(machine.predict(codes_test[:, [j]]) == factors_test[:, k])
+            x, y = known(codes_train[:, [j]], factors_train[:, k])
+            machine = LinearSVC(C=C, class_weight="balanced", dual=False).fit(x, y)
+            x, y = known(codes_test[:, [j]], factors_test[:, k])
+            accuracies[j, column] = np.mean(machine.predict(x) == y)
     ranked = np.sort(accuracies, axis=0)
     return float(np.mean(ranked[-1] - ranked[-2]))
 

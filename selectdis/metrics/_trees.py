@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
 from sklearn.ensemble import GradientBoostingClassifier
 
+from selectdis._arrays import known
+from selectdis._factors import MISSING
 from selectdis.metrics._boosting import DEPTH, boost
 
-__all__ = ["ESTIMATORS", "Estimator", "FittedTrees", "fit_all_trees", "fit_trees"]
+__all__ = ["ESTIMATORS", "Estimator", "FittedTrees", "fit_all_trees", "fit_trees", "with_interventions"]
 
-Estimator = Literal["binned", "sklearn"]
+Estimator = Literal["auto", "exact", "binned", "sklearn"]
+EXACT_UP_TO = 500  # training samples: there a bin for each value costs a few times the seconds of the binned trees
 STAGES, LEARNING_RATE = 100, 0.1  # GradientBoostingClassifier's defaults, which the reference used
 
 
@@ -31,21 +36,36 @@ def fit_all_trees(
     codes_test: np.ndarray,
     factors_test: np.ndarray,
     *,
-    estimator: Estimator = "binned",
+    estimator: Estimator = "auto",
     seed: int,
     n_jobs: int = 1,
 ) -> dict[int, FittedTrees]:
-    """Fit one classifier for each factor that varies in the training part; the keys are the factors' indices."""
+    """Fit one classifier for each factor that varies in the training part; the keys are the factors' indices.
+
+    A classifier learns from, and is judged on, the rows that have a value of its factor; it predicts all test rows.
+    """
 
     def fit(k: int) -> FittedTrees:
-        split = codes_train, factors_train[:, k], codes_test, factors_test[:, k]
+        split = *known(codes_train, factors_train[:, k]), codes_test, factors_test[:, k]
         return fit_trees(*split, estimator=estimator, seed=seed + k)
 
-    varying = [k for k in range(factors_train.shape[1]) if (factors_train[:, k] != factors_train[0, k]).any()]
-    largest_first = sorted(varying, key=lambda k: -len(np.unique(factors_train[:, k])))
+    sizes = [len(np.unique(known(column)[0])) for column in factors_train.T]
+    varying = [k for k, size in enumerate(sizes) if size > 1 and known(factors_test[:, k])[0].size]
+    largest_first = sorted(varying, key=lambda k: -sizes[k])
     with ThreadPoolExecutor(n_jobs) as pool:
         fitted = dict(zip(largest_first, pool.map(fit, largest_first), strict=True))
     return {k: fitted[k] for k in varying}
+
+
+def with_interventions(
+    codes_test: np.ndarray, factors_test: np.ndarray, interventions: Sequence[np.ndarray] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the test part with the changed images behind it: to be predicted, and not to be judged."""
+    if not interventions:
+        return codes_test, factors_test
+    extra = np.concatenate([codes.reshape(-1, codes_test.shape[1]) for codes in interventions])
+    unknown = np.full((len(extra), factors_test.shape[1]), MISSING)
+    return np.concatenate([codes_test, extra]), np.concatenate([factors_test, unknown])
 
 
 def fit_trees(
@@ -62,7 +82,7 @@ def fit_trees(
     return FittedTrees(
         importances,
         float(np.mean(predicted_train == y_train)),
-        float(np.mean(predicted_test == y_test)),
+        float(np.mean(np.equal(*known(predicted_test, y_test)))),
         predicted_test,
     )
 
@@ -77,14 +97,27 @@ def _fit_sklearn(
     return np.abs(model.feature_importances_), model.predict(x_train), model.predict(x_test)
 
 
-def _fit_binned(
-    x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, seed: int
+def _fit_boosted(
+    x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, seed: int, exact: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Grow the reference's trees for all classes at once, on binned codes or with a bin for each value."""
     values, classes = np.unique(y_train, return_inverse=True)
-    boosted = boost(
-        x_train, classes, x_test, rng=np.random.default_rng(seed), stages=STAGES, learning_rate=LEARNING_RATE
-    )
+    n_bins = len(x_train) if exact else None
+    rng = np.random.default_rng(seed)
+    boosted = boost(x_train, classes, x_test, rng=rng, stages=STAGES, learning_rate=LEARNING_RATE, n_bins=n_bins)
     return boosted.importances, values[boosted.predicted_train], values[boosted.predicted_test]
 
 
-ESTIMATORS = {"binned": _fit_binned, "sklearn": _fit_sklearn}
+def _fit_auto(
+    x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return _fit_boosted(x_train, y_train, x_test, seed, exact=len(x_train) <= EXACT_UP_TO)
+
+
+Fit = Callable[[np.ndarray, np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray, np.ndarray]]
+ESTIMATORS: dict[str, Fit] = {
+    "auto": _fit_auto,
+    "exact": partial(_fit_boosted, exact=True),
+    "binned": partial(_fit_boosted, exact=False),
+    "sklearn": _fit_sklearn,
+}

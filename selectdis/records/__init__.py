@@ -5,9 +5,11 @@ from selectdis.records._columns import (
     CONFIGURATION,
     CRITERION,
     DATASET,
+    EARLIER,
     METRIC,
     OBJECTIVE,
     SAMPLED,
+    SCORES_VERSION,
     SEED,
     STATUS,
     STRENGTH,
@@ -39,13 +41,22 @@ from selectdis.records._record import (
     json_ready,
 )
 from selectdis.records._status import is_finished, is_settled, pickable
-from selectdis.records._tables import each_run_once, labelled, labelled_datasets, read_records
+from selectdis.records._tables import (
+    check_records,
+    copied_datasets,
+    each_run_once,
+    labelled,
+    labelled_datasets,
+    read_records,
+)
+from selectdis.records._versions import frame_of_one_version, of_one_version, scores_version
 
 __all__ = [
-    "CANDIDATE", "CONFIGURATION", "CRITERION", "DATASET", "METRIC", "OBJECTIVE", "SAMPLED", "SEED", "STATUS",
-    "STRENGTH", "Record", "as_frame", "checked_pool", "checked_record", "configuration_labels", "criterion_names",
-    "direction", "each_run_once", "is_candidate_id", "is_finished", "is_score", "is_settled", "json_ready", "labelled",
-    "labelled_datasets", "metric_names", "need", "number", "objective_label", "pickable", "read_records", "run_label",
-    "score_columns", "score_label", "score_name", "strength_columns", "strength_label", "with_settings",
-    "without_labels",
+    "CANDIDATE", "CONFIGURATION", "CRITERION", "DATASET", "EARLIER", "METRIC", "OBJECTIVE", "SAMPLED",
+    "SCORES_VERSION", "SEED", "STATUS", "STRENGTH", "Record", "as_frame", "check_records", "checked_pool",
+    "checked_record", "configuration_labels", "copied_datasets", "criterion_names", "direction", "each_run_once",
+    "frame_of_one_version", "is_candidate_id", "is_finished", "is_score", "is_settled", "json_ready", "labelled",
+    "labelled_datasets", "metric_names", "need", "number", "objective_label", "of_one_version", "pickable",
+    "read_records", "run_label", "score_columns", "score_label", "score_name", "scores_version", "strength_columns",
+    "strength_label", "with_settings", "without_labels",
 ]  # fmt: skip

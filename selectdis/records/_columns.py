@@ -9,13 +9,14 @@ import pandas as pd
 from selectdis.errors import SelectdisError, nearest
 
 __all__ = [
-    *("CANDIDATE", "CONFIGURATION", "CRITERION", "DATASET", "METRIC", "OBJECTIVE", "SAMPLED", "SEED", "STATUS"),
-    *("STRENGTH", "criterion_names", "is_score", "metric_names", "need", "ordered", "score_columns", "score_name"),
-    *("strength_columns", "without_labels"),
+    *("CANDIDATE", "CONFIGURATION", "CRITERION", "DATASET", "EARLIER", "METRIC", "OBJECTIVE", "SAMPLED"),
+    *("SCORES_VERSION", "SEED", "STATUS", "STRENGTH", "criterion_names", "is_score", "metric_names", "need"),
+    *("ordered", "score_columns", "score_name", "strength_columns", "without_labels"),
 ]
 
 DATASET, CONFIGURATION, CANDIDATE, SEED = "dataset", "configuration", "candidate", "seed"  # what a run is
-OBJECTIVE, STATUS = "objective", "status"
+OBJECTIVE, STATUS, SCORES_VERSION = "objective", "status", "scores_version"
+EARLIER = "earlier"  # whether a run was taken from earlier records rather than made by the study
 METRIC, CRITERION, STRENGTH = "metric.", "criterion.", "strength."  # prefixes
 SAMPLED = ".sampled"  # ends the name of a score that was taken on sampled codes
 

@@ -12,7 +12,10 @@ import pandas as pd
 
 from selectdis.objectives import OBJECTIVES
 from selectdis.records._columns import (
+    CANDIDATE,
     CONFIGURATION,
+    DATASET,
+    EARLIER,
     OBJECTIVE,
     SAMPLED,
     SEED,
@@ -20,6 +23,7 @@ from selectdis.records._columns import (
     score_name,
     strength_columns,
 )
+from selectdis.records._status import pickable
 
 __all__ = [
     *("configuration_labels", "number", "objective_label", "run_label", "score_label", "strength_label"),
@@ -123,12 +127,20 @@ def _plain_label(row: Mapping[Any, Any], columns: list[str]) -> str:
 
 
 def with_settings(board: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
-    """Return `board` with the column `settings` behind its configurations: each in words, told apart in `records`."""
+    """Return `board` with the column `settings` behind its configurations: each in words, told apart in `records`.
+
+    Where `records` hold earlier runs, the last column says of each row how many of its finished runs are such.
+    """
     if records.empty or CONFIGURATION not in board:
         return board
     board = board.copy()
     words = board[CONFIGURATION].map(configuration_labels(records, plain=True))
     board.insert(list(board.columns).index(CONFIGURATION) + 1, "settings", words)
+    if EARLIER in records:
+        keys = [name for name in (DATASET, CANDIDATE, CONFIGURATION) if name in board]
+        counts = records[pickable(records) & records[EARLIER].eq(True)].groupby(keys).size().rename(EARLIER)
+        board = board.drop(columns=EARLIER, errors="ignore").join(counts, on=keys).fillna({EARLIER: 0})
+        board[EARLIER] = board[EARLIER].astype(int)
     return board
 
 

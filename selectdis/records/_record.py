@@ -17,6 +17,7 @@ from selectdis.records._columns import (
     CONFIGURATION,
     CRITERION,
     DATASET,
+    EARLIER,
     METRIC,
     OBJECTIVE,
     SEED,
@@ -114,9 +115,8 @@ def json_ready(record: Record) -> Record:
 
 def as_frame(records: Iterable[Record], pool: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
     """Return a tidy frame, one row per run, with the criteria over many runs that `pool` has of each candidate."""
-    return ordered(
-        pd.DataFrame(
-            {key: value for key, value in record.items() if key not in PRIVATE} | dict(pool.get(record[CANDIDATE], {}))
-            for record in records
-        )
+    frame = pd.DataFrame(
+        {key: value for key, value in record.items() if key not in PRIVATE} | dict(pool.get(record[CANDIDATE], {}))
+        for record in records
     )
+    return ordered(frame.assign(**{EARLIER: frame[EARLIER].eq(True)}) if EARLIER in frame else frame)

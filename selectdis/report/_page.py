@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.resources import files
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from selectdis._files import atomic_write, written
+from selectdis._progress import progress_bar
 from selectdis.errors import SelectdisError
 from selectdis.report import _sections as sections
 from selectdis.visualization import StudySnapshot, take_snapshot
@@ -38,7 +40,8 @@ def write_report(study: Any, out: str | Path | None = None) -> Path:
     SelectdisError
         The study has no runs, or the file cannot be written.
     """
-    page = render(take_snapshot(study))
+    with progress_bar("sections") as show:
+        page = render(take_snapshot(study), lambda done, total: show("report", done, total))
     path = Path(out) if out is not None else Path(study.folder) / "report.html"
     try:
         with atomic_write(path) if out is None else written(path) as temporary:
@@ -50,8 +53,8 @@ def write_report(study: Any, out: str | Path | None = None) -> Path:
     return path
 
 
-def render(snapshot: StudySnapshot) -> str:
-    """Return the page of a study."""
+def render(snapshot: StudySnapshot, show: Callable[[int, int], None] = lambda done, total: None) -> str:
+    """Return the page of a study; `show` is told how many of its sections are done."""
     import jinja2
 
     style, script = _resource("page.css"), _resource("page.js")
@@ -61,7 +64,7 @@ def render(snapshot: StudySnapshot) -> str:
     template = environment.from_string(_resource("page.html"))
     return template.render(
         snapshot=snapshot,
-        sections=sections.all_sections(snapshot),
+        sections=sections.all_sections(snapshot, show),
         style=style,
         script=script,
         # Nothing but this page's own script runs, and nothing is fetched, whatever the names in it contain.

@@ -38,9 +38,12 @@ __all__ = ["all_sections"]
 
 Section = dict[str, Any]
 MAX_FAILURES = 50
+FEWEST_POINTS = 3  # two always lie on a line
 
 
-def all_sections(snapshot: StudySnapshot) -> dict[str, Section]:
+def all_sections(
+    snapshot: StudySnapshot, show: Callable[[int, int], None] = lambda done, total: None
+) -> dict[str, Section]:
     """Every section by name; one that the study has nothing for holds ``missing``, the reason in words."""
     makers: dict[str, Callable[[StudySnapshot], Section]] = {
         "pick": _pick,
@@ -54,7 +57,11 @@ def all_sections(snapshot: StudySnapshot) -> dict[str, Section]:
         "failures": _failures,
         "making": _making,
     }
-    return {name: _or_reason(maker, snapshot) for name, maker in makers.items()}
+    made = {}
+    for done, (name, maker) in enumerate(makers.items()):
+        show(done, len(makers))
+        made[name] = _or_reason(maker, snapshot)
+    return made
 
 
 def _or_reason(maker: Callable[[StudySnapshot], Section], snapshot: StudySnapshot) -> Section:
@@ -171,14 +178,14 @@ def _svg(figure: Figure, title: str, text: str) -> Markup:
 def _variance(snapshot: StudySnapshot) -> Section:
     figures = []
     for dataset in selection.labelled_datasets(snapshot.records):
-        text = f"of the differences between runs on {dataset}"
+        text = f"of the differences between runs on {dataset}, adjusted for the number of groups"
         try:
             figure = variance_figure(snapshot, dataset)
         except SelectdisError:
             continue  # too few runs on this one
         figures.append({"svg": _svg(figure, "Variance explained", text), "text": text})
     if not figures:
-        raise SelectdisError("a share of the variance needs two runs with a score")
+        raise SelectdisError("a share of the variance needs configurations with two runs that have a score")
     return {"figures": figures}
 
 
@@ -188,17 +195,20 @@ def _transfer(snapshot: StudySnapshot) -> Section:
     figures = []
     for target in snapshot.targets:
         points, _ = transfer_points(snapshot, target)
-        if len(points) < 2:
+        if len(points) < FEWEST_POINTS:
             continue
         figure = transfer_figure(snapshot, target)
         title = f"{figure.axes[0].get_ylabel()} against {figure.axes[0].get_xlabel()}"
         text = f"{len(points)} configurations, means over their seeds"
-        correlation = points["proxy"].rank().corr(points["target"].rank()) if len(points) > 2 else np.nan
+        correlation = float(points["proxy"].rank().corr(points["target"].rank()))
         if np.isfinite(correlation):
-            text += f"; rank correlation {correlation:.2f}"
+            text += f"; rank correlation {selection.correlation_text(correlation, len(points))}"
         figures.append({"svg": _svg(figure, title, text), "text": f"{title}: {text}."})
     if not figures:
-        raise SelectdisError("a comparison needs two configurations with runs on both data sets")
+        raise SelectdisError(
+            f"a comparison needs {FEWEST_POINTS} configurations with runs on both data sets: two points always lie "
+            "on a line"
+        )
     return {"figures": figures}
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from selectdis import selection
 from selectdis.errors import SelectdisError
-from selectdis.records import configuration_labels, number, run_label, score_label
+from selectdis.records import EARLIER, configuration_labels, number, run_label, score_label, with_settings
 from selectdis.visualization import StageSnapshot, StudySnapshot
 
 __all__ = ["Cell", "HeatmapTable", "LeaderboardTable", "heatmap_table", "leaderboards"]
@@ -74,6 +74,7 @@ def _leaderboard(snapshot: StudySnapshot, stage: StageSnapshot, by: Any) -> Lead
     if table.empty:
         raise SelectdisError("no run has finished")
     labels = configuration_labels(snapshot.records)
+    table = with_settings(table, records)  # which says how many of a row's runs are earlier ones
     ranked_by = str(table["ranked_by"].iloc[0])
     scores = [name for name in _shown_scores(table) if not name.endswith(f".{ranked_by}")]
     columns = [("#", "rank"), ("Configuration" if by == "configuration" else "Run", "")]
@@ -85,7 +86,11 @@ def _leaderboard(snapshot: StudySnapshot, stage: StageSnapshot, by: Any) -> Lead
     for row in table.head(MAX_ROWS).to_dict("records"):
         main = row["mean"] if by == "configuration" else row["score"]
         label = labels.get(str(row["configuration"]), str(row["configuration"]))
-        cells = [_cell(row["rank"]), Cell(label if by == "configuration" else run_label(row, labels), label)]
+        earlier = "" if not row.get(EARLIER) else " (earlier)" if by == "run" else f" ({row[EARLIER]} earlier)"
+        cells = [
+            _cell(row["rank"]),
+            Cell((label if by == "configuration" else run_label(row, labels)) + earlier, label),
+        ]
         cells += [_cell(row["seeds"])] if by == "configuration" else []
         cells += [_cell(main), *([_cell(row["sd"])] if by == "configuration" else [])]
         rows.append(cells + [_cell(row[column]) for column in scores])

@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from selectdis._arrays import DegenerateWarning
+from selectdis._factors import as_factors
 from selectdis.criteria import CRITERIA, Criterion, Decoded, HeldOut, gaussian_kl, shuffle_dimensions
 from selectdis.data import ImageDataset
+from selectdis.data._labels import continuous_factors, factors_of
 from selectdis.errors import SelectdisError
+from selectdis.metrics import resolve_metrics
 from selectdis.scoring._evaluation import Evaluation
+from selectdis.scoring._version import SCORES_VERSION
 from selectdis.spec._model import EvaluationSpec
 
 if TYPE_CHECKING:  # it brings torch
@@ -23,10 +27,11 @@ if TYPE_CHECKING:  # it brings torch
 __all__ = ["Scorer", "check_split"]
 
 ENCODE_BATCH = 512
+Codes = dict[str, np.ndarray]  # by the suffix of their scores: "" for means, ".sampled"
 
 
 def check_split(data: ImageDataset, spec: EvaluationSpec) -> None:
-    """Refuse a data set of which `spec.held_out` leaves no image to train on, or none to judge by.
+    """Refuse a data set that leaves no image to train on or to judge by, or whose factors the metrics cannot use.
 
     Parameters
     ----------
@@ -38,7 +43,7 @@ def check_split(data: ImageDataset, spec: EvaluationSpec) -> None:
     Raises
     ------
     SelectdisError
-        With how many images there are, and how many it takes.
+        With how many images there are and how many it takes, or the factor that is continuous.
     """
     held_out = spec.held_out
     if held_out > 0 and not 0 < round((1 - held_out) * len(data)) < len(data):
@@ -47,6 +52,9 @@ def check_split(data: ImageDataset, spec: EvaluationSpec) -> None:
             f"{data.name!r} has only {images}, of which evaluation.held_out ({held_out:g}) leaves none to judge runs "
             f"by: give it more than {math.ceil(0.5 / held_out)}"
         )
+    need_classes = [metric for metric in resolve_metrics(list(spec.metrics)).values() if not metric.continuous]
+    if need_classes and continuous_factors(data):
+        as_factors(factors_of(data, np.arange(len(data))), names=data.factor_names)  # which refuses them
 
 
 class Scorer:
@@ -59,12 +67,12 @@ class Scorer:
     """
 
     def __init__(self, data: ImageDataset, spec: EvaluationSpec) -> None:
-        self.data, self.spec = data, spec
+        self.data, self.spec = data.drawn_once(spec.seed), spec
         check_split(data, spec)
         if spec.held_out > 0:
-            self.training_data, self.held_out = data.split(1 - spec.held_out, seed=spec.seed)
+            self.training_data, self.held_out = self.data.split(1 - spec.held_out, seed=spec.seed)
         else:
-            self.training_data = self.held_out = data
+            self.training_data = self.held_out = self.data
 
     @cached_property
     def evaluation(self) -> Evaluation | None:
@@ -80,17 +88,37 @@ class Scorer:
             n_test=n_test,
             votes_train=n_train,
             votes_test=n_test,
+            protocol=self.spec.protocol,
         )
+
+    @cached_property
+    def of_criteria(self) -> np.ndarray:
+        """Images of all that the criteria of codes look at, int64 (n,) indices in ascending order."""
+        return self._draw(self.data, self.spec.n_criteria)
+
+    @cached_property
+    def needed(self) -> np.ndarray:
+        """Images that every run encodes for metrics and criteria of codes: int64 (k,) indices, each once, ascending."""
+        return self.of_criteria if self.evaluation is None else np.union1d(self.of_criteria, self.evaluation.indices)
 
     @cached_property
     def probe(self) -> np.ndarray:
         """Images that every run encodes for the criteria over many runs, uint8 (probe, c, h, w)."""
-        return self._drawn(self.data, self.spec.probe)
+        return self.data.images_at(self._draw(self.data, self.spec.probe))
 
     @cached_property
     def unseen(self) -> np.ndarray:
         """Images outside training, for reconstruction, KL and ELBO, uint8 (n, c, h, w)."""
-        return self._drawn(self.held_out, self.spec.n_test)
+        return self.held_out.images_at(self._draw(self.held_out, self.spec.n_test))
+
+    @cached_property
+    def about(self) -> dict[str, Any]:
+        """What a record says of how its scores were made: their version, the protocol, and images by use."""
+        sizes = {"n.criteria": len(self.of_criteria), "n.held_out": len(self.unseen), "n.probe": len(self.probe)}
+        if self.evaluation is not None:
+            sizes["n.train"], sizes["n.test"] = self.evaluation.sizes
+            return {"scores_version": SCORES_VERSION, "protocol": self.spec.protocol, **sizes}
+        return {"scores_version": SCORES_VERSION, **sizes}
 
     def score(self, run: Run) -> tuple[dict[str, Any], np.ndarray]:
         """Return what a record says of a run, and the codes of the probe.
@@ -103,7 +131,7 @@ class Scorer:
         Returns
         -------
         scores : dict
-            ``metric.*`` (with labels), ``criterion.*``, and ``kl_per_latent``: a list of nats.
+            ``metric.*`` (with labels), ``criterion.*``, ``kl_per_latent`` (a list of nats), and `about`.
         codes : ndarray (probe, latents)
             Means, float32.
         """
@@ -111,32 +139,42 @@ class Scorer:
             # Dead latents are common in a sweep: the defined number stands in the record, a warning per run would not.
             warnings.simplefilter("ignore", DegenerateWarning)
             warnings.simplefilter("ignore", RuntimeWarning)  # scikit-learn's, of separable classes
-            scores: dict[str, Any] = {f"metric.{name}": value for name, value in self._metrics(run).items()}
-            unsupervised, kl_per_latent = self._criteria(run)
+            codes = self._encoded(run)
+            scores: dict[str, Any] = {f"metric.{name}": value for name, value in self._metrics(codes).items()}
+            unsupervised, kl_per_latent = self._criteria(run, codes)
             scores |= {f"criterion.{name}": value for name, value in unsupervised.items()}
-        return scores | {"kl_per_latent": kl_per_latent.tolist()}, run.transform(self.probe)
+        return scores | {"kl_per_latent": kl_per_latent.tolist()} | self.about, run.transform(self.probe)
 
-    def _metrics(self, run: Run) -> dict[str, float]:
+    def _encoded(self, run: Run) -> Codes:
+        """Codes of the images `needed`, mean and, where the study asks for them, sampled."""
+        starts = range(0, len(self.needed), ENCODE_BATCH)
+        batches = (self.data.images_at(self.needed[start : start + ENCODE_BATCH]) for start in starts)
+        mean, log_variance = np.concatenate([np.stack(run.encode(images)) for images in batches], axis=1)
+        return {"": mean} | ({".sampled": self._sampled(mean, log_variance)} if self.spec.sampled else {})
+
+    def _metrics(self, codes: Codes) -> dict[str, float]:
         if self.evaluation is None:
             return {}
-        indices = self.evaluation.indices
-        batches = (self.data.images_at(indices[i : i + ENCODE_BATCH]) for i in range(0, len(indices), ENCODE_BATCH))
-        mean, log_variance = np.concatenate([np.stack(run.encode(images)) for images in batches], axis=1)
-        scores = self.evaluation.score(mean)
-        if self.spec.sampled:
-            scores |= self.evaluation.score(self._sampled(mean, log_variance), suffix=".sampled")
+        rows = np.searchsorted(self.needed, self.evaluation.indices)
+        scores: dict[str, float] = {}
+        for suffix, table in codes.items():
+            scores |= self.evaluation.score(table[rows], suffix=suffix)
         return scores
 
-    def _criteria(self, run: Run) -> tuple[dict[str, float], np.ndarray]:
+    def _criteria(self, run: Run, codes: Codes) -> tuple[dict[str, float], np.ndarray]:
+        """Of codes from all images, for which there are many; of likelihood from those that were held out."""
         mean, log_variance = run.encode(self.unseen)
         kl = gaussian_kl(mean, log_variance)
         held_out = HeldOut(mean, run.reconstruction_error(self.unseen), kl)
-        sampled = replace(held_out, codes=self._sampled(mean, log_variance))
+        rows = np.searchsorted(self.needed, self.of_criteria)
         scores: dict[str, float] = {}
         for criterion in self._chosen("run"):
-            scores |= criterion.compute(held_out)
-            if criterion.of_codes and self.spec.sampled:
-                scores |= {f"{name}.sampled": value for name, value in criterion.compute(sampled).items()}
+            if not criterion.of_codes:
+                scores |= criterion.compute(held_out)
+                continue
+            for suffix, table in codes.items():
+                values = criterion.compute(replace(held_out, codes=table[rows]))
+                scores |= {f"{name}{suffix}": value for name, value in values.items()}
         if chosen := self._chosen("decoder"):
             decoded = self._decoded(run, mean)
             for criterion in chosen:
@@ -159,6 +197,5 @@ class Scorer:
         noise = np.random.default_rng([self.spec.seed, 3]).standard_normal(mean.shape)
         return (mean + np.exp(log_variance / 2) * noise).astype(np.float32)
 
-    def _drawn(self, data: ImageDataset, n: int) -> np.ndarray:
-        rng = np.random.default_rng([self.spec.seed, 4])
-        return data.images_at(np.sort(data.sample_indices(min(n, len(data)), rng)))
+    def _draw(self, data: ImageDataset, n: int) -> np.ndarray:
+        return np.sort(data.sample_indices(min(n, len(data)), np.random.default_rng([self.spec.seed, 4])))

@@ -10,14 +10,17 @@ from selectdis.selection._calibrated import Calibrated, calibrated
 from selectdis.selection._configurations import ConfigurationScore, by_lcb, by_mean, by_median, by_win_rate
 from selectdis.selection._correlations import (
     annealing_effect,
+    correlation_interval,
+    correlation_text,
     dataset_transfer,
     downstream_correlations,
     mean_against_sampled,
     rank_correlations,
 )
 from selectdis.selection._defaults import default_rules, parse_rule
-from selectdis.selection._intervals import moderated_interval
+from selectdis.selection._intervals import moderated_interval, prediction_range, probability_interval
 from selectdis.selection._leaderboard import leaderboard
+from selectdis.selection._published import Evidence, published_evidence, published_records
 from selectdis.selection._rules import AverageConfiguration, Pick, RandomRun, Rule
 from selectdis.selection._run_choosers import RunChooser, at_random, by_criterion, by_few_labels
 from selectdis.selection._scores import DISENTANGLEMENT, beats, current_score_name, run_scores, score_metrics
@@ -32,6 +35,7 @@ __all__ = [
     "BacktestResult",
     "Calibrated",
     "ConfigurationScore",
+    "Evidence",
     "Pick",
     "Picker",
     "RandomRun",
@@ -50,6 +54,8 @@ __all__ = [
     "by_median",
     "by_win_rate",
     "calibrated",
+    "correlation_interval",
+    "correlation_text",
     "criterion_names",
     "current_score_name",
     "dataset_transfer",
@@ -63,6 +69,10 @@ __all__ = [
     "moderated_interval",
     "parse_rule",
     "pickable",
+    "prediction_range",
+    "probability_interval",
+    "published_evidence",
+    "published_records",
     "rank_correlations",
     "read_records",
     "run_scores",

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from selectdis.records import OBJECTIVE, criterion_names, each_run_once, labelled, labelled_datasets, score_name
+from selectdis.records import (
+    CONFIGURATION,
+    DATASET,
+    OBJECTIVE,
+    criterion_names,
+    each_run_once,
+    labelled,
+    labelled_datasets,
+    score_name,
+)
 from selectdis.selection._correlations import (
     POOLED,
     annealing_effect,
+    correlation_interval,
+    correlation_text,
     dataset_transfer,
     downstream_correlations,
     mean_against_sampled,
@@ -60,8 +72,10 @@ def analysis(records: pd.DataFrame, score: str = WIN_RATE) -> list[AnalysisTable
         tables.append(_matrices("criteria", "Rank correlation of metrics and criteria (raw directions)", found, known))
     if len(labelled_datasets(known)) > 1:
         transfer = dataset_transfer(known, score)
-        title = f"Rank correlation between data sets, of configurations' mean {score}"
-        tables.append(AnalysisTable("datasets", title, _texts(transfer), transfer.reset_index()))
+        n = known.groupby(CONFIGURATION, observed=True)[DATASET].nunique().gt(1).sum()
+        title = f"Rank correlation between data sets, of the mean {score} of {n} configurations"
+        shown = transfer.map(lambda r: correlation_text(r, n)).rename_axis(columns=None).reset_index()
+        tables.append(AnalysisTable("datasets", title, shown, transfer.reset_index()))
     if downstream := downstream_correlations(known):
         tables.append(_matrices("downstream", "Rank correlation of metrics and downstream scores", downstream, known))
     tables.append(_sampled(known))
@@ -73,12 +87,18 @@ def analysis(records: pd.DataFrame, score: str = WIN_RATE) -> list[AnalysisTable
 def _variance(records: pd.DataFrame, score: str) -> AnalysisTable:
     whole = variance_explained(records)
     mine = whole[whole["score"] == score]
-    texts = [f"{a:.2f} [{b:.2f}, {c:.2f}]" for a, b, c in mine[["share", "low", "high"]].to_numpy()]
+    numbers = mine[["adjusted", "adjusted_low", "adjusted_high"]].to_numpy()
+    texts = ["-" if np.isnan(a) else f"{a:.2f} [{b:.2f}, {c:.2f}]" for a, b, c in numbers]
     shown = mine.assign(text=texts).pivot(index="dataset", columns="source", values="text")
     order = [source for source in SOURCES if source in shown and source != "configuration"]
     if not (mine.pivot(index="dataset", columns="source", values="groups").nunique(axis=1) <= 2).all():
         order = [source for source in SOURCES if source in shown]  # more than strength varies
-    return AnalysisTable("variance", f"Share of the variance of {score} explained", shown[order].reset_index(), whole)
+    return AnalysisTable(
+        "variance",
+        f"Share of the variance of {score} explained, adjusted for the number of groups",
+        shown[order].reset_index(),
+        whole,
+    )
 
 
 def _sampled(records: pd.DataFrame) -> AnalysisTable:
@@ -103,8 +123,13 @@ def _matrices(name: str, title: str, tables: dict[str, pd.DataFrame], records: p
     across = [metric for metric in DISENTANGLEMENT if metric in pooled.index]
     shown = pooled.T[across] if across else pooled.T
     shown = shown.rename(columns={"dci_disentanglement": "dci"}).rename_axis("score")
-    where = "pooled over data sets" if len(tables) > 2 else labelled_datasets(records)[0]
-    return AnalysisTable(name, f"{title}: {where}", _texts(shown), pd.concat(parts, ignore_index=True))
+    n, datasets = len(records), len(tables) - 1
+    sizes = {**records.groupby(DATASET, observed=True).size().to_dict(), POOLED: n}
+    whole = pd.concat(parts, ignore_index=True)
+    where = f"pooled over {datasets} data sets" if datasets > 1 else labelled_datasets(records)[0]
+    half = correlation_interval(0.0, n)[1]
+    title = f"{title}: {where}, {n} runs (by chance within ±{half:.2f}, were all runs independent)"
+    return AnalysisTable(name, title, _texts(shown), whole.assign(runs=whole["dataset"].map(sizes)))
 
 
 def _texts(table: pd.DataFrame) -> pd.DataFrame:

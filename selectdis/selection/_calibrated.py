@@ -19,6 +19,7 @@ __all__ = ["Calibrated", "calibrated"]
 _CATEGORIES = (OBJECTIVE, "architecture")
 _NUMBERS = ("latents", "batch_size", "learning_rate", "steps")
 _MODELS = ("ridge", "boosting", "forest")
+_ALPHAS = np.logspace(0, 4, 9)
 _MIDDLE = 0.5  # the rank of a run of which nothing is known
 
 
@@ -70,9 +71,9 @@ class Calibrated:
         if len(proxies) < self.min_runs:  # too few to learn slopes from: the configuration's own mean, seeds tie
             return _prior(proxies, ranks)
         names, settings = self._criteria(proxies, target), _Settings(proxies)
-        alone = proxies[DATASET].nunique() == 1
-        known = _which_configuration(proxies) if alone else _prior(proxies, ranks)
-        seen = known(proxies) if alone else _prior_elsewhere(proxies, ranks)
+        if proxies[DATASET].nunique() == 1:
+            return self._learn_from_one(proxies, ranks, names, settings)
+        known, seen = _prior(proxies, ranks), _prior_elsewhere(proxies, ranks)
         inputs = np.column_stack([seen, _features(proxies, names, settings)])
         weights = 1.0 / proxies.groupby(DATASET, observed=True)[DATASET].transform("size").to_numpy(dtype=float)
         model = _fit(self.model, inputs, ranks, weights * len(weights) / weights.sum(), self.seed)
@@ -82,6 +83,30 @@ class Calibrated:
             return np.asarray(model.predict(inputs), dtype=float)
 
         return scores
+
+    def _learn_from_one(
+        self, proxy: pd.DataFrame, ranks: np.ndarray, names: list[str], settings: _Settings
+    ) -> RunScores:
+        """Learn which configuration a run is of, which the penalty shrinks as a random effect.
+
+        With one proxy the mean over the *other* seeds will not do: together with the criteria's means over all seeds
+        it gives away the run's own score.
+        """
+        kinds = pd.Index(proxy[CONFIGURATION].unique())
+
+        def which(runs: pd.DataFrame) -> np.ndarray:
+            return kinds.get_indexer(runs[CONFIGURATION])  # -1: unknown
+
+        inputs = _features(proxy, names, settings)
+        if self.model == "ridge":
+            ridge = _GroupRidge().fit(which(proxy), inputs, ranks)
+            return lambda runs: ridge.predict(which(runs), _features(runs, names, settings))
+
+        def columns(runs: pd.DataFrame) -> np.ndarray:
+            return np.eye(len(kinds) + 1)[which(runs), :-1]
+
+        model = _fit(self.model, np.column_stack([columns(proxy), inputs]), ranks, np.ones(len(ranks)), self.seed)
+        return lambda runs: model.predict(np.column_stack([columns(runs), _features(runs, names, settings)]))
 
     def _criteria(self, proxies: pd.DataFrame, target: pd.DataFrame) -> list[str]:
         if self.criteria is not None:
@@ -152,7 +177,7 @@ def _features(runs: pd.DataFrame, names: list[str], settings: _Settings) -> np.n
     values = runs[[CRITERION + name for name in names]].astype(float)
     ranks = percentiles(values, datasets) - _MIDDLE
     ranks = np.where(np.isnan(ranks), 0.0, ranks)
-    kinds, configurations = pd.factorize(runs[CONFIGURATION])
+    kinds, configurations = pd.factorize(runs[CONFIGURATION], use_na_sentinel=False)
     groups = pd.factorize(datasets)[0] * len(configurations) + kinds
     counts = np.bincount(groups)[:, None].clip(min=1)
     sums = (
@@ -175,16 +200,6 @@ def _prior_elsewhere(proxies: pd.DataFrame, ranks: np.ndarray) -> np.ndarray:
     elsewhere = ((total - means) / others.where(others > 0)).fillna(_MIDDLE)
     index = pd.MultiIndex.from_arrays([proxies[DATASET].to_numpy(), proxies[CONFIGURATION].to_numpy()])
     return elsewhere.reindex(index).to_numpy(dtype=float)
-
-
-def _which_configuration(proxies: pd.DataFrame) -> RunScores:
-    """(n_runs, n_configurations) indicators, which the penalty shrinks as a random effect.
-
-    With one proxy the mean over the *other* seeds will not do: together with the criteria's means over all seeds it
-    gives away the run's own score.
-    """
-    names = pd.Index(proxies[CONFIGURATION].unique())
-    return lambda runs: np.eye(len(names) + 1)[names.get_indexer(runs[CONFIGURATION]), :-1]  # -1: unknown, all zeros
 
 
 def _means(proxies: pd.DataFrame, ranks: np.ndarray) -> pd.Series:
@@ -211,5 +226,52 @@ def _fit(model: str, inputs: np.ndarray, ranks: np.ndarray, weights: np.ndarray,
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    ridge = make_pipeline(StandardScaler(), RidgeCV(alphas=np.logspace(0, 4, 9)))
+    ridge = make_pipeline(StandardScaler(), RidgeCV(alphas=_ALPHAS))
     return ridge.fit(inputs, ranks, ridgecv__sample_weight=weights)
+
+
+class _GroupRidge:
+    """What scikit-learn's ``StandardScaler`` and ``RidgeCV`` give for ``[one column for each group, inputs]``.
+
+    minimise |y - mu - G u - X b|^2 + alpha (|u|^2 + |b|^2), where a column of G marks the runs of one of the C groups,
+    divided by its standard deviation s_c, and X is standardised. Given b and mu the effects u are shrunk means of the
+    residuals in their groups, so that y ~ [1, X] has the covariance V = I + G G' / alpha, which has one block for each
+    group: V^-1 = I - w_c / n_c on it, with w_c = n_c / (n_c + alpha s_c^2). Alpha is chosen by the squared
+    leave-one-out errors r_i / (1 - h_i). Time and memory grow with runs x inputs, not with runs x groups.
+    """
+
+    def fit(self, groups: np.ndarray, inputs: np.ndarray, values: np.ndarray) -> _GroupRidge:
+        """Learn from (n_runs,) codes 0 to C - 1, (n_runs, n_inputs) and (n_runs,) values."""
+        self._centre, scale = inputs.mean(axis=0), inputs.std(axis=0)
+        self._scale = np.where(scale > 1e-12, scale, 1.0)
+        design = np.column_stack([np.ones(len(values)), (inputs - self._centre) / self._scale])
+        sizes = np.bincount(groups).astype(float)
+        shares = sizes / len(values)
+        variances = shares * (1 - shares)
+        sums = np.stack([np.bincount(groups, column) for column in [*design.T, values]], axis=1)  # (C, 1 + inputs + 1)
+        gram = np.column_stack([design, values]).T @ np.column_stack([design, values])
+        best = np.inf
+        for alpha in _ALPHAS:
+            shrunk = np.where(
+                variances > 0, 1.0 / (sizes + alpha * variances), 0.0
+            )  # w_c / n_c; 0: one group is no group
+            system = gram - (sums * shrunk[:, None]).T @ sums
+            penalised = system[:-1, :-1] + alpha * np.diag([0.0, *np.ones(inputs.shape[1])])
+            inverse = np.linalg.inv(penalised)
+            slopes = inverse @ system[:-1, -1]
+            effects = shrunk * (sums[:, -1] - sums[:, :-1] @ slopes)
+            residuals = values - design @ slopes - effects[groups]
+            leverage = _leverage(design - (sums[:, :-1] * shrunk[:, None])[groups], inverse)
+            error = float(np.mean((residuals / (1 - shrunk[groups] - leverage)) ** 2))
+            if error < best:
+                best, self._slopes, self._effects = error, slopes, effects
+        return self
+
+    def predict(self, groups: np.ndarray, inputs: np.ndarray) -> np.ndarray:
+        """Return the (n_runs,) values expected; a run of no known group has the code -1."""
+        effects = np.append(self._effects, 0.0)[groups]
+        return self._slopes[0] + (inputs - self._centre) / self._scale @ self._slopes[1:] + effects
+
+
+def _leverage(rows: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+    return np.asarray(np.einsum("ij,ij->i", rows @ inverse, rows))

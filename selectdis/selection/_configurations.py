@@ -9,9 +9,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from selectdis.errors import SelectdisError
 from selectdis.records import CONFIGURATION, DATASET, need
-from selectdis.selection._scores import WIN_RATE, current_score_name, percentiles, run_scores
+from selectdis.selection._scores import WIN_RATE, NothingToGoByError, current_score_name, percentiles, run_scores
 
 __all__ = ["ConfigurationScore", "by_lcb", "by_mean", "by_median", "by_win_rate", "seed_statistics"]
 
@@ -46,7 +45,7 @@ class ConfigurationScore:
         need(proxies, CONFIGURATION, DATASET)
         table = seed_statistics(proxies, run_scores(proxies, self.score), by=[DATASET, CONFIGURATION], z=self.z)
         if table.empty:
-            raise SelectdisError(f"no finished run on a proxy has the score of {self!r}: the proxy needs labels")
+            raise NothingToGoByError(f"no finished run on a proxy has the score of {self!r}: the proxy needs labels")
         values = table[self.statistic]
         shares = pd.Series(percentiles(values, values.index.get_level_values(DATASET)), index=values.index)
         return shares.groupby(level=CONFIGURATION, observed=True).mean().sort_values(ascending=False, kind="stable")

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from selectdis.errors import SelectdisError
 from selectdis.records import (
@@ -24,6 +25,8 @@ from selectdis.selection._scores import WIN_RATE, beats, percentiles, run_scores
 
 __all__ = [
     "annealing_effect",
+    "correlation_interval",
+    "correlation_text",
     "dataset_transfer",
     "downstream_correlations",
     "mean_against_sampled",
@@ -31,6 +34,25 @@ __all__ = [
 ]
 
 POOLED = "pooled"
+
+
+def correlation_interval(correlation: float, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Return an interval for a rank correlation over `n` independent pairs (Fisher's z, Fieller et al. 1957)."""
+    if n < 4 or np.isnan(correlation):
+        return float("nan"), float("nan")
+    z, half = (
+        np.arctanh(np.clip(correlation, -0.9999, 0.9999)),
+        stats.norm.ppf(0.5 + level / 2) * np.sqrt(1.06 / (n - 3)),
+    )
+    return float(np.tanh(z - half)), float(np.tanh(z + half))
+
+
+def correlation_text(correlation: float, n: int) -> str:
+    """Return ``0.62 [0.10, 0.87]``; a correlation of three pairs or fewer has no interval."""
+    if np.isnan(correlation):
+        return "-"
+    low, high = correlation_interval(correlation, n)
+    return f"{correlation:.2f} " + ("(too few to tell)" if np.isnan(low) else f"[{low:.2f}, {high:.2f}]")
 
 
 def rank_correlations(

@@ -16,6 +16,7 @@ from selectdis.records import (
     DATASET,
     METRIC,
     SEED,
+    check_records,
     criterion_names,
     direction,
     metric_names,
@@ -74,6 +75,7 @@ def leaderboard(
     if by not in ("configuration", "run"):
         raise SelectdisError(f"a leaderboard is by 'configuration' or by 'run', not {by!r}")
     need(records, DATASET, CONFIGURATION)
+    records = check_records(records)
     score = current_score_name(score) if isinstance(score, str) else score
     records = records[pickable(records)].reset_index(drop=True)
     scores, ranked_by = _ranked_by(records, score, criterion)

@@ -11,9 +11,10 @@ import pandas as pd
 from selectdis.errors import SelectdisError
 from selectdis.records import CANDIDATE, CONFIGURATION, SEED, need, pickable
 from selectdis.selection._configurations import ConfigurationScore
-from selectdis.selection._run_choosers import RandomChooser, RunChooser
+from selectdis.selection._run_choosers import RandomChooser, RunChooser, RunScores
+from selectdis.selection._scores import NothingToGoByError
 
-__all__ = ["AverageConfiguration", "Pick", "RandomRun", "Rule", "Weights"]
+__all__ = ["AverageConfiguration", "FittedRule", "Pick", "RandomRun", "Rule", "Weights", "shared_pick"]
 
 Weights = Callable[[pd.DataFrame], np.ndarray]
 """Target's runs -> (n_runs,) probability of picking each; sums to 1."""
@@ -29,6 +30,25 @@ class Pick:
     row: object
     tied: int
     why: str
+
+
+@dataclass(frozen=True)
+class FittedRule:
+    """A rule that has seen the proxies: the target's runs -> (n_runs,) probability of picking each."""
+
+    ranking: pd.Series | None
+    choose: RunScores
+    top: int
+
+    def __call__(self, target: pd.DataFrame) -> np.ndarray:
+        return shared_pick(*self.scores(target))
+
+    def scores(self, target: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Return which runs may be picked, and the chooser's score of each: (n_runs,) bool and float."""
+        allowed = _allowed(target, self.ranking, self.top)
+        scores = np.full(len(target), np.nan)
+        scores[allowed] = self.choose(target if allowed.all() else target[allowed])
+        return allowed, scores
 
 
 @dataclass(frozen=True)
@@ -77,21 +97,22 @@ class Rule:
             return [str(name) for name in proxies.loc[pickable(proxies), CONFIGURATION].unique()]
         return [str(name) for name in _best(self.configuration.scores(proxies[pickable(proxies)]), self.top)]
 
-    def fit(self, proxies: pd.DataFrame) -> Weights:
-        """Learn from the proxies; the result maps the target's runs to the probability of picking each."""
+    def fit(self, proxies: pd.DataFrame, rankings: dict[ConfigurationScore, pd.Series] | None = None) -> FittedRule:
+        """Learn from the proxies; the result maps the target's runs to the probability of picking each.
+
+        Parameters
+        ----------
+        proxies
+            The labelled runs.
+        rankings
+            Rankings of their configurations that are known already, to which this rule's is added.
+        """
         proxies = proxies[pickable(proxies)]
-        ranking = None if self.configuration is None else self.configuration.scores(proxies)
-        choose = self.run.fit(proxies)
-
-        def weights(target: pd.DataFrame) -> np.ndarray:
-            allowed = _allowed(target, ranking, self.top)
-            if allowed.all():
-                return _shared_pick(choose(target))
-            shares = np.zeros(len(target))
-            shares[allowed] = _shared_pick(choose(target[allowed]))
-            return shares
-
-        return weights
+        rankings = {} if rankings is None else rankings
+        if self.configuration is not None and self.configuration not in rankings:
+            rankings[self.configuration] = self.configuration.scores(proxies)
+        ranking = None if self.configuration is None else rankings[self.configuration]
+        return FittedRule(ranking, self.run.fit(proxies), self.top)
 
     def weights(self, proxies: pd.DataFrame, target: pd.DataFrame) -> np.ndarray:
         """Return the probability of picking each run of `target`, (n_runs,): 1 for one run, shared by ties."""
@@ -124,13 +145,8 @@ class Rule:
         Adds to `target` the columns ``rule_score`` (of the run chooser, higher is better; NaN for a run out of the
         question) and ``pick`` (probability of being picked).
         """
-        proxies = proxies[pickable(proxies)]
-        ranking = None if self.configuration is None else self.configuration.scores(proxies)
-        allowed = _allowed(target, ranking, self.top)
-        scores, shares = np.full(len(target), np.nan), np.zeros(len(target))
-        scores[allowed] = self.run.fit(proxies)(target[allowed])
-        shares[allowed] = _shared_pick(scores[allowed])
-        ranked = target.assign(rule_score=scores, pick=shares)
+        allowed, scores = self.fit(proxies).scores(target)
+        ranked = target.assign(rule_score=scores, pick=shared_pick(allowed, scores))
         return ranked.sort_values(["pick", "rule_score"], ascending=False, na_position="last", kind="stable")
 
 
@@ -154,8 +170,8 @@ class AverageConfiguration:
 
     def fit(self, proxies: pd.DataFrame) -> Weights:
         def weights(target: pd.DataFrame) -> np.ndarray:
+            codes, names = pd.factorize(target[CONFIGURATION], use_na_sentinel=False)
             alive = pickable(target)
-            codes, names = pd.factorize(target[CONFIGURATION])
             counts = np.bincount(codes[alive], minlength=len(names))
             return _normalised(alive / np.maximum(counts[codes], 1))
 
@@ -167,26 +183,32 @@ def _allowed(target: pd.DataFrame, ranking: pd.Series | None, top: int) -> np.nd
     alive = pickable(target)
     if not alive.any():
         raise SelectdisError(f"no run on the target has finished: there is nothing to pick among {len(target)} runs")
+    codes, names = pd.factorize(target[CONFIGURATION])
+    alive &= codes >= 0
+    if not alive.any():
+        raise SelectdisError("no finished run on the target says which configuration it has")
     if ranking is None:
         return alive
-    codes, names = pd.factorize(target[CONFIGURATION])
-    present = ranking[ranking.index.isin(names[np.bincount(codes[alive], minlength=len(names)) > 0])]
+    there = set(names[np.bincount(codes[alive], minlength=len(names)) > 0].tolist())
+    present = ranking[[name in there for name in ranking.index.tolist()]]
     if present.empty:
-        raise SelectdisError(
+        raise NothingToGoByError(
             "the proxies and the target have no configuration in common: train on the target what "
             "rule.configurations(proxies) names"
         )
-    return alive & names.isin(_best(present, top))[codes]
+    best = set(_best(present, top))
+    return alive & np.array([name in best for name in names.tolist()])[codes]
 
 
 def _best(ranking: pd.Series, top: int) -> list:
     """Return the best `top`, and all those tied with the last of them."""
-    return list(ranking.index[(ranking >= ranking.iloc[min(top, len(ranking)) - 1]).to_numpy()])
+    return ranking.index[(ranking >= ranking.iloc[min(top, len(ranking)) - 1]).to_numpy()].tolist()
 
 
-def _shared_pick(scores: np.ndarray) -> np.ndarray:
-    known = ~np.isnan(scores)
-    return _normalised((scores == scores[known].max()).astype(float) if known.any() else np.ones(len(scores)))
+def shared_pick(allowed: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Return the probability of picking each run: the best that is allowed, shared by ties; all of them where NaN."""
+    known = allowed & ~np.isnan(scores)
+    return _normalised((known & (scores == scores[known].max()) if known.any() else allowed).astype(float))
 
 
 def _normalised(weights: np.ndarray) -> np.ndarray:

@@ -15,11 +15,17 @@ from selectdis.records import CRITERION, METRIC, direction, need
 
 __all__ = [
     *("CriterionChooser", "FewLabelsChooser", "RandomChooser", "RunChooser", "RunScores"),
-    *("at_random", "by_criterion", "by_few_labels"),
+    *("at_random", "by_criterion", "by_few_labels", "labels_taken"),
 ]
 
 RunScores = Callable[[pd.DataFrame], np.ndarray]
 """(n_runs rows) -> (n_runs,): higher is better, equal scores share the pick, and NaN never wins."""
+
+
+def labels_taken(name: str) -> int | None:
+    """Return how many labels a score took by its name (``mig.few100``, ``downstream_lr_100``); None: all there are."""
+    found = re.search(r"(?:_|\.few)(\d+)(?:_|\.|$)", name)
+    return int(found[1]) if found else None
 
 
 class RunChooser(Protocol):
@@ -89,7 +95,7 @@ class FewLabelsChooser:
     name: str
 
     def __post_init__(self) -> None:
-        if not re.search(r"(_|\.few)\d+(_|\.|$)", self.name):
+        if labels_taken(self.name) is None:
             raise SelectdisError(
                 f"by_few_labels needs a score whose name says how many labels it took, such as 'mig.few100'; "
                 f"{self.name!r} uses every label, which a target does not have"

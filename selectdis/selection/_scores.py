@@ -10,11 +10,18 @@ import pandas as pd
 from selectdis.errors import SelectdisError, warn_renamed
 from selectdis.records import DATASET, METRIC, direction, metric_names, need
 
-__all__ = ["DISENTANGLEMENT", "WIN_RATE", "beats", "current_score_name", "percentiles", "run_scores", "score_metrics"]
+__all__ = [
+    *("DISENTANGLEMENT", "WIN_RATE", "NothingToGoByError", "beats", "current_score_name", "percentiles"),
+    *("run_scores", "score_metrics"),
+]
 
 # The six scores of Locatello et al. 2019; what "win_rate" averages where they are there.
 DISENTANGLEMENT = ("beta_vae", "factor_vae", "mig", "dci_disentanglement", "modularity", "sap")
 WIN_RATE = "win_rate"
+
+
+class NothingToGoByError(SelectdisError):
+    """What a rule goes by is not there on these data: a backtest leaves the data set out for this rule, and says so."""
 
 
 def current_score_name(name: str) -> str:
@@ -86,7 +93,12 @@ def run_scores(records: pd.DataFrame, score: str | Sequence[str] = WIN_RATE) -> 
     -------
     (n_runs,) float
         Higher is better: a metric in its own unit (negated where lower is better); a win rate as the share of the
-        runs of the same data set that a run beats, averaged over metrics, in [0, 1]. NaN where no metric is known.
+        runs of the same data set that a run beats, averaged over metrics, in [0, 1].
+
+    Notes
+    -----
+    All runs of a data set are judged by the same metrics: those that at least half of its scored runs have. A run
+    that lacks one of them has no win rate (NaN), is nobody's opponent, and cannot be the best by what is left to it.
     """
     score = current_score_name(score) if isinstance(score, str) else score
     names = score_metrics(records, score)
@@ -95,6 +107,23 @@ def run_scores(records: pd.DataFrame, score: str | Sequence[str] = WIN_RATE) -> 
     if isinstance(score, str) and score != WIN_RATE:
         return values.iloc[:, 0].to_numpy()
     need(records, DATASET)
-    shares = percentiles(values, records[DATASET])
-    known = np.isfinite(shares).sum(axis=1)
-    return np.where(known > 0, np.nansum(shares, axis=1) / np.maximum(known, 1), np.nan)
+    codes, datasets = pd.factorize(records[DATASET])
+    scores = values.to_numpy()
+    rates = np.full(len(scores), np.nan)
+    for k in range(len(datasets)):
+        here = np.flatnonzero(codes == k)
+        rows, columns = _judged(np.isfinite(scores[here]))
+        if rows.any():
+            rates[here[rows]] = beats(scores[np.ix_(here[rows], columns)]).mean(axis=1)
+    return rates
+
+
+def _judged(known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which runs of a data set are judged, and by which metrics, from what is known: (n_runs, n_metrics) bool."""
+    counts = known.sum(axis=0)
+    columns = np.flatnonzero((counts > 0) & (2 * counts >= known.any(axis=1).sum()))
+    rows = known[:, columns].all(axis=1) & known.any(axis=1)
+    if not rows.any():  # no run has them all: the metric that most have is left
+        columns = np.array([counts.argmax()])
+        rows = known[:, columns[0]]
+    return np.asarray(rows), columns

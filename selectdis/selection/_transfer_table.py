@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from selectdis.records import CONFIGURATION, DATASET, SEED, labelled, need
-from selectdis.selection._intervals import moderated_interval
+from selectdis.selection._intervals import probability_interval
 from selectdis.selection._scores import WIN_RATE, beats, run_scores, score_metrics
 
 __all__ = ["transfer_table"]
@@ -34,8 +34,8 @@ def transfer_table(records: pd.DataFrame, *, level: float = 0.95) -> pd.DataFram
     -------
     DataFrame
         One row per cell: ``metric`` and ``data_set`` ("same" or "different"), ``p_beats_random`` in [0, 1] (0.5: no
-        better than random), ``p_low``, ``p_high`` (`moderated_interval` over source data sets), ``datasets``. NaN where
-        a cell needs a second metric, data set or seed that is not there.
+        better than random), ``p_low``, ``p_high`` (`probability_interval` over source data sets), ``datasets``. NaN
+        where a cell needs a second metric, data set or seed that is not there.
     """
     need(records, DATASET, CONFIGURATION)
     known = labelled(records)
@@ -53,7 +53,7 @@ def _cell(values: np.ndarray, metric: str, data: str, level: float) -> dict:
     inside = np.where(same_data & same_metric, values, np.nan)
     known = np.isfinite(inside).sum(axis=(1, 2, 3))
     per_source = np.nansum(inside, axis=(1, 2, 3))[known > 0] / known[known > 0]
-    low, high = moderated_interval(per_source, level=level) if len(per_source) else (np.nan, np.nan)
+    low, high = probability_interval(per_source, level=level) if len(per_source) else (np.nan, np.nan)
     middle = float(per_source.mean()) if len(per_source) else np.nan
     cell = {"metric": metric, "data_set": data, "p_beats_random": middle, "p_low": low, "p_high": high}
     return {**cell, "datasets": len(per_source)}

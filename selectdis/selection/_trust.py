@@ -1,36 +1,53 @@
-"""How far a pick can be trusted, in a sentence or two."""
+"""How far a pick can be trusted, in plain words that end with a decision."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from selectdis.errors import SelectdisError
-from selectdis.selection._backtest import BacktestResult, Picker, backtest
+from selectdis.records import score_label
+from selectdis.selection._backtest import BacktestResult, Picker, backtest, bracket
+from selectdis.selection._intervals import probability_interval
+from selectdis.selection._published import Evidence, published_evidence
+from selectdis.selection._rules import Rule
+from selectdis.selection._run_choosers import CriterionChooser, FewLabelsChooser, RandomChooser, labels_taken
+from selectdis.selection._scores import WIN_RATE
 
-__all__ = ["Trust", "trust"]
+__all__ = ["BETTER", "DO_NOT", "USE", "Trust", "decide", "trust"]
 
-_UNKNOWN = (
+USE, BETTER, DO_NOT = "use it", "better than nothing", "do not rely on this pick: label a few images instead"
+_LEAST_MEAN = 0.55
+
+_NOTHING = (
     "Nothing is known of how rule '{rule}' does on another data set: {why}. "
     "A backtest needs at least two labelled data sets."
 )
+_DECISIONS = {
+    USE: "Decision: use it. On average such picks are better than a random run, which is no promise for this one.",
+    BETTER: "Decision: better than nothing. Take it rather than a random run, look at what its latents do, and expect "
+    "to be wrong at times.",
+    DO_NOT: "Decision: do not rely on this pick: label a few images instead (a rule with `labels:` needs a hundred).",
+}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trust:
-    """What a backtest says of one rule; ``str()`` gives the sentences.
+    """What is known of one rule; ``str()`` and ``repr()`` give the sentences.
 
     Attributes
     ----------
     rule
         Label of the rule.
     known
-        ``"other data sets"``, ``"same data set"`` (one labelled data set: its seeds were split) or ``"nothing"``.
+        What one's own records say something of: ``"other data sets"``, ``"same data set"`` (one labelled data set: its
+        seeds were split) or ``"nothing"``.
     p, low, high
-        Probability that the rule's pick beats a random run, and its interval; NaN where nothing is known.
+        Probability that the rule's pick beats a random run, and its interval; NaN where nothing is known. With one
+        data set: on new seeds of the same.
     regret
         Mean distance to the best run in units of `score`.
     picked, average, best
@@ -39,6 +56,15 @@ class Trust:
         What the numbers rest on.
     why
         With ``"nothing"``: the reason.
+    next_low, next_high
+        Between which the pick on one more data set is expected (one data set: those of single splits lay).
+    decision
+        ``"use it"``, ``"better than nothing"`` or ``"do not rely on this pick: label a few images instead"``; see
+        `decide`.
+    published
+        What the same rule did on the published records with as many proxies, or None.
+    words
+        The rule in plain words.
     """
 
     rule: str
@@ -55,25 +81,70 @@ class Trust:
     score: str = ""
     level: float = 0.95
     why: str = ""
+    next_low: float = np.nan
+    next_high: float = np.nan
+    decision: str = DO_NOT
+    published: Evidence | None = None
+    words: str = ""
 
     def __str__(self) -> str:
-        if self.known == "nothing":
-            return _UNKNOWN.format(rule=self.rule, why=self.why)
-        numbers = f"probability {self.p:.2f} [{self.low:.2f}, {self.high:.2f}] (random: 0.50)"
-        gain = (
+        own = {"nothing": self._nothing, "same data set": self._one_data_set, "other data sets": self._data_sets}
+        parts = [self._published(), own[self.known](), _DECISIONS[self.decision]]
+        if self.known == "other data sets":
+            parts[:2] = parts[1::-1]
+        return " ".join(filter(None, parts))
+
+    def _published(self) -> str:
+        if self.published is None:
+            return ""
+        found = self.published
+        learned = "one data set" if found.n_proxies == 1 else f"{found.n_proxies} data sets"
+        return (
+            f"The rule '{self.rule}' means: {self.words}. On {len(found.values)} published data sets whose labels were "
+            f"hidden from it, with {learned} to learn from, its pick beat a random run with probability "
+            f"{bracket(found.p, found.low, found.high)}: of 100 trained runs it was better than {100 * found.p:.0f} on "
+            f"average, where a blind draw is better than 50; on one more data set, than {100 * found.next_low:.0f} to "
+            f"{100 * found.next_high:.0f}."
+        )
+
+    def _nothing(self) -> str:
+        if self.published is None:
+            return _NOTHING.format(rule=self.rule, why=self.why)
+        return f"Your own runs add nothing to that: {self.why}."
+
+    def _one_data_set(self) -> str:
+        text = (
+            f"Your own runs {self._tell}: on the one labelled data set ({self.n_runs} runs), with half of its seeds as "
+            f"the proxy and the other half as the target, rule '{self.rule}' beat a random run with {self._numbers} on "
+            f"average, and with {self.next_low:.2f} to {self.next_high:.2f} in single splits. {self._gain}"
+        )
+        return text + (" Nothing is known of how it does on another data set." if self.published is None else "")
+
+    def _data_sets(self) -> str:
+        return (
+            f"Over {self.n_datasets} labelled data sets ({self.n_runs} runs), each played as the target in turn, rule "
+            f"'{self.rule}' beat a random run with {self._numbers} on average; on one more data set "
+            f"{self.next_low:.2f} to {self.next_high:.2f} is to be expected. {self._gain} {self._verdict}"
+        )
+
+    @property
+    def _numbers(self) -> str:
+        return f"probability {bracket(self.p, self.low, self.high)} (random: 0.50)"
+
+    @property
+    def _gain(self) -> str:
+        return (
             f"Its picks had a {self.score} of {self.picked:.3g} on average, against {self.average:.3g} for the average "
             f"run ({self.picked - self.average:+.3g}) and {self.best:.3g} for the best."
         )
-        if self.known == "same data set":
-            return (
-                f"On the one labelled data set ({self.n_runs} runs), with half of its seeds as the proxy and the other "
-                f"half as the target, rule '{self.rule}' beat a random run with {numbers}. {gain} "
-                "Nothing is known of how it does on another data set."
-            )
-        return (
-            f"Over {self.n_datasets} labelled data sets ({self.n_runs} runs), each played as the target in turn, rule "
-            f"'{self.rule}' beat a random run with {numbers}. {gain} {self._verdict}"
-        )
+
+    @property
+    def _tell(self) -> str:
+        if self.low > 0.5:
+            return "say that it is better than chance on new seeds"
+        return "say that it is worse than chance on new seeds" if self.high < 0.5 else "cannot tell"
+
+    __repr__ = __str__
 
     @property
     def _verdict(self) -> str:
@@ -85,18 +156,20 @@ class Trust:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers and the sentence, ready for JSON: NaN becomes None."""
-        numbers = {
-            name: None if pd.isna(value := getattr(self, name)) else value
-            for name in ("p", "low", "high", "regret", "picked", "average", "best")
+        names = ("p", "low", "high", "next_low", "next_high", "regret", "picked", "average", "best")
+        numbers = {name: None if pd.isna(value := getattr(self, name)) else value for name in names}
+        names = ("rule", "known", "n_datasets", "n_runs", "score", "level", "why", "decision", "words")
+        published = self.published and {
+            name: getattr(self.published, name) for name in ("n_proxies", "p", "low", "high", "next_low", "next_high")
         }
-        rest = {
-            name: getattr(self, name) for name in ("rule", "known", "n_datasets", "n_runs", "score", "level", "why")
-        }
-        return {**rest, **numbers, "text": str(self)}
+        rest = {name: getattr(self, name) for name in names}
+        return {**rest, **numbers, "published": published, "text": str(self)}
 
 
-def trust(rule: Picker, evidence: BacktestResult | pd.DataFrame | None, **options: Any) -> Trust:
-    """Say what is known of `rule`.
+def trust(
+    rule: Picker, evidence: BacktestResult | pd.DataFrame | None, *, target: str | None = None, **options: Any
+) -> Trust:
+    """Say what is known of `rule`, from one's own records and from the published ones.
 
     Parameters
     ----------
@@ -105,44 +178,113 @@ def trust(rule: Picker, evidence: BacktestResult | pd.DataFrame | None, **option
     evidence
         A backtest that holds the rule; or labelled records, to be backtested here (leave out those of the target that
         the pick is for: they are its answer); or None where there are none.
+    target
+        Name of the data set that the pick is for: left out of the published records, should they have it.
     **options
         With records: for `backtest`, such as ``score`` and ``seed``.
 
     Returns
     -------
     Trust
-        Where records cannot be backtested: that nothing is known, and why.
+        Where records cannot be backtested: that they say nothing, and why.
 
     Raises
     ------
     SelectdisError
         The backtest did not try this rule.
     """
-    if isinstance(evidence, BacktestResult):
-        return _told(rule, evidence)
     if evidence is None:
-        return Trust(rule.label, "nothing", why="no labelled data set was given")
+        return _told(rule, None, "no labelled data set was given", options.get("score", WIN_RATE), target)
+    if isinstance(evidence, BacktestResult):
+        return _told(rule, evidence, "", evidence.score, target)
     try:
-        return _told(rule, backtest(evidence, [rule], **options))
+        result = backtest(evidence, [rule], **options)
     except SelectdisError as error:
-        return Trust(rule.label, "nothing", why=str(error))
+        return _told(rule, None, str(error), options.get("score", WIN_RATE), target)
+    return _told(rule, result, "", result.score, target)
 
 
-def _told(rule: Picker, result: BacktestResult) -> Trust:
-    row = result.row(rule)
+def decide(own: dict[str, float], published: Evidence | None) -> str:
+    """Return what to do with a pick, from what its rule did on data sets that played the target.
+
+    One value counts for each data set, one's own or published; where it is both, their mean. "Use it": three values or
+    more, whose interval lies above one half. "Better than nothing": two or more with a mean of at least 0.55.
+    Otherwise, and where one's own alone are worse than chance: do not rely on it. ``benchmarks/published_numbers.py``
+    measures how often picks of each kind are bad.
+
+    Parameters
+    ----------
+    own
+        Data set -> P(the pick beats a random run); none where there is one data set only.
+    published
+        From `published_evidence`, or None.
+    """
+    if len(own) > 1 and probability_interval(np.array(list(own.values())))[1] < 0.5:
+        return DO_NOT
+    others = {} if published is None else published.values
+    both = [{**others, **own}, {**own, **others}]
+    values = np.array([np.mean([table[name] for table in both]) for name in both[0]])
+    if len(values) > 2 and probability_interval(values)[0] > 0.5:
+        return USE
+    return BETTER if len(values) > 1 and values.mean() >= _LEAST_MEAN else DO_NOT
+
+
+def _told(rule: Picker, result: BacktestResult | None, why: str, score: str, target: str | None) -> Trust:
+    row = None if result is None else result.row(rule)
+    try:
+        n_proxies = 1 if result is None else result.n_datasets
+        published = published_evidence(rule, n_proxies, score=score, without=[target] if target else [])
+    except SelectdisError:  # the rule or the score reads what the published records do not have
+        published = None
+    label = rule.label if row is None else str(row["rule"])
+    told = Trust(label, "nothing", why=why, decision=decide({}, published), published=published, words=in_words(rule))
+    if result is None or row is None:
+        return told
+    if row["datasets"] == 0:
+        return replace(told, why=result.not_judged.loc[result.not_judged["rule"] == label, "why"].iloc[0])
+    return _with_own(told, result, row)
+
+
+def _with_own(told: Trust, result: BacktestResult, row: pd.Series) -> Trust:
     where = result.by_dataset[result.by_dataset["rule"] == row["rule"]]
-    return Trust(
-        rule=str(row["rule"]),
-        known="same data set" if result.n_datasets == 1 else "other data sets",
+    alone = result.n_datasets == 1
+    own = {} if alone else dict(zip(where["dataset"], where["p"], strict=True))
+    return replace(
+        told,
+        known="same data set" if alone else "other data sets",
         p=float(row["p_beats_random"]),
         low=float(row["p_low"]),
         high=float(row["p_high"]),
+        next_low=float(row["next_low"]),
+        next_high=float(row["next_high"]),
         regret=float(row["regret"]),
         picked=float(where["score"].mean()),
         average=float(where["mean"].mean()),
         best=float(where["best"].mean()),
-        n_datasets=result.n_datasets,
+        n_datasets=int(row["datasets"]),
         n_runs=result.n_runs,
         score=result.score.replace("_", " "),
         level=result.level,
+        decision=DO_NOT if row["p_high"] < 0.5 else decide(own, told.published),
     )
+
+
+def in_words(rule: Picker) -> str:
+    """Return what a rule does, for somebody who knows none of its names."""
+    if not isinstance(rule, Rule):
+        return f"whatever {rule.label!r} says"
+    best = "the settings that scored best" if rule.top == 1 else f"the {rule.top} settings that scored best"
+    first = "of all runs" if rule.configuration is None else f"train {best} on labelled images; of their runs"
+    return f"{first} take {_choice(rule.run)}"
+
+
+def _choice(run: Any) -> str:
+    if isinstance(run, RandomChooser):
+        return "any"
+    if isinstance(run, CriterionChooser):
+        way = "highest" if run.sign > 0 else "lowest"
+        return f"the one with the {way} {score_label(run.name)}, a score that needs no labels"
+    if isinstance(run, FewLabelsChooser):
+        name = score_label(run.name.partition(".few")[0])
+        return f"the one with the best {name} on {labels_taken(run.name):,} labelled images of the target"
+    return f"the one that {run.label!r} puts first"

@@ -39,8 +39,9 @@ def variance_explained(
     -------
     DataFrame
         One row per data set, score and source (``objective``, ``objective + strength``, ``configuration``, ``seed``):
-        ``share`` in [0, 1] with ``low`` and ``high``; ``adjusted`` for the number of groups, which with few seeds is
-        the better estimate, since k groups in n runs explain (k - 1) / (n - 1) by chance; ``groups`` and ``runs``.
+        ``share`` in [0, 1] with ``low`` and ``high``; ``adjusted`` for the number of groups, with ``adjusted_low`` and
+        ``adjusted_high``, which with few seeds is the better estimate, since k groups in n runs explain
+        (k - 1) / (n - 1) by chance; ``groups`` and ``runs``.
     """
     need(records, OBJECTIVE, CONFIGURATION, DATASET)
     known = labelled(records)
@@ -58,11 +59,12 @@ def variance_explained(
                 rows += [{"dataset": name, "score": wanted[complete[row.pop("column")]], **row} for row in found]
     order = {source: k for k, source in enumerate(SOURCES)}
     table = pd.DataFrame(
-        rows, columns=["dataset", "score", "source", "share", "low", "high", "adjusted", "groups", "runs"]
+        rows, columns=["dataset", "score", "source", "share", "low", "high", *_ADJUSTED, "groups", "runs"]
     )
     return table.sort_values(["dataset", "score", "source"], key=lambda c: c.map(order) if c.name == "source" else c)
 
 
+_ADJUSTED = ("adjusted", "adjusted_low", "adjusted_high")
 SOURCES = ("objective", "objective + strength", "configuration", "seed")
 
 
@@ -92,10 +94,16 @@ def _dataset(
             adjusted = 1 - (1 - share) * (n - 1) / (n - k) if n > k else np.nan
             if source == "seed":
                 share, adjusted = 1 - share, 1 - adjusted
-            low, high = max(0.0, share - z * error[column]), min(1.0, share + z * error[column])
-            row = {"column": column, "source": source, "share": share, "low": low, "high": high}
-            rows.append({**row, "adjusted": float(np.clip(adjusted, 0, 1)), "groups": k, "runs": n})
+            half = z * error[column]
+            row = {"column": column, "source": source, "share": share, **_bounds("", share, half)}
+            row |= {"adjusted": float(np.clip(adjusted, 0, 1)), "groups": k, "runs": n}
+            rows.append({**row, **_bounds("adjusted_", adjusted, half * (n - 1) / (n - k) if n > k else np.nan)})
     return rows
+
+
+def _bounds(prefix: str, share: float, half: float) -> dict[str, float]:
+    ends = np.clip([share - half, share + half], 0.0, 1.0)
+    return {f"{prefix}low": float(ends[0]), f"{prefix}high": float(ends[1])}
 
 
 def _groups(records: pd.DataFrame) -> dict[str, np.ndarray]:

@@ -1,5 +1,6 @@
 """The study file: its model, its one reader, its checks, and the presets."""
 
+from selectdis.spec._kept import KEPT, check_keepable, forgotten_overrides, keep_spec
 from selectdis.spec._model import (
     ConstraintSpec,
     DataSpec,
@@ -15,6 +16,7 @@ from selectdis.spec._presets import PRESETS
 from selectdis.spec._reader import check_spec, parse_spec, read_spec
 
 __all__ = [
+    "KEPT",
     "PRESETS",
     "ConstraintSpec",
     "DataSpec",
@@ -25,7 +27,10 @@ __all__ = [
     "SeedsSpec",
     "StudySpec",
     "TrainingSpec",
+    "check_keepable",
     "check_spec",
+    "forgotten_overrides",
+    "keep_spec",
     "parse_spec",
     "read_spec",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -40,7 +41,13 @@ def _sentence(problem: Any, model: type[BaseModel]) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if _path(problem):
         return f"{key}: {message}"
-    return f"{key}: {message[0].lower()}{message[1:]}, found {problem['input']!r:.80}"
+    return f"{key}: {message[0].lower()}{message[1:]}, found {_shown(problem['input'])}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, date):
+        return f"{value}, which YAML reads as a date: put text in quotes"
+    return f"{value!r:.80}"
 
 
 def _keys_at(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:

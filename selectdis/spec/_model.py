@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from math import prod
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from selectdis.data._load import current_options
+from selectdis.models import ARCHITECTURES
 from selectdis.objectives import OBJECTIVES
 from selectdis.selection._scores import current_score_name
 from selectdis.spec._checks import SpecError, check_name, check_values
@@ -25,11 +37,23 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+# Bounds that no study comes near: beyond them a typing mistake would fill the memory, or never end.
+LARGEST_GRID = 1_000_000
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Text = Annotated[str, Field(min_length=1)]
+
+
 class DataSpec(BaseModel):
     """A data set by name; every further key is an option of its loader."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    name: str
+    name: Text
+
+    @model_validator(mode="before")
+    @classmethod
+    def _current_names(cls, value: Any) -> Any:
+        return current_options(value) if isinstance(value, dict) else value
 
     @property
     def options(self) -> dict[str, Any]:
@@ -92,10 +116,10 @@ class SearchSpec(Section):
     width: Integers | None = None
     discriminator_width: Integers | None = None
     sampler: Literal["grid", "qmc", "random", "tpe", "gp"] = "grid"
-    trials: int | None = Field(default=None, ge=1)
-    batch: int = Field(default=8, ge=1)
-    startup: int = Field(default=16, ge=1)
-    seed: int = 0
+    trials: Count | None = None
+    batch: Count = 8
+    startup: Count = 16
+    seed: Seed = 0
 
     @field_validator("objective", mode="before")
     @classmethod
@@ -105,12 +129,17 @@ class SearchSpec(Section):
         return {name: {} for name in value} if isinstance(value, list) else value
 
     @model_validator(mode="after")
-    def _names(self) -> SearchSpec:
+    def _names(self, info: ValidationInfo) -> SearchSpec:
         for objective, strengths in self.objective.items():
+            if _may_be_foreign(info) and objective not in OBJECTIVES:
+                continue
             check_name("objective", objective, OBJECTIVES, ("objective", objective))
             for strength in strengths:
                 path = ("objective", objective, strength)
                 check_name(f"strength of {objective}", strength, OBJECTIVES[objective].strength_names, path)
+        size = sum(prod(map(len, self._lists(objective))) for objective in self.objective)
+        if self.sampler == "grid" and size > LARGEST_GRID and not self.ranges:
+            raise SpecError(f"a grid has at most {LARGEST_GRID:,} configurations, found {size:,}", ("sampler",))
         if self.sampler == "grid" and self.ranges:
             message = f"a grid needs lists of values, found a range in {', '.join(self.ranges)}"
             raise SpecError(f"{message}; list values, or take another sampler", ("sampler",))
@@ -119,8 +148,12 @@ class SearchSpec(Section):
         return self
 
     @model_validator(mode="after")
-    def _trainable(self) -> SearchSpec:
+    def _trainable(self, info: ValidationInfo) -> SearchSpec:
         """Refuse here what no candidate can have: a study that is under way would have to leave it out."""
+        if _may_be_foreign(info) and not (
+            OBJECTIVES.keys() >= self.objective.keys() and ARCHITECTURES.keys() >= {*self.architecture}
+        ):
+            return self
         for objective, strengths in self.objective.items():
             for name, values in strengths.items():
                 check_values(_ends(values), partial(_with_strength, objective, name), ("objective", objective, name))
@@ -128,6 +161,10 @@ class SearchSpec(Section):
             if (own := getattr(self, name)) is not None:
                 check_values(_ends(own), partial(_with_setting, name), (name,))
         return self
+
+    def _lists(self, objective: str) -> list[tuple[Any, ...]]:
+        settings = [self.architecture, self.latents, self.learning_rate, self.width, self.discriminator_width]
+        return [values for values in (*settings, *self.objective[objective].values()) if isinstance(values, tuple)]
 
     @property
     def ranges(self) -> list[str]:
@@ -139,6 +176,11 @@ class SearchSpec(Section):
             if isinstance(values, Range)
         ]
         return strengths + (["learning_rate"] if isinstance(self.learning_rate, Range) else [])
+
+
+def _may_be_foreign(info: ValidationInfo) -> bool:
+    """Whether the study names plugins that are not loaded: then an unknown name may be that of a part of theirs."""
+    return bool((info.context or {}).get("plugins_absent"))
 
 
 def _ends(values: Any) -> tuple[Any, ...]:
@@ -156,9 +198,9 @@ def _with_setting(name: str, value: Any) -> Candidate:
 class SeedsSpec(Section):
     """How many seeds a configuration gets: `count`, or from `count` up to `max` unless Wilcoxon's test gives it up."""
 
-    count: int = Field(default=3, ge=1)
-    max: int | None = None
-    first: int = Field(default=0, ge=0)
+    count: Count = 3
+    max: Count | None = None
+    first: Seed = 0
 
     @model_validator(mode="after")
     def _ordered(self) -> SeedsSpec:
@@ -174,7 +216,7 @@ def _seeds_from_number(value: Any) -> Any:
 class TrainingSpec(Section):
     """How every candidate is trained."""
 
-    steps: int = Field(default=300_000, ge=1)
+    steps: int = Field(default=300_000, ge=1, le=10**9)
     batch_size: int = Field(default=64, ge=2)
     precision: Literal["float32", "tf32", "bf16", "float64"] = "float32"
     compile: bool = False
@@ -192,16 +234,21 @@ class TrainingSpec(Section):
 
 
 class EvaluationSpec(Section):
-    """What is measured on each run, and on how much data."""
+    """What is measured on each run, and on how much data.
+
+    A number that changes for the same run, be it by a new default, is a new `selectdis.scoring` SCORES_VERSION.
+    """
 
     metrics: Names = ("fast",)
     criteria: Names = ("fast",)  # or "all": with those that train a classifier per run (pipe)
     sampled: bool = True
     held_out: float = Field(default=0.1, ge=0.0, le=0.5)
-    n_train: int = Field(default=10_000, ge=10)
-    n_test: int = Field(default=5_000, ge=10)
-    probe: int = Field(default=1_000, ge=10)
-    seed: int = 0
+    n_train: int = Field(default=10_000, ge=10, le=10**8)
+    n_test: int = Field(default=5_000, ge=10, le=10**8)
+    n_criteria: int = Field(default=10_000, ge=10, le=10**8)  # for the criteria of codes, of all images
+    protocol: Literal["disjoint", "reference"] = "disjoint"
+    probe: int = Field(default=1_000, ge=10, le=10**7)
+    seed: Seed = 0
 
 
 class RuleSpec(Section):
@@ -210,16 +257,24 @@ class RuleSpec(Section):
     configuration: Literal["mean", "median", "lcb"] = "mean"
     score: Annotated[str, AfterValidator(current_score_name)] = "win_rate"
     run: str = "udr_lasso"
-    top: int = Field(default=1, ge=1)
-    seeds: int = Field(default=5, ge=1)
+    top: Count = 1
+    seeds: Count = 5
 
 
 class ConstraintSpec(Section):
     """A bound on a score; configurations outside are sampled less and ranked behind all others."""
 
     score: str
-    min: float | None = None
-    max: float | None = None
+    min: float | None = Field(default=None, allow_inf_nan=False)
+    max: float | None = Field(default=None, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _bounded(self) -> ConstraintSpec:
+        if self.min is None and self.max is None:
+            raise ValueError("a constraint needs min, max or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min must not be above max, found {self.min:g} and {self.max:g}")
+        return self
 
 
 class StudySpec(Section):
@@ -237,10 +292,11 @@ class StudySpec(Section):
     select: RuleSpec = RuleSpec()
     optimise: NonEmptyNames = ("score",)
     constraints: tuple[ConstraintSpec, ...] = ()
-    warm_start: str | None = None
-    time_budget: float | None = Field(default=None, gt=0, description="minutes")
-    storage: str | None = None
-    tracking: str | Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)] | None = "mlflow"
+    warm_start: Text | None = None
+    time_budget: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="minutes")
+    storage: Text | None = None
+    plugins: Names = ()
+    tracking: Text | Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)] | None = "mlflow"
 
     @model_validator(mode="after")
     def _consistent(self) -> StudySpec:

@@ -68,7 +68,7 @@ class Batch:
         self.waiting = defaultdict(list)
         for trial in map(self.stage.trials.fresh, trials):
             for seed in self.seeds[trial.number]:
-                if is_settled(record_in(trial, seed)):
+                if self.stage.is_done(record_in(trial, seed)):
                     continue
                 candidate = candidate_from(trial.params, self.stage.spec, seed=seed)
                 if candidate.id in self.stage.known:

@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from selectdis import _plugins
 from selectdis.data import ImageDataset
-from selectdis.data._reference import DataReference, fitting_options
+from selectdis.data._load import current_options
+from selectdis.data._reference import STORED, DataReference, fitting_options, stored_name
 from selectdis.errors import SelectdisError
 from selectdis.scoring._scorer import check_split
 from selectdis.selection import Rule
 from selectdis.spec import StudySpec
 
-__all__ = ["StudyData"]
+__all__ = ["StudyData", "without_objects"]
+
+
+def without_objects(spec: StudySpec | dict[str, Any]) -> tuple[StudySpec | dict[str, Any], dict[str, ImageDataset]]:
+    """Return `spec` with a name for each data set that it holds as an object, and the objects by these names."""
+    if isinstance(spec, StudySpec):
+        return spec, {}
+    objects: dict[str, ImageDataset] = {}
+
+    def named(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return [named(one) for one in value]
+        if not isinstance(value, ImageDataset):
+            return value
+        objects[name := f"{STORED}{stored_name(value)}"] = value
+        return name
+
+    return {key: named(value) if key in ("proxy", "target") else value for key, value in spec.items()}, objects
 
 
 class StudyData:
     """References to the data sets of a study; images that exist only as an object are stored in its `folder`."""
 
-    def __init__(self, spec: StudySpec, folder: Path) -> None:
-        self.spec, self.folder = spec, folder
+    def __init__(self, spec: StudySpec, folder: Path, objects: Mapping[str, ImageDataset] | None = None) -> None:
+        self.spec, self.folder, self.objects = spec, folder, objects or {}
 
     def proxies(self) -> list[DataReference]:
         """Return the labelled data sets that are searched on."""
@@ -27,19 +47,24 @@ class StudyData:
 
     def target(self, target: str | ImageDataset | None = None, **options: Any) -> DataReference:
         """Return the target: the study file's, another one by name, or images of one's own."""
-        spec = self.spec.target
+        spec, options = self.spec.target, current_options(options)
         if target is None:
             if spec is None:
                 raise SelectdisError("the study file names no target: give one (--target NAME, or target= in Python)")
             return self._reference(spec.name, {**spec.options, **options})
         if isinstance(target, ImageDataset):
             return DataReference.of(target, folder=self.folder)
+        if target.startswith(STORED):
+            return self._reference(target, {})
         own = spec.options if spec is not None and spec.name == target else {}
         shape = self.proxies()[0].load().image_shape
         return self._reference(target, fitting_options(target, shape) | own | options)
 
     def _reference(self, name: str, options: dict[str, Any]) -> DataReference:
-        return DataReference.of(name, options, folder=self.folder)
+        if name in self.objects:
+            return DataReference.of(self.objects[name], folder=self.folder)
+        known = not _plugins.absent(self.spec.plugins)
+        return DataReference.of(name, options, folder=self.folder, known=known)
 
     def check_proxy(self, data: DataReference) -> None:
         """Load a proxy, and refuse one without labels."""

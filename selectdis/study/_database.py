@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
+import select
 import threading
 import time
 import warnings
@@ -16,8 +17,10 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 
 from selectdis._redaction import redacted, redacted_reason
+from selectdis._signals import pause as wait
+from selectdis._signals import raise_if_asked
 from selectdis.errors import SelectdisError
-from selectdis.study._optuna import show_alive
+from selectdis.study._optuna import quietly, show_alive
 
 __all__ = ["LOST_AFTER", "database_lock", "open_database", "retry_while_away", "signs_of_life"]
 
@@ -39,9 +42,9 @@ def open_database(url: str, lost_after: int) -> RDBStorage:
     try:
         from sqlalchemy import make_url
 
+        _hear_stops()
         # Two drivers that create the tables at the same moment would trip over each other.
-        with warnings.catch_warnings(), database_lock(make_url(driver), "selectdis: tables"):
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        with quietly(), database_lock(make_url(driver), "selectdis: tables"):
             return RDBStorage(
                 driver, engine_kwargs=options, heartbeat_interval=max(lost_after // 4, 1), grace_period=lost_after
             )
@@ -50,6 +53,20 @@ def open_database(url: str, lost_after: int) -> RDBStorage:
     except Exception as error:  # whatever the database driver raises
         reason = redacted_reason(getattr(error, "orig", error), url) or type(error).__name__
         raise SelectdisError(f"cannot reach the storage {redacted(url)}: {reason}") from None
+
+
+def _hear_stops() -> None:
+    """Let Ctrl-C end a wait for a server that says nothing: PostgreSQL's own client would not hear it."""
+    from psycopg2 import extensions as client
+
+    def wait_for(connection: Any) -> None:
+        while (state := connection.poll()) != client.POLL_OK:
+            own = [connection.fileno()]
+            reading, writing = (own, []) if state == client.POLL_READ else ([], own)
+            select.select(reading, writing, [], POLL_SECONDS)
+            raise_if_asked()
+
+    client.set_wait_callback(wait_for)
 
 
 @contextlib.contextmanager
@@ -61,7 +78,7 @@ def database_lock(url: Any, name: str) -> Iterator[None]:
     engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         while not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar():
-            time.sleep(POLL_SECONDS)
+            wait(POLL_SECONDS)
         yield
 
 
@@ -115,7 +132,7 @@ def retry_while_away(action: Callable[[], T], *, minutes: float = 10.0) -> T:
             if not said:
                 said = True
                 warnings.warn(f"the database is away ({type(error).__name__}): waiting for it", stacklevel=2)
-            time.sleep(pause)
+            wait(pause)
             pause = min(2 * pause, 15.0)
 
 

@@ -88,9 +88,14 @@ def database_id(storage: RDBStorage, name: str) -> str:
 def _is_copy(kept: Kept, folder: Path) -> bool:
     original = Path(kept.folder)
     try:
-        return not original.samefile(folder) and (_read(original) or kept._replace(id="")).id == kept.id
+        return not original.samefile(folder) and _id_in(original) == kept.id
     except (OSError, ValueError):  # it is gone: this folder was moved
         return False
+
+
+def _id_in(folder: Path) -> str | None:
+    kept = _read(folder)
+    return None if kept is None else kept.id
 
 
 def _read(folder: Path) -> Kept | None:
@@ -106,7 +111,7 @@ def _write(folder: Path, study_id: str) -> Kept:
     kept = Kept(study_id, str(folder.resolve()))
     try:
         with atomic_write(folder / ID_FILE) as temporary:
-            temporary.write_text(json.dumps(kept._asdict()) + "\n", encoding="utf-8")
+            temporary.write_text(json.dumps({"id": kept.id, "folder": kept.folder}) + "\n", encoding="utf-8")
     except OSError as error:
         raise _unwritable(folder / ID_FILE, error) from None
     return kept

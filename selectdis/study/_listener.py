@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.metadata import entry_points
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from selectdis import _plugins
 from selectdis.errors import SelectdisError, nearest
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from selectdis.study._transfer import Transfer
     from selectdis.training import Run
 
-__all__ = ["Listener", "Listeners", "StageInfo", "installed_tracker"]
+__all__ = ["Listener", "Listeners", "ProgressBar", "StageInfo", "installed_tracker"]
 
 
 class StageInfo(NamedTuple):
@@ -69,6 +70,16 @@ class Listener:
 
     def close(self) -> None:
         """Hear that nothing more will come."""
+
+
+class ProgressBar(Listener):
+    """Shows the runs that are done; `show` draws, as `progress_bar` gives it."""
+
+    def __init__(self, show: Callable[[str, int, int], None]) -> None:
+        self._show = show
+
+    def progress(self, stage: StageInfo, done: int, total: int) -> None:
+        self._show(f"{stage.name}: {stage.data.name}", done, total)
 
 
 class Listeners:
@@ -123,9 +134,10 @@ def installed_tracker(tracking: str | dict[str, dict[str, Any]] | None, folder: 
     if name in (None, "none"):
         return []
     known = {point.name: point for point in entry_points(group="selectdis.listeners")}
-    if name not in known:
-        raise SelectdisError(f"tracking: no tracker is called {name!r}; installed: {', '.join(known)}, none")
-    tracker = known[name].load()
+    if name not in known and name not in _plugins.LISTENERS:
+        every = ", ".join([*known, *_plugins.LISTENERS])
+        raise SelectdisError(f"tracking: no tracker is called {name!r}; installed: {every}, none")
+    tracker = known[name].load() if name in known else _plugins.LISTENERS[name]
     # Positional ones, such as a server's address with its password, are no matter of a study file.
     keywords = [p.name for p in signature(tracker).parameters.values() if p.kind is p.KEYWORD_ONLY]
     for option in options:

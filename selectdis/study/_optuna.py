@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from numbers import Real
 from typing import Any
 
@@ -14,11 +16,28 @@ from optuna.storages.journal._storage import JournalOperation, JournalStorageRep
 from optuna.trial import FrozenTrial, TrialState
 
 __all__ = [
-    "ask", "database", "fresh", "is_operation", "queued_params", "refused_operation", "report", "set_attribute",
+    "ask", "database", "fresh", "is_operation", "name_values", "queued_params", "quietly",
+    "refused_operation", "report", "set_attribute",
     "set_constraint", "show_alive", "stale", "start",
 ]  # fmt: skip
 
 Ask = Callable[[str, BaseDistribution], Any]
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Keep to ourselves what Optuna says of its own interfaces: it is nothing that a user could mend."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        warnings.filterwarnings("ignore", message="Fixed parameter .* is out of range", category=UserWarning)
+        yield
+
+
+def name_values(study: optuna.Study, names: Sequence[str]) -> None:
+    """Write what the values of a study's trials are, for those who open it with Optuna's own tools."""
+    if study.metric_names != list(names):
+        with quietly():
+            study.set_metric_names(list(names))
 
 
 def _is_number(value: Any) -> bool:
@@ -115,7 +134,13 @@ def ask(study: optuna.Study, trial: FrozenTrial, sampler: BaseSampler) -> Ask:
     """Return what asks `sampler` for one parameter of `trial` after the other."""
     study.sampler = sampler
     study._thread_local.cached_all_trials = None  # as Study.ask does: a batch sees its own earlier trials
-    return optuna.Trial(study, trial._trial_id)._suggest
+    suggest = optuna.Trial(study, trial._trial_id)._suggest
+
+    def asked(name: str, distribution: BaseDistribution) -> Any:
+        with quietly():
+            return suggest(name, distribution)
+
+    return asked
 
 
 def report(study: optuna.Study, trial: FrozenTrial, step: int, value: float) -> None:

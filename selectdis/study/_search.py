@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,12 @@ from scipy.stats import qmc
 from selectdis.models import ARCHITECTURES
 from selectdis.objectives import OBJECTIVES
 from selectdis.spec import Range, SearchSpec, StudySpec
-from selectdis.study._optuna import Ask
+from selectdis.study._optuna import Ask, quietly
 from selectdis.training import Candidate
 
 __all__ = [
-    "ENQUEUED", "Params", "candidate_from", "distributions_of", "grid", "make_sampler", "params_of", "starting_points",
-    "suggest",
+    "ENQUEUED", "Params", "balanced_order", "candidate_from", "distributions_holding", "distributions_of", "grid",
+    "make_sampler", "params_of", "starting_points", "suggest",
 ]  # fmt: skip
 
 # These know all their configurations beforehand; tpe and gp ask for what comes after the first ones.
@@ -35,9 +36,10 @@ def values_of(search: SearchSpec, objective: str) -> dict[str, Values]:
     A strength is named ``<objective>.<strength>``, so that two objectives never share a parameter of other meaning.
     """
     values: dict[str, Values] = {"objective": (objective,), "architecture": search.architecture}
+    has_adversary = objective in OBJECTIVES and OBJECTIVES[objective].adversary is not None
     values |= {"latents": search.latents, "learning_rate": search.learning_rate}
     for name in ("width", "discriminator_width"):
-        if (own := getattr(search, name)) is not None and (name == "width" or OBJECTIVES[objective].adversary):
+        if (own := getattr(search, name)) is not None and (name == "width" or has_adversary):
             values[name] = own
     return values | {f"{objective}.{name}": own for name, own in search.objective[objective].items()}
 
@@ -55,6 +57,34 @@ def distributions_of(search: SearchSpec, objective: str) -> dict[str, BaseDistri
         name: CategoricalDistribution(known[name]) if name in known else _distribution(values, enqueued)
         for name, values in values_of(search, objective).items()
     }
+
+
+def distributions_holding(params: Params, known: Mapping[str, BaseDistribution]) -> dict[str, BaseDistribution]:
+    """Return distributions for given parameters, which no space need hold; `known` are those that the study has.
+
+    Numbers get a distribution of one value where they can, since a list of choices could never hold another one.
+    """
+    listed = {"objective": CategoricalDistribution(tuple(OBJECTIVES))}
+    listed |= {"architecture": CategoricalDistribution(tuple(ARCHITECTURES))}
+    return {
+        name: own
+        if (own := known.get(name)) is not None and _holds(own, value)
+        else listed.get(name) or _exactly(value, own)
+        for name, value in params.items()
+    }
+
+
+def _holds(distribution: BaseDistribution, value: Any) -> bool:
+    if isinstance(distribution, FloatDistribution | IntDistribution):
+        return distribution.low <= value <= distribution.high
+    return value in getattr(distribution, "choices", ())
+
+
+def _exactly(value: Any, like: BaseDistribution | None) -> BaseDistribution:
+    """Return a distribution of one value, of the kind that Optuna wants beside `like`."""
+    if isinstance(like, IntDistribution) or (like is None and isinstance(value, int)):
+        return IntDistribution(value, value, log=getattr(like, "log", False))
+    return FloatDistribution(value, value, log=getattr(like, "log", False))
 
 
 def _distribution(values: Values, enqueued: bool) -> BaseDistribution:
@@ -75,6 +105,26 @@ def grid(search: SearchSpec) -> Iterator[Params]:
         values = values_of(search, objective)
         for combination in itertools.product(*(own for own in values.values() if not isinstance(own, Range))):
             yield dict(zip(values, combination, strict=True))
+
+
+def balanced_order(configurations: Sequence[Params], seed: int) -> list[int]:
+    """Return an order of configurations of which each beginning holds every value of every parameter about as often.
+
+    Drawn from `seed`. Of a search that is cut short, what was done then says something of all values.
+    """
+    values = {(name, value): None for c in configurations for name, value in c.items()}
+    count = Counter(name for name, _ in values)
+    # 1 where a configuration has a value; times its weight: of many values each counts for more.
+    has = np.array([[c.get(name) == value for name, value in values] for c in configurations], dtype=float)
+    weighted = has * [count[name] for name, _ in values]
+    first = np.random.default_rng(seed).permutation(len(configurations))
+    so_far, order = np.zeros(len(first)), []
+    for _ in first:
+        chosen = int(first[np.argmin(so_far[first])])
+        order.append(chosen)
+        so_far += weighted @ has[chosen]
+        so_far[chosen] = np.inf
+    return order
 
 
 def sobol_points(search: SearchSpec, n: int) -> list[Params]:
@@ -113,22 +163,27 @@ def _value_at(u: float, values: Values) -> Any:
     return round(value) if values.integer else min(max(value, low), high)
 
 
-def starting_points(search: SearchSpec) -> list[Params]:
-    """List the whole grid, all quasi-random points, or those that a model-based sampler starts from."""
+def starting_points(search: SearchSpec, known: int = 0) -> list[Params]:
+    """List the whole grid, all quasi-random points, or those that a model-based sampler starts from.
+
+    Of the latter `known` configurations, of which it has been told, take the place of as many.
+    """
     if search.sampler == "grid":
-        return list(grid(search))[: search.trials]
+        return list(itertools.islice(grid(search), search.trials))
     if search.sampler == "random":
         return random_points(search, search.trials or 0)
     if search.sampler == "qmc":
         return sobol_points(search, search.trials or 0)
     # tpe and gp: batches of these hardly spread, so they start spread out
-    return sobol_points(search, min(search.startup, search.trials or search.startup))
+    return sobol_points(search, min(max(search.startup - known, 0), search.trials or search.startup))
 
 
 def suggest(ask: Ask, search: SearchSpec) -> None:
     """Ask for one configuration: the objective first, then the parameters that it has."""
     first = distributions_of(search, next(iter(search.objective)))["objective"]
     objective = ask("objective", first)
+    if objective not in search.objective:
+        raise ValueError(f"the search has no objective {objective!r} any more")
     for name, distribution in distributions_of(search, objective).items():
         if name != "objective":
             ask(name, distribution)
@@ -144,8 +199,8 @@ def make_sampler(search: SearchSpec, *, number: int = 0) -> optuna.samplers.Base
     if search.sampler == "gp":
         return optuna.samplers.GPSampler(seed=seed, n_startup_trials=search.startup)
     if search.sampler == "tpe":
-        # Conditional spaces: `group` models each objective's own strengths jointly.
-        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=search.startup, group=True)
+        with quietly():  # conditional spaces: `group` models each objective's own strengths jointly
+            return optuna.samplers.TPESampler(seed=seed, n_startup_trials=search.startup, group=True)
     return optuna.samplers.RandomSampler(seed=seed)
 
 
@@ -176,4 +231,6 @@ def params_of(record: Mapping[Any, Any], search: SearchSpec) -> Params | None:
 
 
 def _allowed(value: Any, values: Values) -> bool:
-    return values.low <= value <= values.high if isinstance(values, Range) else value in values
+    if isinstance(values, Range):
+        return isinstance(value, int | float) and values.low <= value <= values.high
+    return value in values

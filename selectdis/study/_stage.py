@@ -12,11 +12,13 @@ import pandas as pd
 from optuna.trial import FrozenTrial
 
 from selectdis.data._reference import DataReference
-from selectdis.records import Record, as_frame, checked_pool, is_settled
+from selectdis.records import Record, as_frame, checked_pool, is_settled, of_one_version, scores_version
 from selectdis.scoring._files import model_path
 from selectdis.scoring._many_runs import pool_criteria
+from selectdis.scoring._version import SCORES_VERSION, is_outdated
 from selectdis.spec import StudySpec
 from selectdis.study._batch import Batch, RunRequest
+from selectdis.study._database import retry_while_away
 from selectdis.study._listener import StageInfo
 from selectdis.study._trial_records import merged_records
 from selectdis.study._trials import Trials
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Stage"]
 
-POOL = "pool_criteria"
+POOL, POOL_VERSION, BUDGET = "pool_criteria", "pool_criteria_version", "stopped_by_budget"
 WAIT_SECONDS = 2.0  # between looks at what other drivers are at
 
 
@@ -45,7 +47,7 @@ class Stage:
     ) -> None:
         self.name, self.spec, self.data, self.folder = name, spec, data, folder
         self.study = optuna_study
-        self.trials = Trials(optuna_study, spec, shared=shared)
+        self.trials = Trials(optuna_study, spec, shared=shared, carried=name == "target")
         self.known: dict[str, Record] = {}  # candidate -> its record, where it need not be made again
         self._said_waiting = False
 
@@ -57,8 +59,11 @@ class Stage:
         return StageInfo(self.name, self.data.load(), self.folder)
 
     def raw_records(self) -> list[Record]:
-        """Return one dict per run, in the order of configurations and seeds; a run of two trials appears once."""
-        return merged_records(self.trials.all())
+        """Return one dict per run, in the order of configurations and seeds; a run of two trials appears once.
+
+        Scores of an older version never stand beside new ones: where there are both, the older are left out, and said.
+        """
+        return of_one_version(merged_records(self.trials.all()))
 
     @property
     def records(self) -> pd.DataFrame:
@@ -82,6 +87,18 @@ class Stage:
             )
         return pool
 
+    @property
+    def stopped(self) -> str:
+        """Where the time budget ended the stage before all its runs were done: a sentence that says so. Else empty."""
+        cut = self.study.user_attrs.get(BUDGET)
+        if not isinstance(cut, dict) or not all(isinstance(cut.get(key), int | float) for key in ("done", "of")):
+            return ""
+        command = "run" if self.name == "proxy" else "transfer"
+        return (
+            f"stopped by the time budget after {cut['done']:g} of {cut['of']:g} runs; what is done is kept: "
+            f"`selectdis {command}` goes on"
+        )
+
     def model_path(self, candidate: str) -> Path:
         """Return where the trained parameters of `candidate` (an id) lie."""
         return model_path(self.folder, self.data, candidate)
@@ -93,6 +110,12 @@ class Stage:
         except ValueError:  # missing or damaged: the study trains it again
             return None
 
+    def is_done(self, record: Record | None) -> bool:
+        """Whether a run needs no more work: it did not fail, and no older version scored it whose model is here."""
+        if record is None or not is_settled(record):
+            return False
+        return not (is_outdated(record) and self.model_path(record["candidate"]).exists())
+
     # Running ---------------------------------------------------------------------------------------------------------
 
     def run(self, request: RunRequest, listeners: Listeners) -> None:
@@ -101,17 +124,19 @@ class Stage:
         Where drivers share the storage, this returns when all of them are done: what one that died was at is done here.
         """
         listeners.stage_started(self)
-        earlier = self.raw_records()
-        listeners.runs_finished(self, earlier)  # which the listeners may have missed
+        # Without those that are scored again: the listeners are told of them then.
+        earlier = [r for r in merged_records(self.trials.all()) if self.is_done(r) or not is_settled(r)]
+        listeners.runs_finished(self, of_one_version(earlier))  # which the listeners may have missed
         self.known = {record["candidate"]: record for record in earlier if is_settled(record)}
         with self.trials.at_work():
-            self.trials.recover(request.seeds, retry_failed=True)
+            self.trials.recover(request.seeds, self.is_done)
             while request.time_left():
                 if batch := self.trials.take(request.trials):
                     Batch(self, batch, request, listeners).run()
                 elif not self._wait_for_others(request):
                     break
         self.trials.exclusively(self._judge)
+        self._note_budget(request)
         records = self.records
         _warn_of_failures(records)
         listeners.stage_finished(self, records)
@@ -130,16 +155,29 @@ class Stage:
             self._said_waiting = True
             warnings.warn(f"other drivers are at the last {count} configurations: waiting for them", stacklevel=3)
         time.sleep(min(WAIT_SECONDS, self.trials.lost_after / 4))
-        self.trials.recover(request.seeds, retry_failed=False)
+        self.trials.recover(request.seeds, lambda record: record is not None)
         return True
+
+    def _note_budget(self, request: RunRequest) -> None:
+        """Record that the time ran out before the work was done, or no longer."""
+        done, of = self.trials.progress(request.seeds, request.trials)
+        cut = None if request.time_left() or done >= of else {"done": done, "of": of, "minutes": self.spec.time_budget}
+        if cut != self.study.user_attrs.get(BUDGET):
+            retry_while_away(lambda: self.study.set_user_attr(BUDGET, cut))
+        if self.stopped:
+            warnings.warn(f"{self.name} {self.data.name}: {self.stopped}", stacklevel=3)
 
     def _judge(self) -> None:
         """Compute the criteria over many runs where they are not of the runs that there are."""
         records = self.raw_records()
         usable = {r["candidate"] for r in records if is_settled(r) and "kl_per_latent" in r}
-        if (pool := self._pool) is None or set(pool) != usable:
+        version = max((scores_version(record) or 1 for record in records), default=1)
+        current = self.study.user_attrs.get(POOL_VERSION, 1)
+        newer = not isinstance(current, int) or current < version
+        if (pool := self._pool) is None or set(pool) != usable or newer:
             pool = pool_criteria(records, str(self.folder), self.data, self.spec.evaluation)
             self.study.set_user_attr(POOL, pool)
+            self.study.set_user_attr(POOL_VERSION, SCORES_VERSION)
 
 
 def _warn_of_failures(records: pd.DataFrame) -> None:

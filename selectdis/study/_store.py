@@ -20,6 +20,7 @@ from selectdis.spec import StudySpec
 from selectdis.study._database import database_lock, open_database, retry_while_away
 from selectdis.study._folder import JOURNAL, driver_lock, open_journal
 from selectdis.study._identity import claim_folder, database_id, folder_id, view_lock
+from selectdis.study._optuna import name_values
 from selectdis.study._search import make_sampler
 from selectdis.study._stage import Stage
 from selectdis.study._trial_records import directions
@@ -100,16 +101,19 @@ class StudyStore:
 
     def begin(self, name: str, data: DataReference) -> Stage:
         """Return the stage on `data`, made where it has not begun; one of other settings is refused."""
+        proxy = name == "proxy"
         study = retry_while_away(
             lambda: optuna.create_study(
                 study_name=self._study_name(name, data),
                 storage=self.storage,
                 sampler=make_sampler(self.spec.search),
-                directions=directions(self.spec) if name == "proxy" else [StudyDirection.MAXIMIZE],
+                directions=directions(self.spec) if proxy else [StudyDirection.MAXIMIZE],
                 load_if_exists=True,
             )
         )
-        self._check_unchanged(study)
+        self.check_unchanged(study)
+        retry_while_away(lambda: name_values(study, self.spec.optimise if proxy else ["score"]))
+        self._check_edition(study, data)
         retry_while_away(lambda: study.set_user_attr("data", data.to_json()))
         return self._stage(name, data, study)
 
@@ -122,7 +126,7 @@ class StudyStore:
     def _stage(self, name: str, data: DataReference, study: optuna.Study) -> Stage:
         return Stage(name, self.spec, data, study, self.folder, shared=self.url is not None)
 
-    def _check_unchanged(self, study: optuna.Study) -> None:
+    def check_unchanged(self, study: optuna.Study) -> None:
         """Refuse to mix runs of other training or evaluation into one study."""
         mine = json.loads(self.spec.model_dump_json(include=set(FIXED)))
         theirs = study.user_attrs.get("fixed")
@@ -140,6 +144,16 @@ class StudyStore:
                     f"the study in {self.folder} was made with another `{key}` ({change}): "
                     "give this study another name, or delete that folder"
                 )
+
+    def _check_edition(self, study: optuna.Study, data: DataReference) -> None:
+        """Refuse to go on with other images than the runs that are there were trained on."""
+        before = DataReference.parse(study.user_attrs.get("data"), self.folder)
+        if before is not None and before.edition != data.edition:
+            raise SelectdisError(
+                f"the study in {self.folder} was made with edition {before.edition} of {data.name}, whose images are "
+                f"not those of edition {data.edition}: add `edition: {before.edition}` to that data set in the study "
+                "file, or give this study another name"
+            )
 
 
 def _difference(theirs: Any, mine: Any) -> str:

@@ -12,22 +12,25 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from selectdis import selection
+from selectdis import _plugins, selection
+from selectdis._progress import progress_bar
+from selectdis._redaction import redacted
 from selectdis.data import ImageDataset
 from selectdis.data._reference import DataReference
 from selectdis.errors import OldNameWarning, SelectdisError
 from selectdis.execution._study_jobs import default_n_jobs, device_here
-from selectdis.records import with_settings
-from selectdis.spec import StudySpec, check_spec, read_spec
+from selectdis.records import frame_of_one_version, is_settled, with_settings
+from selectdis.spec import StudySpec, check_keepable, check_spec, forgotten_overrides, keep_spec, read_spec
 from selectdis.study._batch import RunRequest
-from selectdis.study._data import StudyData
+from selectdis.study._data import StudyData, without_objects
 from selectdis.study._database import LOST_AFTER
 from selectdis.study._importances import importances_of
-from selectdis.study._listener import Listener, Listeners, installed_tracker
-from selectdis.study._search import ENQUEUED, params_of, starting_points
+from selectdis.study._listener import Listener, Listeners, ProgressBar, installed_tracker
+from selectdis.study._search import ENQUEUED, Params, params_of, starting_points
 from selectdis.study._stage import Stage
 from selectdis.study._store import StudyStore
-from selectdis.study._transfer import Transfer
+from selectdis.study._transfer import Transfer, TransferOptions
+from selectdis.study._trial_records import records_in
 from selectdis.training._runtime import compute_settings
 
 __all__ = ["Study"]
@@ -39,7 +42,8 @@ class Study:
     Parameters
     ----------
     spec : StudySpec or dict
-        What a study file says; see `docs/studies.md`.
+        What a study file says; see `docs/studies.md`. In a dict, a proxy or the target may be an `ImageDataset`; it is
+        stored in the folder.
     folder : path, optional
         Where everything is kept; by default ``runs/<name>``.
     n_jobs : int, optional
@@ -73,21 +77,30 @@ class Study:
     ) -> None:
         if jobs is not None:
             warnings.warn("the argument jobs of Study is now called n_jobs", OldNameWarning, stacklevel=2)
-        self.spec = check_spec(spec)
+        named, objects = without_objects(spec)
+        self.spec = check_spec(named)
+        self.overrides: tuple[str, ...] = ()
         self.folder = Path(folder or Path("runs") / self.spec.name)
         self.n_jobs = n_jobs or jobs
         self.scheduler = scheduler
-        self.data = StudyData(self.spec, self.folder)
+        self.data = StudyData(self.spec, self.folder, objects)
         self.store = StudyStore(self.spec, self.folder, storage or self.spec.storage, lost_after=lost_after)
 
     @classmethod
-    def from_file(cls, path: str | Path, **options: Any) -> Study:
+    def from_file(
+        cls, path: str | Path, *, overrides: Sequence[str] = (), plugins: bool = True, **options: Any
+    ) -> Study:
         """Read the study that the YAML file at `path` describes.
 
         Parameters
         ----------
         path : path
             Of the study file.
+        overrides : sequence of str
+            ``"KEY=VALUE"``, such as ``"training.steps=500"``: what takes the place of the file's values.
+        plugins : bool
+            Whether to import the modules that the file names under `plugins`: not where it comes from somebody whom you
+            do not trust. Without them the study can be read, and not run.
         **options
             As of the class.
 
@@ -96,7 +109,9 @@ class Study:
         SelectdisError
             If the file holds an unknown key or a wrong value, with the line and the nearest right word.
         """
-        return cls(read_spec(path), **options)
+        study = cls(read_spec(path, overrides, plugins=plugins), **options)
+        study.overrides = tuple(overrides)
+        return study
 
     @property
     def name(self) -> str:
@@ -111,7 +126,28 @@ class Study:
     @property
     def proxy_names(self) -> str:
         """Names of the proxies, for people."""
-        return ", ".join(data.name for data in self.spec.proxy)
+        return ", ".join(data.name for data in self.proxies())
+
+    def __repr__(self) -> str:
+        return f"Study({self.name!r}, {self._summary()})"
+
+    def _summary(self) -> str:
+        """Say where the study is kept, how far it is, and its best configuration; of a database, only where it is."""
+        if self.store.url is not None:
+            return f"folder {str(self.folder)!r}, records in {redacted(self.store.url)}"
+        try:
+            done, wanted = self._progress()
+            best = "" if not done else f", best: {self.leaderboard()['settings'].iloc[0]}"
+        except (SelectdisError, OSError, LookupError) as error:
+            return f"folder {str(self.folder)!r}: {error}"
+        return f"folder {str(self.folder)!r}, {done} of {wanted} runs{best}"
+
+    def _progress(self) -> tuple[int, int]:
+        """Return how many runs of the search have ended, and how many it has at least."""
+        search, seeds, proxies = self.spec.search, self.spec.seeds.count, len(self.spec.proxy)
+        done = sum(is_settled(record) for stage in self.proxy_stages() for record in stage.raw_records())
+        planned = len(starting_points(search)) if search.sampler in ENQUEUED else search.trials or 0
+        return done, max(planned * seeds * proxies, done)
 
     # Running ---------------------------------------------------------------------------------------------------------
 
@@ -133,7 +169,8 @@ class Study:
         SelectdisError
             If the proxy has no labels, the folder is in use, or it holds a study with other settings.
         """
-        self._check_device()
+        start = time.monotonic()
+        self._check_can_work()
         proxies = self.data.proxies()
         for data in proxies:
             self.data.check_proxy(data)
@@ -141,12 +178,14 @@ class Study:
             self.data.check_target(self.data.target(), rule)  # now rather than after the whole search
         sampled = self.spec.search.sampler not in ENQUEUED
         with self._driving(listeners) as told:
-            for data in proxies:
-                stage = self.store.begin("proxy", data)
-                stage.trials.enqueue(starting_points(self.spec.search))
-                stage.trials.warm_start()
+            for number, data in enumerate(proxies, start=1):
+                stage = self._begin("proxy", data)
+                known = stage.trials.warm_start(data.load().name)
+                stage.trials.enqueue(starting_points(self.spec.search, known))
                 trials = self.spec.search.trials if sampled else None
-                stage.run(self._request(self.spec.seeds.count, trials=trials, max_seeds=self.spec.seeds.max), told)
+                deadline = self._deadline(start, number / len(proxies))  # one budget, of which each proxy has a part
+                request = self._request(self.spec.seeds.count, deadline, trials=trials, max_seeds=self.spec.seeds.max)
+                stage.run(request, told)
         return self
 
     def transfer(
@@ -155,7 +194,7 @@ class Study:
         *,
         top: int | None = None,
         seeds: int | None = None,
-        rule: selection.Rule | None = None,
+        rule: selection.Rule | str | None = None,
         listeners: Sequence[Listener] = (),
         **options: Any,
     ) -> Transfer:
@@ -168,8 +207,9 @@ class Study:
             result, how good the pick was.
         top, seeds : int, optional
             Configurations to carry over, and seeds for each; by default the study file's ``select``.
-        rule : selectdis.selection.Rule, optional
-            By default the one of the study file.
+        rule : selectdis.selection.Rule or str, optional
+            By default the one of the study file. What is given here, and `top` and `seeds`, is kept with the transfer,
+            so that `transfers`, leaderboards, report and MLflow show the same pick.
         listeners : sequence of Listener
             Told of what happens, beside the tracker of the study file.
         **options
@@ -184,23 +224,36 @@ class Study:
         SelectdisError
             If there is no target, or no finished run on the proxy.
         """
-        rule = rule or self.rule(top)
+        start = time.monotonic()
+        given = TransferOptions.of(rule, top, seeds)
+        rule = given.rule(self.rule)
+        self._check_can_work()
         data = self.data.target(target, **options)
         proxies = self.records
         if proxies.empty:
             raise SelectdisError(f"the study {self.name!r} has no runs on its proxy yet: run it first")
-        self._check_device()
         self.data.check_target(data, rule)
         chosen = rule.configurations(proxies)[: max(rule.top, 1)]
-        rows = proxies.drop_duplicates("configuration").set_index("configuration").loc[chosen].to_dict("records")
         with self._driving(listeners) as told:
-            stage = self.store.begin("target", data)
-            stage.trials.enqueue(params for row in rows if (params := params_of(row, self.spec.search)) is not None)
-            stage.run(self._request(seeds or self.spec.select.seeds), told)
+            for proxy in self.proxy_stages():
+                self.store.check_unchanged(proxy.study)
+            stage = self._begin("target", data)
+            given.keep(stage, self.rule)
+            stage.trials.enqueue(self._carried(proxies, chosen))
+            stage.run(self._request(seeds or self.spec.select.seeds, self._deadline(start)), told)
             transfer = Transfer.of(stage, rule, proxies)
             if transfer.pick is not None:
+                given.keep_pick(stage, transfer.pick.candidate)
                 told.picked(transfer)
         return transfer
+
+    def _carried(self, proxies: pd.DataFrame, chosen: Sequence[str]) -> Iterator[Params]:
+        """Yield the parameters of the `chosen` configurations, be they of today's search or of an earlier one."""
+        rows = proxies.drop_duplicates("configuration").set_index("configuration")
+        trials = [trial for stage in self.proxy_stages() for trial in stage.trials.all()]
+        recorded = {record["configuration"]: trial.params for trial in trials for record in records_in(trial)}
+        for configuration in chosen:
+            yield params_of(rows.loc[configuration].to_dict(), self.spec.search) or recorded[configuration]
 
     def rule(self, top: int | None = None) -> selection.Rule:
         """Return the selection rule of the study file.
@@ -213,26 +266,50 @@ class Study:
         select = self.spec.select
         return selection.parse_rule(f"{select.configuration}:{select.score} > {select.run} @ {top or select.top}")
 
-    def _check_device(self) -> None:
-        """Refuse a device that is not there; the workers of a scheduler have one of their own."""
+    def _check_can_work(self) -> None:
+        """Refuse plugins that were not loaded, and a device that is not there; a scheduler's workers have their own."""
+        if missing := _plugins.absent(self.spec.plugins):
+            raise SelectdisError(
+                f"the study {self.name!r} needs the plugins {', '.join(missing)}, which are imported for a study file "
+                "alone and never for a folder: give the study file"
+            )
         if self.scheduler is None:
             compute_settings(self.spec.training.device, self.spec.training.precision)
 
     @contextmanager
     def _driving(self, listeners: Sequence[Listener]) -> Iterator[Listeners]:
+        check_keepable(self.folder, self.overrides)
         with self.store.hold():
             self.store.claim()
-            told = Listeners(self, [*listeners, *installed_tracker(self.spec.tracking, self.folder)])
-            try:
-                yield told
-            finally:
-                told.close()
+            if forgotten := forgotten_overrides(self.spec, self.folder, self.overrides):
+                warnings.warn(
+                    f"the study in {self.folder} last ran with {' '.join(forgotten)}, and this time goes by the study "
+                    f"file without: to go on as before, give that again, or {self.folder} in place of the file",
+                    stacklevel=4,
+                )
+            with progress_bar("runs") as show:
+                everyone = [ProgressBar(show), *listeners, *installed_tracker(self.spec.tracking, self.folder)]
+                told = Listeners(self, everyone)
+                try:
+                    yield told
+                finally:
+                    told.close()
 
-    def _request(self, n_seeds: int, **options: Any) -> RunRequest:
-        first, minutes, device = self.spec.seeds.first, self.spec.time_budget, self.spec.training.device
+    def _begin(self, name: str, data: DataReference) -> Stage:
+        """Begin a stage, or go on with it, and leave in the folder what the study file says."""
+        stage = self.store.begin(name, data)
+        keep_spec(self.spec, self.folder, self.overrides)
+        return stage
+
+    def _deadline(self, start: float, part: float = 1.0) -> float | None:
+        """Return when the time budget of a command that began at `start` is over, or a part of it."""
+        return None if self.spec.time_budget is None else start + 60 * self.spec.time_budget * part
+
+    def _request(self, n_seeds: int, deadline: float | None, **options: Any) -> RunRequest:
+        first, device = self.spec.seeds.first, self.spec.training.device
         return RunRequest(
             seeds=tuple(range(first, first + n_seeds)),
-            deadline=None if minutes is None else time.monotonic() + 60 * minutes,
+            deadline=deadline,
             n_jobs=self.n_jobs or default_n_jobs(device if self.scheduler is None else device_here(device)),
             scheduler=self.scheduler,
             **options,
@@ -244,7 +321,7 @@ class Study:
     def records(self) -> pd.DataFrame:
         """Tidy frame of the runs on the proxy (or proxies), one row per run; empty before the study has run."""
         frames = [stage.records for stage in self.proxy_stages()]
-        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+        return frame_of_one_version(pd.concat(frames, ignore_index=True)) if frames else pd.DataFrame()
 
     def leaderboard(
         self, by: Literal["configuration", "run"] = "configuration", *, score: str | None = None
@@ -282,13 +359,19 @@ class Study:
         """Return the transfers made so far, in the order of their targets, save those that have no run yet."""
         stages = [stage for stage in self.target_stages() if stage.raw_records()]
         proxies = self.records if stages else pd.DataFrame()
-        return [Transfer.of(stage, self.rule(), proxies) for stage in stages]
+        return [Transfer.of(stage, TransferOptions.kept(stage).rule(self.rule), proxies) for stage in stages]
 
     @property
     def plot(self) -> Any:
         """Figures of this study, such as ``study.plot.metric_heatmap()``."""
         # By name: the figures stand above the study, which must not import them.
         return import_module("selectdis.visualization").StudyPlots(self)
+
+    @property
+    def stopped(self) -> list[str]:
+        """Sentences about the stages that the time budget ended before all their runs were done."""
+        stages = [*self.proxy_stages(), *self.target_stages()]
+        return [f"{stage.name} {stage.data.name}: {stage.stopped}" for stage in stages if stage.stopped]
 
     def proxies(self) -> list[DataReference]:
         """Return references to the labelled data sets that are searched on."""

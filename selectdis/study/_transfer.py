@@ -3,25 +3,119 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from selectdis import selection
-from selectdis.errors import SelectdisError
+from selectdis.errors import SelectdisError, whole_number
 from selectdis.records import pickable, with_settings, without_labels
+from selectdis.selection._run_choosers import RunScores
+from selectdis.study._database import retry_while_away
 from selectdis.training import Run
 
 if TYPE_CHECKING:
     from selectdis.study._stage import Stage
 
-__all__ = ["Transfer"]
+__all__ = ["Transfer", "TransferOptions"]
+
+OPTIONS = "transfer"  # attribute of the target's Optuna study
 
 
 @dataclass(frozen=True)
+class PickedOnce:
+    """Stands in for a chooser of somebody's own, which no text says: it chooses the run that was picked."""
+
+    label: str
+    candidate: str
+    target_columns: tuple[str, ...] = ()
+
+    def fit(self, proxies: pd.DataFrame) -> RunScores:
+        return lambda target: np.where(target["candidate"] == self.candidate, 1.0, np.nan)
+
+
+@dataclass(frozen=True)
+class RecordedRule(selection.Rule):
+    """A rule that was made in Python, known by the label that it had and the run that it picked."""
+
+    said: str = ""
+
+    @property
+    def label(self) -> str:
+        return self.said
+
+
+@dataclass(frozen=True)
+class TransferOptions:
+    """What was given to a transfer beside the study file, kept with it: every view is to show the same pick.
+
+    `label` is that of the rule; `pick` is the run that a rule picked which its label does not say (one made in Python).
+    """
+
+    label: str | None = None
+    top: int | None = None
+    seeds: int | None = None
+    pick: str | None = None
+    given: selection.Rule | None = None  # the rule itself, as long as it is there
+
+    @classmethod
+    def of(cls, rule: selection.Rule | str | None, top: int | None, seeds: int | None) -> TransferOptions:
+        """Return what a transfer is given."""
+        parsed = selection.parse_rule(rule) if isinstance(rule, str) else rule
+        return cls(None if parsed is None else parsed.label, top, seeds, given=parsed)
+
+    @classmethod
+    def kept(cls, stage: Stage) -> TransferOptions:
+        """Return what the transfer to the data of `stage` was last given; a folder may come from anybody."""
+        said = stage.study.user_attrs.get(OPTIONS)
+        said = said if isinstance(said, dict) else {}
+        label, pick = (said[key] if isinstance(said.get(key), str) else None for key in ("label", "pick"))
+        top, seeds = (whole_number(key, said[key], 1) if key in said else None for key in ("top", "seeds"))
+        return cls(label, top, seeds, pick)
+
+    def rule(self, usual: Callable[[int | None], selection.Rule]) -> selection.Rule:
+        """Return the rule; `usual` gives the study file's, for a number of configurations."""
+        if self.label is None:
+            return usual(self.top)
+        rule = self.given or self._from_label() or usual(None)
+        return rule if self.top is None else replace(rule, top=self.top)
+
+    def _from_label(self) -> selection.Rule | None:
+        if self.pick is not None:
+            return RecordedRule(None, PickedOnce(str(self.label), self.pick), said=str(self.label))
+        try:
+            return selection.parse_rule(str(self.label))
+        except SelectdisError:
+            return None
+
+    def keep(self, stage: Stage, usual: Callable[[int | None], selection.Rule]) -> None:
+        """Write these options; that others hold no longer, without being replaced, is said."""
+        old, new = TransferOptions.kept(stage).rule(usual).label, self.rule(usual).label
+        if self.label is None and self.top is None and old != new:
+            warnings.warn(
+                f"the last transfer to {stage.data.name} was given the rule '{old}', and this one goes by the study "
+                f"file's, '{new}': to go on as before, give the options again",
+                stacklevel=3,
+            )
+        self._write(stage)
+
+    def keep_pick(self, stage: Stage, candidate: str) -> None:
+        """Write what was picked, where the rule's label does not say how."""
+        if self.given is not None and self._from_label() != self.given:
+            self._write(stage, pick=candidate)
+
+    def _write(self, stage: Stage, **more: str) -> None:
+        said: dict[str, Any] = {"label": self.label, "top": self.top, "seeds": self.seeds, **more}
+        said = {key: value for key, value in said.items() if value is not None}
+        if said != stage.study.user_attrs.get(OPTIONS, {}):
+            retry_while_away(lambda: stage.study.set_user_attr(OPTIONS, said))
+
+
+@dataclass(frozen=True, repr=False)
 class Transfer:
     """The outcome of `Study.transfer`.
 
@@ -62,13 +156,21 @@ class Transfer:
         )
         return cls(stage.data.name, records, rule, pick, proxies, stage.spec.select.score, stage)
 
+    def __repr__(self) -> str:
+        runs = f"{int(pickable(self.records).sum()) if _any_finished(self.records) else 0} of {len(self.records)} runs"
+        pick = f"pick: {self.pick.candidate}" if self.pick else f"no pick: {self._why_none}"
+        known = f"; {self.trust}" if "trust" in vars(self) else ""  # a backtest: shown where it has been made
+        return f"Transfer(target {self.target!r}, {runs} finished, {pick}, rule: {self.rule.label}{known})"
+
     @cached_property
     def trust(self) -> selection.Trust:
-        """What the rule did where labels are known; renders as one or two sentences.
+        """What is known of the rule, from these proxies and from the published records; renders as sentences.
 
         A backtest, and therefore made when it is asked for.
         """
-        return selection.trust(self.rule, self.proxies, score=self.score)
+        if isinstance(self.rule, RecordedRule):
+            return selection.Trust(self.rule.label, "nothing", why="it was made in Python, and is not there any more")
+        return selection.trust(self.rule, self.proxies, score=self.score, target=self.target)
 
     @property
     def why(self) -> str:
@@ -110,10 +212,13 @@ class Transfer:
         finished = self.records[pickable(self.records)]
         scores = selection.run_scores(finished, self.score)
         picked = scores[(finished["candidate"] == self.pick.candidate).to_numpy()][0]
+        known, name = scores[~np.isnan(scores)], self.score.replace("_", " ")
+        if np.isnan(picked):
+            return f"the target has labels, but the pick has no {name} by them"
         return (
-            f"by the target's labels, which the rule did not see, the pick has a {self.score.replace('_', ' ')} of "
-            f"{picked:.3g}, against {np.nanmean(scores):.3g} for the average of its {len(scores)} runs and "
-            f"{np.nanmax(scores):.3g} for the best"
+            f"by the target's labels, which the rule did not see, the pick has a {name} of {picked:.3g}, against "
+            f"{known.mean():.3g} for the average of its {len(known)} runs and {known.max():.3g} for the best: it is "
+            f"better than {(known < picked).sum()} of the other {len(known) - 1}"
         )
 
     @property

@@ -24,6 +24,7 @@ from selectdis.records import (
     is_score,
     is_settled,
     score_name,
+    scores_version,
 )
 from selectdis.selection._scores import DISENTANGLEMENT
 from selectdis.spec import StudySpec
@@ -87,7 +88,8 @@ def merged_records(trials: Iterable[FrozenTrial]) -> list[Record]:
     for trial in trials:
         number, damaged = copied_from(trial), dict[int, str]()
         for record in _records_of(trial, damaged).values():
-            if not is_settled(found.get(record["candidate"])):
+            known = found.get(record["candidate"])
+            if known is None or not is_settled(known) or _is_newer(record, known):
                 found[record["candidate"]] = record | {"trial": number}
         lost |= {(number, seed): what for seed, what in damaged.items()}
     for place in {(record["trial"], record["seed"]) for record in found.values()} & lost.keys():
@@ -100,6 +102,11 @@ def merged_records(trials: Iterable[FrozenTrial]) -> list[Record]:
             stacklevel=2,
         )
     return sorted(found.values(), key=lambda record: (record["trial"], record["seed"]))
+
+
+def _is_newer(record: Record, known: Record) -> bool:
+    """Whether `record` holds the scores of the same run, computed again by a later version."""
+    return is_settled(record) and (scores_version(record) or 0) > (scores_version(known) or 0)
 
 
 def trial_values(records: Iterable[Mapping[Any, Any]], spec: StudySpec) -> list[float | None]:

@@ -13,11 +13,19 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from selectdis import selection
-from selectdis.records import Record, is_settled, json_ready
+from selectdis.records import Record, is_settled, json_ready, of_one_version
 from selectdis.spec import StudySpec
 from selectdis.study import _optuna as adapter
 from selectdis.study._database import database_lock, retry_while_away, signs_of_life
-from selectdis.study._search import Params, distributions_of, make_sampler, params_of, suggest
+from selectdis.study._earlier import earlier_trials
+from selectdis.study._search import (
+    Params,
+    balanced_order,
+    distributions_holding,
+    distributions_of,
+    make_sampler,
+    suggest,
+)
 from selectdis.study._trial_records import (
     COPY_OF,
     attribute,
@@ -41,7 +49,7 @@ class Trials:
 
     Every trial begins in the queue (a blank one where the sampler is to suggest its configuration), and a driver takes
     it from there. What must not happen twice (filling the queue, taking over from a dead driver) is done by one driver
-    at a time.
+    at a time. Where `carried`, the configurations come from a proxy: today's search need not hold them.
 
     Attributes
     ----------
@@ -49,8 +57,10 @@ class Trials:
         Number -> trial, of those that this driver is at.
     """
 
-    def __init__(self, study: optuna.Study, spec: StudySpec, *, shared: bool) -> None:
-        self.study, self.spec, self.shared = study, spec, shared
+    def __init__(self, study: optuna.Study, spec: StudySpec, *, shared: bool, carried: bool = False) -> None:
+        if carried:  # to where nothing is optimised, and where what is optimised may not be known
+            spec = spec.model_copy(update={"optimise": ("score",), "constraints": ()})
+        self.study, self.spec, self.shared, self.carried = study, spec, shared, carried
         self.mine: dict[int, FrozenTrial] = {}
 
     def all(self) -> list[FrozenTrial]:
@@ -87,7 +97,7 @@ class Trials:
         wanted = list(configurations)
 
         def fill() -> None:
-            known = {_key(_params(trial)) for trial in self._now()}
+            known = {_key(_params(trial)) for trial in self._now() if WARM_START not in trial.user_attrs}
             for params in wanted:
                 if _key(params) not in known:
                     known.add(_key(params))
@@ -95,40 +105,48 @@ class Trials:
 
         self.exclusively(fill)
 
-    def warm_start(self) -> None:
-        """Tell the sampler, once, of the configurations in the records `spec.warm_start` that lie in this space."""
-        if (source := self.spec.warm_start) is not None:
-            self.exclusively(partial(self._warm_start, source))
+    def warm_start(self, dataset: str) -> int:
+        """Tell the sampler, once, of the configurations in the records `spec.warm_start` that lie in this space.
 
-    def _warm_start(self, source: str) -> None:
-        if "warm_start" in self.study.user_attrs:
+        Their runs that this study would repeat (on `dataset`, of as many steps) are taken over with their records.
+        Returns how many configurations the sampler was told of.
+        """
+        if (source := self.spec.warm_start) is None:
+            return 0
+        self.exclusively(partial(self._warm_start, source, dataset))
+        told = self.study.user_attrs.get(WARM_START)
+        return told["configurations"] if isinstance(told, dict) and isinstance(told.get("configurations"), int) else 0
+
+    def _warm_start(self, source: str, dataset: str) -> None:
+        if WARM_START in self.study.user_attrs:
             return
-        added = 0
-        for _, group in selection.read_records(source).groupby("configuration"):
-            rows = [row.to_dict() for _, row in group.iterrows()]
-            params = params_of(rows[0], self.spec.search)
-            values = [value for value in trial_values(rows, self.spec) if value is not None]
-            if params is not None and len(values) == len(self.spec.optimise):
-                distributions = distributions_of(self.spec.search, params["objective"])
-                # Marked, so that it does not count as one of this study's own.
-                trial = optuna.trial.create_trial(
-                    params=params, distributions=distributions, values=values, user_attrs={WARM_START: True}
-                )
-                self.study.add_trial(trial)
-                added += 1
-        self.study.set_user_attr("warm_start", {"from": source, "configurations": added})
-        if not added:
+        found = list(earlier_trials(selection.read_records(source), self.spec, dataset))
+        for trial in found:  # marked, so that it does not count as one of this study's own
+            trial.set_user_attr(WARM_START, True)
+            self.study.add_trial(trial)
+        told = sum(trial.state == TrialState.COMPLETE for trial in found)
+        self.study.set_user_attr(WARM_START, {"from": source, "configurations": told})
+        if not found:
             warnings.warn(f"warm_start: no configuration of {source} lies in this study's space", stacklevel=2)
 
     def take(self, total: int | None) -> list[FrozenTrial]:
         """Return what to work on next: open trials, then queued ones, or what the sampler suggests up to `total`."""
         trials = self.exclusively(lambda: self._filled(total))
         started = [self._configured(t) for t in trials if self._is_open(t)]
-        waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
+        waiting = [trial for trial in self._in_order(trials) if trial.state == TrialState.WAITING]
         if self.shared:
             waiting = waiting[: self.spec.search.batch]  # leave work for the other drivers
         taken = started + [self._configured(trial) for trial in waiting if self._start(trial)]
         return [trial for trial in taken if trial is not None]
+
+    def _in_order(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+        """Return trials in the order of work: a grid's so that a cut leaves it balanced, others as they are numbered.
+
+        Records stay in the order of numbers, so that a finished grid reads as it always did.
+        """
+        if self.spec.search.sampler != "grid" or sum(trial.state == TrialState.WAITING for trial in trials) < 2:
+            return trials
+        return [trials[i] for i in balanced_order([_params(trial) for trial in trials], self.spec.search.seed)]
 
     def _filled(self, total: int | None) -> list[FrozenTrial]:
         trials = self._now()
@@ -179,11 +197,17 @@ class Trials:
         return fresh
 
     def _suggest(self, trial: FrozenTrial) -> None:
-        if trial.params and _is_whole(trial, self.spec):
+        queued = adapter.queued_params(trial) if self.carried else {}
+        if trial.params and (queued.keys() <= trial.params.keys() if queued else _is_whole(trial, self.spec)):
             return
         # By number, so that an interrupted study is suggested what one that was not is.
         sampler = make_sampler(self.spec.search, number=trial.number)
-        suggest(adapter.ask(self.study, trial, sampler), self.spec.search)
+        ask = adapter.ask(self.study, trial, sampler)
+        known = {name: own for other in self._now() for name, own in other.distributions.items()} if queued else {}
+        for name, distribution in distributions_holding(queued, known).items():
+            ask(name, distribution)
+        if not queued:
+            suggest(ask, self.spec.search)
 
     def _is_open(self, trial: FrozenTrial) -> bool:
         return trial.state == TrialState.RUNNING and (not self.shared or trial.number in self.mine)
@@ -194,25 +218,36 @@ class Trials:
         """Return how many trials other drivers are at."""
         return sum(trial.state == TrialState.RUNNING and not self._is_open(trial) for trial in self.all())
 
-    def recover(self, seeds: Sequence[int], *, retry_failed: bool) -> None:
-        """Queue what dead drivers were at, and finished trials that lack some of `seeds`.
+    def progress(self, seeds: Sequence[int], total: int | None) -> tuple[int, int]:
+        """Return how many runs of this study are settled, and of how many that it asks for at least."""
+        latest = {_key(_params(trial)): trial for trial in self.all() if not _set_aside(trial) and _params(trial)}
+        done = sum(is_settled(record_in(trial, seed)) for trial in latest.values() for seed in seeds)
+        return done, len(seeds) * max(len(latest), total or 0)
+
+    def recover(self, seeds: Sequence[int], is_done: Callable[[Record | None], bool]) -> None:
+        """Queue what dead drivers were at, and finished trials that lack some of `seeds`, or have them not done.
 
         A finished trial cannot be changed, so a copy takes it further, with its records.
         """
-        self.exclusively(lambda: self._recover(seeds, retry_failed))
+        self.exclusively(lambda: self._recover(seeds, is_done))
 
-    def _recover(self, seeds: Sequence[int], retry_failed: bool) -> None:
+    def _recover(self, seeds: Sequence[int], is_done: Callable[[Record | None], bool]) -> None:
         for trial in adapter.stale(self.study, self._now()) if self.shared else ():
             if trial.state == TrialState.RUNNING and trial.number not in self.mine:
                 self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
         latest = {_key(_params(trial)): trial for trial in self._now() if not _set_aside(trial)}
         for trial in latest.values():
             records = [record_in(trial, seed) for seed in seeds]
-            undone = any(not is_settled(r) if retry_failed else r is None for r in records)
-            if trial.state.is_finished() and undone:
-                copied = {attribute(record["seed"]): record for record in records_in(trial)}
+            if trial.state.is_finished() and not all(map(is_done, records)) and self._is_wanted(trial):
+                # Without what is to be scored again: the trial's numbers are then of one version.
+                kept = [record for record in records_in(trial) if is_done(record) or not is_settled(record)]
+                copied = {attribute(record["seed"]): record for record in kept}
                 first = copied_from(trial)
                 self.study.enqueue_trial(_params(trial), user_attrs=copied | {COPY_OF: first})
+
+    def _is_wanted(self, trial: FrozenTrial) -> bool:
+        """Whether today's search has the trial's objective, which it need not where it was carried here."""
+        return self.carried or _params(trial).get("objective") in self.spec.search.objective
 
     # Records ---------------------------------------------------------------------------------------------------------
 
@@ -223,7 +258,7 @@ class Trials:
 
     def tell(self, trial: FrozenTrial, *, complete: bool = True) -> None:
         """Finish a trial with the mean over its runs; without `complete` as failed, for another driver to try again."""
-        records = records_in(self.fresh(trial))
+        records = of_one_version(records_in(self.fresh(trial)))
         values = trial_values(records, self.spec)
         for name, bound in constraint_values(records, self.spec).items():
             retry_while_away(partial(adapter.set_constraint, self.study, trial, name, bound))

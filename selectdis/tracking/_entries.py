@@ -32,7 +32,11 @@ __all__ = [
 Record = Mapping[str, Any]
 
 CURVE_POINTS = 100  # a curve of a chart is no smoother with more, and each costs a row in the database
-_NO_PARAMETERS = ("status", "failed_step", "seconds", "error", "candidate", "configuration", "trial")
+# What a run ended with, and who it is: no settings that runs are compared by.
+_NO_PARAMETERS = (
+    *("status", "failed_step", "seconds", "error", "candidate", "configuration", "trial"),
+    *("scores_version", "protocol", "n.criteria", "n.held_out", "n.probe", "n.train", "n.test"),
+)
 _STATUS = {"complete": "FINISHED", "stopped": "KILLED", "diverged": "FAILED", "failed": "FAILED"}
 _FORBIDDEN = re.compile(r"[^\w\-. /:]", re.ASCII)
 _MAX_TAG, _MAX_PARAMETER = 5_000, 6_000  # characters that MLflow takes

@@ -115,8 +115,8 @@ class MLflowListener(Listener):
             self._warn(
                 "away",
                 f"MLflow at {redacted(self.uri) if self.uri else self.folder} takes nothing now "
-                f"({_short(sender.problem, self.uri)}): the study goes on, and `selectdis track` (or the next run or "
-                "transfer) sends what it missed",
+                f"({_short(sender.problem, self.uri)}): the study goes on, and `selectdis track` "
+                "(or the next run or transfer) sends what it missed",
             )
         if sender.refused is not None:
             self._warn("refused", f"MLflow refused a run, which it does not show ({_short(sender.refused, self.uri)})")

@@ -1,4 +1,7 @@
-"""The images of a training: uint8 in memory, resident on the device where they fit, taken by index in the step."""
+"""The images of a training: uint8 in memory, resident on the device where they fit, taken by index in the step.
+
+What a data set draws anew at each use (`ImageDataset.fresh`) is drawn there, on top of plain images.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +76,8 @@ class ImageBank:
 
     def __init__(self, data: Any, device: torch.device, dtype: torch.dtype) -> None:
         image_shape(data)
-        self._source = data.images
+        self._fresh = getattr(data, "fresh", None)
+        self._source = data.images if self._fresh is None else self._fresh.base
         self._device, self._dtype = device, dtype
         self._resident = self._load()
 
@@ -85,10 +89,22 @@ class ImageBank:
         images = in_memory(self._source)
         return _tensor(images) if isinstance(images, np.ndarray) else None
 
-    def take(self, indices: Tensor, *, batch_first: bool) -> Tensor:
-        """Images (K, B, c, h, w) for indices (K, B); in memory (B, K, c, h, w) where `batch_first` says so."""
-        flat = indices.t().reshape(-1) if batch_first else indices.reshape(-1)
+    @property
+    def draws(self) -> bool:
+        """Whether each use of an image needs a key, which says what is drawn on it."""
+        return self._fresh is not None
+
+    def take(self, indices: Tensor, *, batch_first: bool, keys: Tensor | None = None) -> Tensor:
+        """Images (K, B, c, h, w) for indices (K, B); in memory (B, K, c, h, w) where `batch_first` says so.
+
+        What is drawn on each follows from its int64 key, (K, B).
+        """
+        flat, *flat_keys = (
+            (table.t() if batch_first else table).reshape(-1) for table in (indices, keys) if table is not None
+        )
         rows = self._rows(flat).to(self._dtype).div_(255)
+        if self._fresh is not None:
+            rows = self._fresh.draw(rows, *flat_keys)
         k, batch = indices.shape
         shape = rows.shape[1:]
         return rows.view(batch, k, *shape).transpose(0, 1) if batch_first else rows.view(k, batch, *shape)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import torch
 
+from selectdis._signals import interruptible
 from selectdis.errors import SelectdisError
 from selectdis.training._arguments import check_one_program, checked
 from selectdis.training._candidate import Candidate, objective_rank
@@ -19,7 +20,7 @@ from selectdis.training._cohort import Cohort, ComputeSettings
 from selectdis.training._images import image_shape
 from selectdis.training._memory import is_out_of_memory
 from selectdis.training._run import Run
-from selectdis.training._runtime import TrainingInterrupted, compute_settings, interruptible, torch_settings, trim_heap
+from selectdis.training._runtime import TrainingInterrupted, compute_settings, torch_settings, trim_heap
 
 __all__ = ["Progress", "TrainingOptions", "train_cohort"]
 
@@ -234,5 +235,5 @@ class Training:
             failed_step=failed,
             curves=cohort.curves.of(row, terms, failed),
             seconds=seconds,
-            parameters={name: weight[row].detach().cpu().clone() for name, weight in cohort.weights.items()},
+            parameters={n: w[row].detach().cpu().clone() for n, w in (cohort.weights | cohort.buffers).items()},
         )

@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from selectdis.data._fresh import hashed
 from selectdis.training._candidate import Candidate
 
-__all__ = ["BLOCK", "Purpose", "RandomBlock", "RandomSource", "draw_block", "stream"]
+__all__ = ["BLOCK", "Purpose", "RandomBlock", "RandomSource", "draw_block", "keys_of_uses", "stream"]
 
 BLOCK = 64  # steps drawn at once
 
@@ -32,6 +33,10 @@ class Purpose(IntEnum):
     DISCRIMINATOR_ORDER = 4
     DISCRIMINATOR_NOISE = 5
     PERMUTATION = 6
+    DRAWS = 7
+    DISCRIMINATOR_DRAWS = 8
+    MODULES = 9  # what torch modules draw themselves, such as dropout
+    DISCRIMINATOR_MODULES = 10
 
 
 class RandomBlock(NamedTuple):
@@ -77,6 +82,12 @@ def _stack(arrays: Iterable[np.ndarray]) -> np.ndarray:
 def _permutations(seed: int, block: int, batch: int, latents: int) -> np.ndarray:
     ordered = np.broadcast_to(np.arange(batch)[:, None], (BLOCK, batch, latents))
     return stream(seed, Purpose.PERMUTATION, block).permuted(ordered, axis=1)
+
+
+def keys_of_uses(seeds: Tensor, purpose: Purpose, step: int, batch: int) -> Tensor:
+    """Return a key for each use of an image in a step: int64 (K, B) for candidates' seeds (K,), on their device."""
+    keys = hashed(torch.full_like(seeds, int(purpose)), seeds)
+    return hashed(hashed(keys, step)[:, None], torch.arange(batch, device=seeds.device))
 
 
 class RandomSource:

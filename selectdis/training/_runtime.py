@@ -1,26 +1,22 @@
-"""Settings of the process while a cohort trains, put back afterwards; and Ctrl-C that waits for the step to end."""
+"""Settings of the process while a cohort trains, put back afterwards."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import signal
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 
+from selectdis._signals import Stopped
 from selectdis.errors import SelectdisError, nearest
 from selectdis.training._cohort import PRECISIONS, ComputeSettings
 from selectdis.training._compiled import room_for_programs
 
 __all__ = [
-    "StopFlag",
     "TrainingInterrupted",
     "compute_settings",
-    "interruptible",
     "torch_settings",
     "trim_heap",
 ]
@@ -29,15 +25,8 @@ __all__ = [
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of malloc.h
 
 
-class TrainingInterrupted(KeyboardInterrupt):
-    """Ctrl-C during training: the message says what was saved and how to go on."""
-
-
-class StopFlag:
-    """Set once somebody asked for the end."""
-
-    def __init__(self) -> None:
-        self.requested = False
+class TrainingInterrupted(Stopped):
+    """Ctrl-C (or SIGTERM, SIGHUP) during training: the message says what was saved and how to go on."""
 
 
 def compute_settings(device: str, precision: str = "float32", compile: bool = False) -> ComputeSettings:
@@ -130,26 +119,3 @@ def _cuda_settings(*, tf32: bool) -> Iterator[None]:
         yield
     finally:
         matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = before
-
-
-@contextmanager
-def interruptible(on_request: Callable[[], None] = lambda: None) -> Iterator[StopFlag]:
-    """Let the first Ctrl-C set a flag, so that a step can end and be saved; the second one interrupts at once.
-
-    Signals can only be caught in the main thread; elsewhere the flag is never set.
-    """
-    flag = StopFlag()
-    if threading.current_thread() is not threading.main_thread():
-        yield flag
-        return
-
-    def ask(number: int, frame: Any) -> None:
-        flag.requested = True
-        on_request()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield flag
-    finally:
-        signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)

@@ -13,7 +13,8 @@ from selectdis.visualization._theme import INK, MUTED, RULE, SURFACE, figure_sty
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+
+    from selectdis.visualization._figure import ShownFigure as Figure
 
 __all__ = [
     "curves", "heatmap", "importance_heatmap", "kl_bars", "parallel", "scatter", "stacked_bars", "strength_seed",

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from selectdis._arrays import bin_codes, entropy, mutual_information_matrix
+from selectdis._arrays import entropy, information_matrix, known
 from selectdis.data import ImageDataset
 from selectdis.visualization._charts import importance_heatmap, kl_bars
-from selectdis.visualization._theme import figure_png
 
 if TYPE_CHECKING:
     from selectdis.training import Run
@@ -106,8 +105,8 @@ def _traversals(run: Run, base: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _known_shares(codes: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    information = mutual_information_matrix(bin_codes(codes, 20), factors)
-    entropies = np.array([entropy(column) for column in factors.T])
+    information = information_matrix(codes, factors)
+    entropies = np.array([entropy(*known(column)) for column in factors.T])
     return np.divide(information, entropies, out=np.zeros_like(information), where=entropies > 0)
 
 
@@ -195,10 +194,10 @@ def save_pictures(run: Run, data: ImageDataset, folder: Path) -> None:
         "traversals.png": png_bytes(traversal_sheet(of.traversals, of.kl, of.latent_names)),
         "traversals.gif": gif_bytes(of.traversals.swapaxes(0, 1)),
         "reconstructions.png": png_bytes(tile(of.reconstructions)),
-        "kl_per_latent.png": figure_png(kl_bars(of.kl, of.latent_names)),
+        "kl_per_latent.png": kl_bars(of.kl, of.latent_names).png(),
     }
     if of.importance is not None:
-        pictures["importance.png"] = figure_png(importance_heatmap(of.importance, of.latent_names, of.factor_names))
+        pictures["importance.png"] = importance_heatmap(of.importance, of.latent_names, of.factor_names).png()
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in pictures.items():
         (folder / name).write_bytes(content)

@@ -151,7 +151,7 @@ def snapshot_of(study: Any, views: Sequence[StageView], top: int = 3) -> StudySn
     return StudySnapshot(
         name=study.name,
         description=redacted_text(study.spec.description),
-        spec=spec | {key: redacted(str(spec[key])) for key in ("storage", "tracking") if key in spec},
+        spec=spec | {key: redacted(spec[key]) for key in ("storage", "tracking") if isinstance(spec.get(key), str)},
         score=study.spec.select.score,
         stages=tuple(stage for stage in stages if len(stage.records)),
         notes=tuple(redacted_text(note) for view in views for note in _notes(view)),
@@ -160,6 +160,8 @@ def snapshot_of(study: Any, views: Sequence[StageView], top: int = 3) -> StudySn
 
 def _notes(view: StageView) -> Iterator[str]:
     name = view.info.data.name
+    if view.stage.stopped:
+        yield f"The {view.stage.name} {name} was {view.stage.stopped}."
     if view.info.absent:
         yield f"The images of {name} cannot be loaded ({view.info.absent}), so this page lacks their pictures."
     if view.transfer is not None and view.transfer.pick is None:

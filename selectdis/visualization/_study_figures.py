@@ -83,20 +83,23 @@ def _is_kept(name: str, sampled: bool) -> bool:
 
 
 def variance_table(snapshot: StudySnapshot, dataset: str | None = None) -> pd.DataFrame:
-    """Return shares of the variance: a row per score; the columns objective, strength, ... and seed sum to 1."""
+    """Return shares of the variance: adjusted for the number of groups: one row per score, and each sums to 1."""
     found = selection.variance_explained(snapshot.records, n_bootstrap=2)
     found = found[found["dataset"] == (dataset or snapshot.proxies[0].name)]
-    found = found[[_is_kept(str(name), False) for name in found["score"]]]
-    if found.empty:
-        raise SelectdisError("a share of the variance needs two runs with a score")
-    shares = found.pivot(index="score", columns="source", values="share").reindex(found["score"].drop_duplicates())
+    found = found[found["score"].map(lambda name: _is_kept(str(name), False)).astype(bool)]
+    shares = found.pivot(index="score", columns="source", values="adjusted").reindex(found["score"].drop_duplicates())
+    shares = shares.dropna(subset=["configuration"]) if len(shares) else shares
+    if shares.empty:
+        raise SelectdisError("a share of the variance needs configurations with two runs that have a score")
+    # What a finer grouping adds may be less than nothing once it is adjusted for its number of groups.
+    steps = shares[["objective", "objective + strength", "configuration"]].clip(0, 1).cummax(axis=1)
     parts = {
-        "objective": shares["objective"],
-        "strength": shares["objective + strength"] - shares["objective"],
-        "other settings": shares["configuration"] - shares["objective + strength"],
-        "seed": shares["seed"],
+        "objective": steps["objective"],
+        "strength": steps["objective + strength"] - steps["objective"],
+        "other settings": steps["configuration"] - steps["objective + strength"],
+        "seed": 1 - steps["configuration"],
     }
-    table = pd.DataFrame({name: values.clip(0, 1) for name, values in parts.items()})
+    table = pd.DataFrame(parts)
     return table.loc[:, [name for name in table if name in ("strength", "seed") or table[name].max() > 0.005]]
 
 

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from selectdis.visualization._figure import ShownFigure
+
 __all__ = [
     "INK", "MUTED", "RULE", "SERIES", "SURFACE",
-    "figure_png", "figure_style", "inline_svg", "new_figure", "series_color",
+    "figure_style", "inline_svg", "new_figure", "series_color",
 ]  # fmt: skip
 
 # The light theme's colours. On the page, each becomes the CSS variable of its name, whose dark value is in page.css.
@@ -67,23 +69,16 @@ def figure_style() -> Iterator[None]:
         yield
 
 
-def new_figure(width: float = 4.2, height: float = 3.0) -> Figure:
+def new_figure(width: float = 4.2, height: float = 3.0) -> ShownFigure:
     """Return an empty figure of `width` by `height` inches; it belongs to no window and needs no closing."""
-    from matplotlib.figure import Figure
+    from selectdis.visualization._figure import ShownFigure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return ShownFigure(ground=SURFACE, figsize=(width, height), layout="constrained")
 
 
 def series_color(index: int) -> str:
     """Return the colour of the `index`-th series; they come round after eight."""
     return SERIES[index % len(SERIES)]
-
-
-def figure_png(figure: Figure) -> bytes:
-    """Return `figure` as a PNG file on the light theme's ground, for pages with a theme of their own."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=144, facecolor=SURFACE)
-    return buffer.getvalue()
 
 
 def inline_svg(figure: Figure, title: str, description: str) -> str:

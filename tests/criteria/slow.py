@@ -28,14 +28,15 @@ def strength(r):
 
 def udr(codes, kl, similarity):
     """Pair by pair, as in the paper: the run is predicted, the other predicts."""
-    scaled = [StandardScaler().fit_transform(one.astype(np.float64)) for one in codes]
+    active = kl > 0.01
+    scaled = [StandardScaler().fit_transform(one.astype(np.float64)) * a for one, a in zip(codes, active, strict=True)]
     compare = lasso_similarity if similarity == "lasso" else spearman_similarity
     scores = []
     for run in range(len(codes)):
         pairs = []
         for other in range(len(codes)):
             if other != run:
-                r = compare(scaled[other], scaled[run])[kl[other] > 0.01][:, kl[run] > 0.01]
+                r = compare(scaled[other], scaled[run])[active[other]][:, active[run]]
                 pairs.append(strength(r) if r.size else 0.0)
         scores.append(np.median(pairs))
     return np.array(scores)

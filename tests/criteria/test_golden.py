@@ -34,3 +34,10 @@ def test_udr(similarity):
     pool = read.arrays("udr_models")
     expected = read.VALUES["udr_models"][f"udr_{similarity}_filter_true"]
     assert criteria.udr(pool["codes"], pool["kl"], similarity=similarity) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("similarity", ["lasso", "spearman"])
+def test_udr_of_trained_runs_with_inactive_latents(similarity):
+    pool = read.arrays("udr_real_a")
+    expected = read.VALUES2["udr_real_a"][similarity]
+    assert criteria.udr(pool["codes"], pool["kl"], similarity=similarity) == pytest.approx(expected, rel=1e-9)

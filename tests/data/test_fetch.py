@@ -64,9 +64,9 @@ def remote(server: Server, monkeypatch: pytest.MonkeyPatch):
     """A data set "public" on that server, whose file should have a hash."""
     monkeypatch.setattr("time.sleep", lambda _: None)  # fetch waits between attempts
 
-    def make(known_hash: str = HASH, path: str = "data.bin") -> None:
+    def make(known_hash: str = HASH, path: str = "data.bin", doubt: str = "") -> None:
         url = f"http://127.0.0.1:{server.server_port}/{path}"
-        source = Source(DATASETS["sprites"].load, "x", "x", (RemoteFile("data.bin", url, known_hash),))
+        source = Source(DATASETS["sprites"].load, "x", "x", (RemoteFile("data.bin", url, known_hash, doubt),))
         monkeypatch.setitem(DATASETS, "public", source)
 
     make()
@@ -114,6 +114,23 @@ def test_a_wrong_hash_is_not_kept(server: Server, remote, tmp_path: Path) -> Non
         fetch("public", folder=tmp_path)
     assert not list(tmp_path.glob("data.bin*"))
     assert len(server.asked) == 1  # gigabytes are not fetched again to be wrong again
+
+
+def test_a_file_whose_hash_may_be_void_is_kept_aside(server: Server, remote, tmp_path: Path) -> None:
+    remote("md5:00000000000000000000000000000000", doubt="it was replaced")
+    aside = tmp_path / "unverified" / "data.bin"
+    for _ in range(2):  # the second time without a download
+        with pytest.raises(
+            SelectdisError, match=f"and it was replaced: it is kept as {aside}; to take it as it is, load"
+        ):
+            fetch("public", folder=tmp_path)
+        assert aside.read_bytes() == CONTENT
+    assert len(server.asked) == 1
+    assert not (tmp_path / "data.bin").exists()
+    aside.unlink()
+    remote(doubt="it was replaced")
+    assert fetch("public", folder=tmp_path)[0].read_bytes() == CONTENT
+    assert not aside.exists()
 
 
 def test_no_such_file_and_no_server(server: Server, remote, tmp_path: Path) -> None:

@@ -92,3 +92,20 @@ def current(word: str) -> dict[str, object]:
         options = current_options({word: True})
     assert len(told) == 1
     return options
+
+
+def test_a_reference_without_an_edition_is_of_the_first(tmp_path: Path) -> None:
+    options = {"image_size": 16, "sizes": {"shape": 1, "scale": 1, "orientation": 1, "x": 2, "y": 2}}
+    old = DataReference("noisy_dsprites", json.dumps(options, sort_keys=True))
+    new = DataReference.of("noisy_dsprites", options, folder=tmp_path)
+    kept = DataReference.of("noisy_dsprites", options | {"edition": 1}, folder=tmp_path)
+    assert [reference.edition for reference in (old, new, kept)] == [1, 2, 1]
+    assert old.slug == new.slug == kept.slug
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert old.load().fresh is kept.load().fresh is None
+        assert (old.load().images[:] == kept.load().images[:]).all()
+        assert new.load().fresh is not None
+    plain = DataReference.of("sprites", options, folder=tmp_path)
+    assert plain.edition == 1
+    assert "edition" not in plain.options

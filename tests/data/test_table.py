@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from selectdis._factors import FactorWarning
 from selectdis.data import load_dataset
 from selectdis.errors import SelectdisError
 
@@ -34,6 +35,19 @@ def test_chosen_columns_and_other_separators(pictures: Path) -> None:
     assert load_dataset(tabbed, column="path").factor_names == ("age", "who", "flag")
 
 
+def test_semicolons_decimal_commas_an_index_and_empty_cells(pictures: Path) -> None:
+    rows = ["0;a.png;0,5;1", "1;b.jpg;N/A;1.0", "2;below/c.bmp;0,5;2"]
+    name = write(pictures, "\n".join([";path;angle;kind", *rows]))
+    with (
+        pytest.warns(UserWarning, match=r"the first column of .* has no name and numbers the rows"),
+        pytest.warns(FactorWarning, match=r"factor 'angle' of .* has no value in 1 of 3 rows"),
+    ):
+        data = load_dataset(name)
+    assert data.factor_names == ("angle", "kind")
+    assert data.factor_values == (("0.5",), ("1", "2"))
+    assert data.factors_at(range(3)).tolist() == [[0, 0], [-1, 0], [0, 1]]
+
+
 def test_unreadable_pictures_take_their_row_along(pictures: Path) -> None:
     (pictures / "b.jpg").write_bytes(b"x")
     with pytest.warns(UserWarning, match="left out 1 of 3"):
@@ -49,8 +63,8 @@ def test_unreadable_pictures_take_their_row_along(pictures: Path) -> None:
     [
         (GOOD, {"factors": ["agee"]}, "no column 'agee'; did you mean 'age'"),
         (GOOD, {"column": "file"}, "no column 'file'"),
-        ("path,age\na.png\n", {}, "2 columns, and 1 in line 2"),
-        ("path,age\na.png,\nb.jpg,3\n", {}, "factor 'age' .* is empty in row 1"),
+        ("path,age\na.png\n", {}, "2 columns, separated by commas, and 1 in line 2"),
+        ("path,age\na.png,\nb.jpg,nan\n", {}, "factor 'age' .* has no value in any row"),
         ("path,age,age\na.png,1,2\n", {}, "names a column twice"),
         ("path,age\n", {}, "header and at least one row"),
         ("", {}, "header and at least one row"),

@@ -6,11 +6,11 @@ import signal
 import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from joblib.externals.loky import get_reusable_executor
 
+from selectdis._signals import SIGNALS, Stopped, pause
 from selectdis.errors import SelectdisError
 from selectdis.execution import _pool as pool
 from selectdis.execution import _stop as stopping
@@ -24,7 +24,8 @@ def doubled(task, stop):
 
 
 def settings(task, stop):
-    return os.getpid(), os.environ["OMP_NUM_THREADS"], signal.getsignal(signal.SIGINT), stop.parent
+    unheard = {signal.getsignal(number) for number in SIGNALS}
+    return os.getpid(), os.environ["OMP_NUM_THREADS"], unheard, stop.parent
 
 
 def wait_for(file, stop):
@@ -46,19 +47,24 @@ def raising(task, stop):
 
 
 class Deadly:
-    """Work that kills its process the first `times` times that a task is begun."""
+    """Work that kills its process `times` times over each task.
 
-    def __init__(self, folder, times, seconds=0.0):
-        self.folder, self.times, self.seconds = folder, times, seconds
+    `in_turn`: over every second task alone, once the results of all tasks before it were seen.
+    """
+
+    def __init__(self, folder, times, *, in_turn=False):
+        self.folder, self.times, self.in_turn = Path(folder), times, in_turn
 
     def __call__(self, task, stop):
-        with open(Path(self.folder) / str(task), "a+") as file:
+        deaths = self.folder / str(task)
+        if (self.in_turn and task % 2 == 0) or (deaths.exists() and deaths.stat().st_size >= self.times):
+            return task
+        while self.in_turn and not all((self.folder / f"{earlier} seen").exists() for earlier in range(task)):
+            time.sleep(0.05)
+        with deaths.open("a") as file:
             file.write("x")
-            begun = file.tell()
-        time.sleep(self.seconds)
-        if begun <= self.times:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return task
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError("it was killed")
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
@@ -74,10 +80,10 @@ def test_one_process_and_one_task_stay_in_this_process():
 
 def test_worker_processes_have_one_thread_know_their_parent_and_ignore_ctrl_c(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    for _, (pid, threads, on_interrupt, parent) in run_tasks([1, 2], settings, StopSignal(), n_jobs=2):
+    for _, (pid, threads, unheard, parent) in run_tasks([1, 2], settings, StopSignal(), n_jobs=2):
         assert pid != os.getpid()
-        assert (threads, on_interrupt, parent) == ("1", signal.SIG_IGN, os.getpid())
-    assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+        assert (threads, unheard, parent) == ("1", {signal.SIG_IGN}, os.getpid())
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def test_workers_that_a_thread_starts_ignore_ctrl_c_too():
@@ -86,7 +92,7 @@ def test_workers_that_a_thread_starts_ignore_ctrl_c_too():
     thread = threading.Thread(target=lambda: found.extend(run_tasks([1, 2], settings, StopSignal(), n_jobs=2)))
     thread.start()
     thread.join()
-    assert [on_interrupt for _, (_, _, on_interrupt, _) in found] == [signal.SIG_IGN] * 2
+    assert [unheard for _, (_, _, unheard, _) in found] == [{signal.SIG_IGN}] * 2
 
 
 def test_nothing_is_dispatched_ahead(tmp_path):
@@ -118,7 +124,7 @@ def test_a_killed_worker_costs_a_warning(tmp_path):
 @pytest.mark.filterwarnings("ignore:a worker was lost")
 def test_workers_that_keep_dying_are_given_up(tmp_path, monkeypatch):
     waited = []
-    monkeypatch.setattr(pool, "time", SimpleNamespace(sleep=waited.append))
+    monkeypatch.setattr(pool, "pause", waited.append)
     monkeypatch.setattr(pool, "MAX_RESTARTS", 1)
     with pytest.raises(SelectdisError, match="died 2 times in a row"):
         list(run_tasks([0, 1], Deadly(tmp_path, 3), StopSignal(), n_jobs=2))
@@ -128,8 +134,10 @@ def test_workers_that_keep_dying_are_given_up(tmp_path, monkeypatch):
 @pytest.mark.filterwarnings("ignore:a worker was lost")
 def test_deaths_with_progress_between_them_are_not_in_a_row(tmp_path, monkeypatch):
     monkeypatch.setattr(pool, "MAX_RESTARTS", 1)
-    assert len(list(run_tasks(range(5), Deadly(tmp_path, 1, 0.5), StopSignal(), n_jobs=2))) == 5
-    assert (tmp_path / "4").read_text() == "xx"
+    for task, _ in run_tasks(range(4), Deadly(tmp_path, 1, in_turn=True), StopSignal(), n_jobs=2):
+        (tmp_path / f"{task} seen").touch()
+    assert len(list(tmp_path.glob("* seen"))) == 4
+    assert [(tmp_path / task).read_text() for task in ("1", "3")] == ["x", "x"]
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
@@ -150,6 +158,34 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path):
         os.kill(os.getpid(), signal.SIGINT)
     assert end.type is KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_other_signals_ask_as_ctrl_c_does_unless_somebody_else_listens(tmp_path, number):
+    with pytest.raises(PoolInterrupted) as end, stop_on_interrupt(tmp_path) as stop:  # noqa: PT012
+        os.kill(os.getpid(), number)
+        assert stop()
+    assert end.value.number == number
+    before, heard = signal.getsignal(number), []
+    try:
+        for own in (lambda *_: heard.append(1), signal.SIG_IGN):
+            signal.signal(number, own)
+            with stop_on_interrupt(tmp_path) as stop:
+                os.kill(os.getpid(), number)
+            assert not stop()
+            assert signal.getsignal(number) == own
+    finally:
+        signal.signal(number, before)
+    assert heard == [1]
+
+
+def test_a_wait_ends_when_a_stop_was_asked_for(tmp_path):
+    with pytest.raises(PoolInterrupted), stop_on_interrupt(tmp_path):  # noqa: PT012
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(Stopped) as end:
+            pause(60)
+        assert end.value.number == signal.SIGTERM
+    pause(0.01)
 
 
 def test_a_signal_hears_a_file_and_the_death_of_a_parent(tmp_path, monkeypatch):

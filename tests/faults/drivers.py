@@ -97,6 +97,31 @@ class Driver:
         return self
 
 
+def slow_steps(seconds=60.0):
+    """A fault: no step ends before its driver does, so that nobody is asked whether to go on."""
+    os.environ["FAULT_PAUSE"] = str(seconds)
+
+
+def members(group):
+    """Processes of a group, as `Driver` makes one, with all that they started."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, own = path.read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        found += [int(path.parent.name)] if int(own) == group and state != "Z" else []
+    return found
+
+
+def assert_all_end(group, seconds=15):
+    """None of a group is left soon."""
+    end = time.monotonic() + seconds
+    while left := members(group):
+        assert time.monotonic() < end, left
+        time.sleep(0.1)
+
+
 def _drive(arguments, out, fault, timeout):
     os.setsid()
     descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -151,7 +176,7 @@ def _counted_training(job):
                 for candidate in candidates:
                     finished = recording.finished_run(job, candidate) is not None
                     _note(job, f"{'again' if finished else 'start'} {candidate.id} {os.getpid()}")
-            time.sleep(PAUSE)
+            time.sleep(float(os.environ.get("FAULT_PAUSE", PAUSE)))
             _note(job, "step " + " ".join(c.id for c in candidates))
             return should_stop()
 

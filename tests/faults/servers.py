@@ -78,6 +78,14 @@ class Postgres:
         time.sleep(0.3)
         (self.folder / "D" / "postmaster.pid").unlink(missing_ok=True)
 
+    def freeze(self, *, over=False):
+        """SIGSTOP of the server and those of its processes that serve connections: it answers nothing any more."""
+        main = (self.folder / "D" / "postmaster.pid").read_text().split()[0]
+        below = subprocess.run(["pgrep", "-P", main], capture_output=True, text=True, check=True).stdout.split()
+        for process in (main, *below):
+            with suppress(ProcessLookupError):
+                os.kill(int(process), signal.SIGCONT if over else signal.SIGSTOP)
+
     def stop(self):
         if (self.folder / "D" / "postmaster.pid").exists():
             self._run("pg_ctl", "-D", str(self.folder / "D"), "-m", "immediate", "-w", "stop")

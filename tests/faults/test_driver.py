@@ -8,7 +8,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.faults.drivers import RUNS, SPEC, Driver, assert_whole, notes, records, tiny
+from tests.faults.drivers import (
+    RUNS,
+    SPEC,
+    Driver,
+    assert_all_end,
+    assert_whole,
+    members,
+    notes,
+    records,
+    slow_steps,
+    tiny,
+)
 
 SEED = int(os.environ.get("FAULT_SEED", "0"))  # of the moments; try others
 KILLS = int(os.environ.get("FAULT_KILLS", "10"))
@@ -39,11 +50,15 @@ def test_a_driver_killed_with_its_workers_at_work_goes_on(tmp_path, expected):
     assert max(trained.count(candidate) for candidate in set(trained)) < 2 * steps  # from checkpoints
 
 
-def test_ctrl_c_saves_says_one_sentence_and_goes_on_from_there(tmp_path, expected):
-    for jobs in ("1", "2"):
-        folder = tmp_path / f"study-{jobs}"
+# A terminal's Ctrl-C and its end reach the whole group, a supervisor's SIGTERM often the driver alone.
+STOPS = [("1", signal.SIGTERM, False), ("2", signal.SIGINT, True), ("2", signal.SIGHUP, True)]
+
+
+def test_a_stop_saves_says_one_sentence_and_goes_on_from_there(tmp_path, expected):
+    for jobs, number, group in STOPS:
+        folder = tmp_path / f"study-{number}"
         driver = Driver(folder, "--jobs", jobs).until(lambda folder=folder: len(notes(folder, "step")) > 13)
-        assert driver.signal(signal.SIGINT, group=True).wait() == 130, driver.said
+        assert driver.signal(number, group=group).wait() == 128 + number, driver.said
         assert driver.said.strip().count("\n") == 0
         assert "run the same command again" in driver.said
         assert list((folder / "checkpoints").rglob("*.safetensors"))
@@ -54,6 +69,37 @@ def test_ctrl_c_saves_says_one_sentence_and_goes_on_from_there(tmp_path, expecte
         steps = SPEC["training"]["steps"]
         # Not one step is done twice (the step that Ctrl-C ends is not noted).
         assert {trained.count(candidate) for candidate in set(trained)} <= {steps - 1, steps}
+
+
+def test_the_second_stop_ends_at_once(tmp_path):
+    for jobs, number, group in STOPS:
+        folder = tmp_path / f"study-{number}"
+        driver = Driver(folder, "--jobs", jobs, fault=slow_steps).until(lambda folder=folder: notes(folder, "start"))
+        driver.signal(number, group=group)
+        time.sleep(0.3)
+        start = time.monotonic()
+        assert driver.signal(number, group=group).wait() == 128 + number, driver.said
+        assert time.monotonic() - start < 10
+        assert_all_end(driver.process.pid)
+
+
+def test_workers_of_a_killed_driver_end_within_seconds_even_where_they_never_look(tmp_path):
+    folder = tmp_path / "study"
+    driver = Driver(folder, "--jobs", "2", fault=slow_steps).until(lambda: notes(folder, "start"))
+    assert len(members(driver.process.pid)) > 2
+    driver.kill()
+    assert_all_end(driver.process.pid)
+
+
+def test_nohup_goes_on_when_its_terminal_ends(tmp_path, expected):
+    folder = tmp_path / "study"
+    driver = Driver(folder, "--jobs", "2", fault=ignore_hangups).until(lambda: len(notes(folder, "step")) > 8)
+    driver.signal(signal.SIGHUP, group=True).finish()
+    assert_whole(folder, expected)
+
+
+def ignore_hangups():
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def test_a_second_driver_of_a_folder_is_refused_in_one_sentence(tmp_path, expected):

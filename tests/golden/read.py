@@ -11,6 +11,7 @@ from selectdis.data._dataset import ImageDataset
 HERE = Path(__file__).parent
 CASES = ("a_perfect", "b_rotated", "g_dead", "h_vae_dsprites")
 VALUES = json.loads((HERE / "values.json").read_text(encoding="utf-8"))
+VALUES2 = json.loads((HERE / "values2.json").read_text(encoding="utf-8"))
 
 
 @cache

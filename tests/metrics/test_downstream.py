@@ -51,27 +51,64 @@ def test_an_unknown_predictor():
         downstream(*split(cases.noise(FACTORS)), predictor="gbtt")
 
 
-def test_codes_that_leak_nothing_are_fair():
-    assert fairness(*split(cases.perfect(FACTORS))) > 0.9
+def trees_that_predict(*columns):
+    return {k: FittedTrees(np.ones(1), 1.0, 1.0, np.asarray(column)) for k, column in enumerate(columns)}
+
+
+def test_right_predictions_are_exactly_fair_however_the_factors_are_mixed():
+    rng = np.random.default_rng(0)
+    first = rng.integers(0, 5, 97)
+    factors = np.column_stack(
+        [first, (first + rng.integers(0, 3, 97)) % 5, rng.integers(0, 7, 97)]
+    )  # 0 and 1 go together
+    assert fairness_of_trees(trees_that_predict(*factors.T), factors, None) == 1.0
+    values = [np.zeros((size, 11, 1)) for size in (5, 5, 7)]
+    base = [rng.integers(0, (5, 5, 7), (11, 3)) for _ in values]
+    changed = []  # predictions of the test samples, and of each factor set to each value, which its own alone follows
+    for target in range(3):
+        parts = [factors[:, target]]
+        for k, codes in enumerate(values):
+            rows = np.repeat(base[k][None, :, target], len(codes), axis=0)
+            parts.append((rows if k != target else np.arange(len(codes))[:, None] + 0 * rows).ravel())
+        changed.append(np.concatenate(parts))
+    assert fairness_of_trees(trees_that_predict(*changed), factors, values) == 1.0
 
 
 def test_predictions_that_follow_another_factor_are_unfair():
-    factors = FACTORS[:, :2].copy()
-    factors[:, 1] = factors[:, 0]  # the target is the sensitive variable
-    assert fairness(*split(cases.perfect(FACTORS)[:, :1], factors)) == pytest.approx(1 / 3, abs=0.05)
+    target, other = (column.ravel() for column in np.meshgrid(np.arange(3), np.arange(3), indexing="ij"))
+    factors = np.column_stack([target, other])
+    # The target is predicted as the other factor: given a value all predictions are one, of three.
+    assert fairness_of_trees(trees_that_predict(other, other), factors, None) == pytest.approx(1 - (2 / 3) / 2)
+    set_to = [np.zeros((3, 4, 1)), np.zeros((3, 4, 1))]
+    follows = np.concatenate([other, np.zeros(12, int), np.repeat(np.arange(3), 4)])
+    fair = np.concatenate([other, np.tile([0, 1, 2, 0], 3), np.zeros(12, int)])
+    assert fairness_of_trees(trees_that_predict(follows, fair), factors, set_to) == pytest.approx(1 - (2 / 3) / 2)
+
+
+def test_groups_of_different_size_weigh_by_their_size():
+    predicted, sensitive, target = np.array([0, 0, 0, 1]), np.array([0, 0, 0, 1]), np.zeros(4, int)
+    trees = {0: trees_that_predict(predicted)[0], 1: trees_that_predict(target)[0]}
+    factors = np.column_stack([target, sensitive])
+    # Predictions given 0 are a quarter off, those given 1 three quarters: three and one sample of four.
+    assert fairness_of_trees(trees, factors, None) == pytest.approx(1 - (0.75 * 0.25 + 0.25 * 0.75) / 2)
+
+
+def test_fairness_takes_codes_of_interventions():
+    rows = np.stack(np.unravel_index(np.arange(60), (3, 4, 5)), axis=1)
+    changed = []
+    for k, size in enumerate((3, 4, 5)):
+        images = np.repeat(rows[None, ::7], size, axis=0)
+        images[:, :, k] = np.arange(size)[:, None]
+        changed.append(images.astype(float))
+    tiled = np.tile(rows, (5, 1))
+    assert fairness(tiled, tiled, tiled[:50], tiled[:50], interventions=changed) == 1.0
+    with pytest.raises(SelectdisError, match="one array per factor"):
+        fairness(tiled, tiled, tiled[:50], tiled[:50], interventions=changed[:2])
 
 
 def test_fairness_of_a_single_factor():
     with pytest.warns(DegenerateWarning, match="fewer than two"):
         assert fairness(*split(cases.perfect(FACTORS), FACTORS[:, :1])) == 1.0
-
-
-def test_groups_of_different_size_weigh_by_their_size():
-    predicted, nothing = np.array([0, 0, 0, 1]), np.zeros(4, int)
-    trees = {k: FittedTrees(np.ones(1), 1.0, 1.0, p) for k, p in enumerate((predicted, nothing))}
-    factors = np.column_stack([predicted, predicted])
-    # Predictions given 0 are a quarter off, those given 1 three quarters: three and one sample of four.
-    assert fairness_of_trees(trees, factors) == pytest.approx(1 - (0.75 * 0.25 + 0.25 * 0.75) / 2)
 
 
 def test_the_penalty_is_chosen_in_three_folds(monkeypatch):

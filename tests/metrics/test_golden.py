@@ -65,6 +65,27 @@ def test_binned_dci_is_near_the_reference(case):
         assert value == pytest.approx(read.spread(case, f"dci_{name}")[0], abs=BINNED[case]), name
 
 
+def test_exact_trees_are_those_of_the_reference_where_there_are_few_samples():
+    codes_train, factors_train, codes_test, factors_test = (array[:200] for array in read.split("g_dead"))
+    split = codes_train, factors_train, codes_test, factors_test
+    exact, theirs = (metrics.dci(*split, estimator=name, seed=0) for name in ("exact", "sklearn"))
+    assert exact == pytest.approx(theirs, abs=0.006)
+    assert metrics.dci(*split, seed=0) == exact
+    assert abs(metrics.dci(*split, estimator="binned", seed=0).disentanglement - theirs.disentanglement) > 0.008
+
+
+@CASES
+def test_infomec_is_that_of_the_authors(case):
+    codes, factors, *_ = (array[:3000] for array in read.split(case))
+    expected = read.VALUES2["infomec_first_3000_train_rows"][case]
+    scores = metrics.infomec(codes, factors)
+    # Equal codes are told apart by noise: those of a_perfect and of h_vae_dsprites take few values.
+    few_values = case in ("a_perfect", "h_vae_dsprites")
+    assert scores.infoe == pytest.approx(expected["infoe"], abs=1e-4)
+    assert scores.infom == pytest.approx(expected["infom"], abs=0.012 if few_values else 2e-4)
+    assert scores.infoc == pytest.approx(expected["infoc"], abs=0.012 if few_values else 2e-4)
+
+
 @CASES
 def test_scores_of_interventions(case):
     data = read.grid(case)

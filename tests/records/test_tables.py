@@ -58,8 +58,13 @@ def test_labelled_runs_finished_and_have_one_metric_or_more(records):
 
 
 def test_a_run_is_known_by_its_data_set_candidate_and_steps(records):
-    again = pd.concat([records, records.iloc[:2].assign(seconds=1.0), records.iloc[:1].assign(steps=7)])
+    again = pd.concat(
+        [records, records.iloc[:2].assign(seconds=1.0), records.iloc[:1].assign(steps=7, **{"criterion.useless": 0.5})]
+    )
     with pytest.warns(UserWarning, match="2 records were left out"):
         kept = each_run_once(again)
     assert len(kept) == len(records) + 1
-    assert len(each_run_once(again.drop(columns=["candidate", "seed"]))) == len(again)  # nothing tells runs apart
+    unnamed = again[["dataset", "configuration", "metric.mig"]]
+    assert len(each_run_once(unnamed)) == len(again)  # nothing tells runs apart
+    with pytest.warns(UserWarning, match="2 records were left out"):
+        each_run_once(again.drop(columns=["candidate", "seed"]))  # but their scores do

@@ -7,7 +7,9 @@ import pytest
 
 import selectdis as sd
 from selectdis._arrays import DegenerateWarning
+from selectdis._factors import FactorWarning
 from selectdis.data._dataset import ImageDataset
+from selectdis.data._labels import dataset_of_columns
 from selectdis.errors import SelectdisError
 from selectdis.metrics import resolve_metrics
 from selectdis.scoring import Evaluation, encode_in_batches
@@ -53,6 +55,34 @@ def test_perfect_codes_on_grids_and_elsewhere(data):
     assert min(scores[name] for name in ("mig", "factor_vae", "irs")) > 0.9
 
 
+@pytest.mark.parametrize("data", [grid(), scattered()])
+def test_right_predictions_are_exactly_fair(data):
+    assert sd.evaluate(lambda images: 1e3 * encode(images), data, "fairness", n_jobs=1)["fairness"] == 1.0
+
+
+def test_images_without_a_value_count_for_the_other_factors():
+    whole = scattered()
+    factors = whole.factors.copy()
+    factors[::3, 2] = -1
+    gaps = ImageDataset("gaps", whole.images, whole.factor_names, SIZES, factors)
+    with pytest.warns(FactorWarning, match="factor 'c' has no value in 100 of 300 rows: its scores use the other 200"):
+        evaluation = Evaluation(gaps, "all", **FEW)
+    scores = evaluation.score(encode(gaps.images_at(evaluation.indices)))
+    assert np.isfinite(list(scores.values())).all()
+    assert min(scores[name] for name in ("mig", "factor_vae", "irs", "dci_informativeness")) > 0.9
+    indices, factor = gaps.draw_fixed_factor(50, 8, np.random.default_rng(0))
+    assert (factors[indices[factor == 2], 2] >= 0).all()
+
+
+def test_a_continuous_factor_is_refused_before_anything_is_encoded():
+    angle = np.random.default_rng(0).normal(size=300)
+    columns = scattered().factors[:, 0], angle
+    mixed = dataset_of_columns("mixed", scattered().images, ("a", "angle"), columns, source="")
+    with pytest.raises(SelectdisError, match=r"factor 'angle' is continuous .* give bins=10"):
+        Evaluation(mixed, ["irs", "mig"])
+    assert sd.evaluate(encode, mixed, "irs").keys() == {"irs"}
+
+
 def test_each_needed_image_is_encoded_once():
     counting = Counting()
     sd.evaluate(counting, grid(), CHEAP, encode_batch=64, **FEW)
@@ -69,6 +99,20 @@ def test_a_large_set_is_sampled_and_a_small_one_split():
     assert (len(train), len(test)) == (100, 50)
     assert not set(train) & set(test)
     assert len(large.indices) == 150
+
+
+def test_the_reference_draws_train_and_test_on_their_own_and_with_replacement():
+    evaluation = Evaluation(grid(), "mig", n_train=900, n_test=500, protocol="reference")
+    train, test = evaluation._parts
+    assert evaluation.sizes == (len(train), len(test)) == (900, 500)
+    assert len(set(train)) < 600  # of as many images
+    assert set(train) & set(test)
+    assert len(evaluation.indices) == len({*train, *test})
+    codes = encode(grid().images_at(evaluation.indices))
+    whole = encode(grid().images_at(train)), grid().factors_at(train)
+    assert evaluation.score(codes)["mig"] == pytest.approx(sd.metrics.mig(*whole))
+    with pytest.raises(SelectdisError, match="protocol must be one of disjoint, reference; found 'disjont'"):
+        Evaluation(grid(), "mig", protocol="disjont")
 
 
 def test_models_are_fitted_to_training_images_and_judged_on_the_others():
@@ -191,5 +235,5 @@ def test_codes_that_do_not_fit_the_indices():
 
 def test_torch_tensors_are_codes_too():
     torch = pytest.importorskip("torch")
-    scores = sd.evaluate(lambda images: torch.tensor(encode(images)), grid(), "mig")
+    scores = sd.evaluate(lambda images: torch.tensor(encode(images), requires_grad=True), grid(), "mig")
     assert scores["mig"] > 0.9

@@ -22,7 +22,7 @@ from tests.study.fakes import fake_work
 def made_up(folder, count, latents=4):
     """Records and codes of `count` runs that nobody trained."""
     candidates = tuple(Candidate("beta_vae", seed, latents=latents) for seed in range(count))
-    return fake_work(CohortJob(candidates, DATA, "proxy", TrainingSpec(steps=3), SPEC, str(folder)))
+    return fake_work(CohortJob(candidates, DATA, "proxy", TrainingSpec(steps=3), SPEC, str(folder)), None)
 
 
 def codes_of(records, folder):

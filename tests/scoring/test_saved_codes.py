@@ -1,10 +1,14 @@
 """`selectdis score`: what can be scored, and what is refused because it is no code or no class."""
 
+import warnings
+
 import numpy as np
 import pytest
 
+from selectdis._factors import FactorWarning
 from selectdis.data import ImageDataset
 from selectdis.errors import SelectdisError
+from selectdis.metrics import mig
 from selectdis.scoring import evaluate
 from selectdis.scoring._saved_codes import evaluate_codes, load_codes
 
@@ -31,18 +35,70 @@ def test_whole_numbers_are_classes_in_any_dtype(dtype):
 @pytest.mark.parametrize(
     ("factors", "found"),
     [
-        (FACTORS / 2, "found 0.5 in column"),
-        (np.where(np.arange(60)[:, None] == 7, [0, np.nan], FACTORS), "found nan in column 1"),
-        (np.where(np.arange(60)[:, None] == 7, [np.inf, 0], FACTORS), "found inf in column 0"),
-        (FACTORS.astype(str), "found the dtype <U21"),
+        (RNG.normal(size=(60, 2)), "column 0.* is continuous .* give bins=10"),
+        (np.where(np.arange(60)[:, None] == 7, [np.inf, 0], FACTORS), "column 0.* infinite"),
+        (np.where(np.arange(60)[:, None] < 60, [0, np.nan], FACTORS), "column 1.* no value in any row"),
         (FACTORS.astype(complex), "found the dtype complex128"),
-        (FACTORS.astype(object), "found the dtype object"),
+        (np.arange(60), "no factor is left"),
     ],
-    ids=["fractions", "nan", "infinity", "text", "complex", "objects"],
+    ids=["continuous", "infinity", "missing", "complex", "ids"],
 )
 def test_factors_that_are_no_classes(factors, found):
-    with pytest.raises(SelectdisError, match=f"factors must be whole numbers, {found}"):
+    with pytest.raises(SelectdisError, match=found):
         evaluate_codes(CODES, factors, "mig")
+
+
+@pytest.mark.parametrize("factors", [FACTORS / 2, FACTORS.astype(str), FACTORS.astype(object), FACTORS * 100])
+def test_words_and_discrete_fractions_are_classes(factors):
+    assert evaluate_codes(CODES, factors, "mig") == evaluate_codes(CODES, FACTORS, "mig")
+
+
+def test_rows_without_a_value_are_left_out_of_that_factor_alone():
+    rows, gaps = np.arange(60) < 40, FACTORS.astype(float)
+    gaps[~rows, 1] = np.nan
+    with pytest.warns(FactorWarning, match="column 1.* has no value in 20 of 60 rows: its scores use the other 40"):
+        found = evaluate_codes(CODES, gaps, ["mig", "irs"], n_train=60, n_test=1)
+    assert set(found) == {"mig", "irs"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        alone = mig(CODES, FACTORS[:, 0]), mig(CODES[rows], FACTORS[rows, 1])
+        assert mig(CODES, gaps) == pytest.approx(np.mean(alone))
+
+
+def test_continuous_factors_are_binned_on_demand_and_taken_by_the_irs():
+    mixed = np.column_stack([FACTORS, RNG.normal(size=60)])
+    assert evaluate_codes(CODES, mixed, "mig", bins=3).keys() == {"mig"}
+    assert evaluate_codes(CODES, mixed, "irs").keys() == {"irs"}
+
+
+def test_few_rows_and_an_id_are_said_once():
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        scores = evaluate_codes(CODES, np.column_stack([FACTORS, np.arange(60)]), ["mig", "sap", "modularity"])
+    about = [str(w.message) for w in told if issubclass(w.category, FactorWarning)]
+    assert sum("60 rows are few" in text and "need about 1,000" in text for text in about) == 1
+    assert sum("taken for an id" in text for text in about) == 1
+    assert scores == evaluate_codes(CODES, FACTORS, ["mig", "sap", "modularity"])
+
+
+def test_tensors_with_gradients():
+    torch = pytest.importorskip("torch")
+    codes = torch.tensor(CODES, requires_grad=True)
+    assert evaluate_codes(codes, torch.tensor(FACTORS), "mig") == evaluate_codes(CODES, FACTORS, "mig")
+
+
+def test_arrays_are_taken_by_name_wherever_they_stand(tmp_path):
+    np.savez(tmp_path / "both.npz", factors=FACTORS, codes=CODES)
+    np.savez(tmp_path / "one.npz", whatever=FACTORS)
+    np.savez(tmp_path / "unnamed.npz", a=FACTORS, b=CODES)
+    np.save(tmp_path / "f.npy", FACTORS)
+    for given in (("both.npz",), ("both.npz", "f.npy"), ("both.npz", "one.npz")):
+        codes, factors = load_codes(*(tmp_path / name for name in given))
+        assert (codes == CODES).all()
+        assert (factors == FACTORS).all()
+    for given in (("unnamed.npz",), ("unnamed.npz", "f.npy"), ("f.npy", "unnamed.npz")):
+        with pytest.raises(SelectdisError, match=r"unnamed.npz has no array '\w+'; it holds a, b"):
+            load_codes(*(tmp_path / name for name in given))
 
 
 @pytest.mark.parametrize("codes", [CODES.astype(complex), CODES.astype(str)])

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 import selectdis as sd
-from selectdis.criteria import gaussian_kl, gaussian_total_correlation, held_out
+from selectdis.criteria import gaussian_kl, gaussian_total_correlation, held_out, mutual_information
 from selectdis.data import load_dataset
 from selectdis.errors import SelectdisError
+from selectdis.records import is_score
 from selectdis.scoring import _scorer
 from selectdis.scoring._scorer import Scorer, check_split
+from selectdis.scoring._version import SCORES_VERSION
 from selectdis.spec import EvaluationSpec
 from tests.scoring.conftest import DATA, SPEC
 
@@ -43,13 +45,36 @@ def test_metrics_are_of_all_images(scorer, run):
 
 def test_sampled_codes_are_means_plus_deviations_times_noise(scorer, run):
     scores, _ = scorer.score(run)
-    evaluation = scorer.evaluation
-    codes = sampled(*run.encode(DATA.load().images_at(evaluation.indices)))
-    for name, value in evaluation.score(codes).items():
+    codes = sampled(*run.encode(DATA.load().images_at(scorer.needed)))
+    metrics, criteria = (np.searchsorted(scorer.needed, own) for own in (scorer.evaluation.indices, scorer.of_criteria))
+    for name, value in scorer.evaluation.score(codes[metrics]).items():
         assert scores[f"metric.{name}.sampled"] == pytest.approx(value)
-    of_held_out = sampled(*run.encode(scorer.unseen))
-    assert scores["criterion.gaussian_tc.sampled"] == pytest.approx(gaussian_total_correlation(of_held_out))
-    assert scores["criterion.gaussian_tc"] == pytest.approx(gaussian_total_correlation(run.transform(scorer.unseen)))
+    assert scores["criterion.gaussian_tc.sampled"] == pytest.approx(gaussian_total_correlation(codes[criteria]))
+
+
+def test_criteria_of_codes_are_of_up_to_n_criteria_images_of_all(scorer, run):
+    data = DATA.load()
+    few = Scorer(data, SPEC.model_copy(update={"n_criteria": 20}))
+    drawn = np.sort(data.sample_indices(20, np.random.default_rng([3, 4])))
+    for own, indices in ((scorer, np.arange(64)), (few, drawn)):
+        scores, _ = own.score(run)
+        codes = run.transform(data.images_at(indices))
+        assert scores["criterion.mutual_information"] == pytest.approx(mutual_information(codes))
+        assert scores["n.criteria"] == len(indices)
+    assert few.score(run)[0]["criterion.kl"] == scorer.score(run)[0]["criterion.kl"]  # of held-out images
+
+
+@pytest.mark.parametrize(("protocol", "sizes"), [("disjoint", (27, 37)), ("reference", (30, 40))])
+def test_a_record_says_how_its_scores_were_made(run, protocol, sizes):
+    scorer = Scorer(DATA.load(), SPEC.model_copy(update={"protocol": protocol}))
+    about = scorer.score(run)[0]
+    assert (about["n.train"], about["n.test"]) == sizes
+    assert (about["n.criteria"], about["n.held_out"], about["n.probe"]) == (64, 16, 12)
+    assert (about["protocol"], about["scores_version"]) == (protocol, SCORES_VERSION)
+    unlabelled = Scorer(DATA.load().without_labels(), SPEC).score(run)[0]
+    assert "n.train" not in unlabelled
+    assert "protocol" not in unlabelled
+    assert not [name for name in scorer.about if is_score(name)]
 
 
 def test_likelihood_is_of_held_out_images(scorer, run):
@@ -82,6 +107,7 @@ def test_batches_change_nothing(scorer, run, monkeypatch):
     monkeypatch.setattr(_scorer, "ENCODE_BATCH", 7)
     again, _ = scorer.score(run)
     assert again.pop("kl_per_latent") == expected.pop("kl_per_latent")
+    assert again.pop("protocol") == expected.pop("protocol")
     assert again == pytest.approx(expected, rel=1e-4)
 
 
@@ -95,7 +121,8 @@ def test_what_a_study_asks_for(run):
     assert "criterion.pipe" not in usual
     assert names(data, criteria=("all",)) - usual == {"criterion.pipe"}
     assert names(data, criteria=("pipe",)) - usual == {"criterion.pipe"}
-    assert usual - names(data.without_labels()) == {"metric.mig", "metric.beta_vae"}
+    of_labels = {"metric.mig", "metric.beta_vae", "n.train", "n.test", "protocol"}
+    assert usual - names(data.without_labels()) == of_labels
     without = Scorer(data, SPEC.model_copy(update={"sampled": False})).score(run)[0]
     assert not [name for name in without if name.endswith(".sampled")]
     whole = Scorer(data, SPEC.model_copy(update={"held_out": 0.0}))
@@ -117,7 +144,7 @@ def test_dead_latents_are_numbers_in_the_record_and_no_warnings(scorer, run):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         scores, _ = scorer.score(run)
-    scores.pop("kl_per_latent")
+    scores = {name: value for name, value in scores.items() if is_score(name)}
     assert np.isfinite(list(scores.values())).all()
 
 

@@ -1,4 +1,4 @@
-"""How often the backtest's intervals hold the truth: ``python tests/selection/coverage.py [simulations]``.
+"""How often the backtest's intervals hold the truth; see ``benchmarks/coverage.py``.
 
 The configurations are fixed; each simulation draws new data sets (with one data set: new seeds on it), and the truth is
 the mean over all simulations of what the backtest estimates without bias, the probability itself.
@@ -6,16 +6,12 @@ the mean over all simulations of what the backtest estimates without bias, the p
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
 from selectdis.selection import Rule, at_random, backtest, by_criterion, by_win_rate
 
-sys.path.insert(0, str(Path(__file__).parent))
-from records import make_records
+from .records import make_records
 
 
 def criterion(name: str) -> Rule:
@@ -34,7 +30,7 @@ RULES = {
 
 
 def simulate(datasets: int, rules: dict[str, Rule], simulations: int, n_bootstrap: int, seed: int = 0) -> pd.DataFrame:
-    """One row a simulation and rule: estimate, low, high."""
+    """One row per simulation and rule: estimate, low, high."""
     rng = np.random.default_rng([seed, datasets])
     found = []
     for _ in range(simulations):
@@ -64,10 +60,3 @@ def coverage(found: pd.DataFrame, truth: pd.Series | None = None) -> pd.DataFram
     inside = (found["p_low"] <= aim) & (aim <= found["p_high"])
     facts = found.assign(truth=aim, coverage=inside, width=found["p_high"] - found["p_low"])
     return facts.groupby("rule")[["truth", "coverage", "width"]].mean()
-
-
-if __name__ == "__main__":
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    for datasets in (1, 2, 3, 5, 7):
-        print(f"{datasets} data sets, {count} simulations")
-        print(coverage(simulate(datasets, RULES, count, 40)).loc[list(RULES)].round(2).to_string(), flush=True)

@@ -14,6 +14,8 @@ from selectdis.selection import (
     by_few_labels,
     by_win_rate,
     moderated_interval,
+    prediction_range,
+    probability_interval,
     run_scores,
 )
 from selectdis.selection._folds import judged_runs, measure, seed_splits
@@ -91,7 +93,8 @@ def test_the_table_sums_up_its_data_sets(records):
         assert row["gap_closed"] == pytest.approx(
             (parts["score"] - parts["mean"]).sum() / (parts["best"] - parts["mean"]).sum()
         )
-        assert (row["p_low"], row["p_high"]) == pytest.approx(moderated_interval(p, level=0.8))
+        assert (row["p_low"], row["p_high"]) == pytest.approx(probability_interval(p, level=0.8))
+        assert (row["next_low"], row["next_high"]) == pytest.approx(prediction_range(p, level=0.8))
         expected = moderated_interval(regret, prior_variance=variance, level=0.8, bounds=(0.0, np.inf))
         assert (row["regret_low"], row["regret_high"]) == pytest.approx(expected)
         assert row["regret_high"] > 1
@@ -165,9 +168,10 @@ def test_few_labels_are_let_through(records):
 
 
 def test_failed_and_unlabelled_runs_are_left_out(records):
+    tiny = make_records(1, 2, 1, rng=np.random.default_rng(9)).head(1)
     extra = records.head(3).assign(dataset="photos", **{c: np.nan for c in records if c.startswith("metric.")})
     lost = records.head(5).assign(status="diverged", **{"criterion.perfect": 99.0})
-    single = records.head(1).assign(dataset="tiny")
+    single = tiny.assign(dataset="tiny")
     result = backtest(pd.concat([records, extra, lost, single]), {"perfect": PERFECT}, n_bootstrap=2)
     assert result.n_runs == 240
     assert result.row("perfect")["p_beats_random"] == 1
@@ -190,14 +194,19 @@ def test_one_data_set_splits_its_seeds():
     assert result.by_dataset["runs"].eq(24).all()
 
 
-def test_the_interval_of_one_data_set_is_that_of_single_splits():
+def test_one_data_set_has_an_interval_and_a_range_of_single_splits():
     one = make_records(1, 8, 5, rng=np.random.default_rng(1))
     row = backtest(one, [USELESS], n_bootstrap=40, level=0.6).row(USELESS)
-    splits = measure({"useless": USELESS}, seed_splits(*judged_runs(one, "win_rate"), 40, np.random.default_rng(0)))
+    judged, scores, _ = judged_runs(one, "win_rate")
+    splits, _ = measure({"useless": USELESS}, seed_splits(judged, scores, 40, np.random.default_rng(0)))
     splits = splits[splits["rule"] == "useless"]
     assert splits["runs"].eq(24).all()  # of five seeds two are the proxy
     low, high = splits["p"].quantile([0.2, 0.8])
-    assert (row["p_low"], row["p_high"]) == pytest.approx((low - 1 / 24, high + 1 / 24))  # no finer than one run
+    assert (row["next_low"], row["next_high"]) == pytest.approx((low - 1 / 24, high + 1 / 24))  # no finer than one run
+    mean = splits["p"].mean()
+    interval = probability_interval(np.full(2, mean), bootstrap_variance=splits["p"].var(ddof=0) / 2, level=0.6)
+    expected = max(interval[0], low - 1 / 24), min(interval[1], high + 1 / 24)
+    assert (row["p_low"], row["p_high"]) == pytest.approx(expected)  # of the mean, which is another thing
     assert (row["regret_low"], row["regret_high"]) == pytest.approx(tuple(splits["regret"].quantile([0.2, 0.8])))
 
 
@@ -252,10 +261,14 @@ def test_a_run_counts_once(records):
         with pytest.warns(UserWarning, match="1 records were left out"):
             twice = backtest(pd.concat([table, table.tail(1)]), [PERFECT], n_bootstrap=2)
         pd.testing.assert_frame_equal(twice.table, once.table)
-    longer = pd.concat([table.assign(steps=steps) for table, steps in ((records, 10), (records, 20))])
+    other = make_records(4, 12, 5, rng=np.random.default_rng(7))
+    longer = pd.concat([table.assign(steps=steps) for table, steps in ((records, 10), (other, 20))])
     assert backtest(longer, [PERFECT], n_bootstrap=2).n_runs == 2 * len(records)  # trained longer: other runs
-    unknown = without.drop(columns="seed")
-    assert backtest(pd.concat([unknown] * 2), [PERFECT], n_bootstrap=2).n_runs == 2 * len(records)
+    renamed = records.assign(candidate=records["candidate"] + "0", seed=records["seed"] + 10)
+    with pytest.warns(UserWarning, match="240 records were left out"):  # by their scores
+        assert backtest(pd.concat([records, renamed]), [PERFECT], n_bootstrap=2).n_runs == len(records)
+    unknown = records[["dataset", "configuration", "metric.mig"]]  # too little to tell a run from another
+    assert backtest(pd.concat([unknown] * 2), [Rule()], n_bootstrap=2).n_runs == 2 * len(records)
 
 
 def test_printed_it_shows_each_interval(result):
@@ -265,6 +278,87 @@ def test_printed_it_shows_each_interval(result):
     for line, row in zip(text.splitlines()[2:], result.table.itertuples(), strict=True):
         assert line.startswith(row.rule)
         assert f"{row.p_beats_random:.2f} [{row.p_low:.2f}, {row.p_high:.2f}]" in line
+
+
+def test_a_copy_of_a_data_set_under_another_name_is_left_out(records):
+    bare = records[["dataset", "configuration", "metric.mig", "metric.sap"]]
+    for table in (records, bare):
+        copy = table[table["dataset"] == "data1"].assign(dataset="copy", configuration="new")
+        result = backtest(pd.concat([table, copy]), [Rule()], n_bootstrap=2)
+        assert result.left_out == {"copy": "its runs have the scores of those of data1"}
+        pd.testing.assert_frame_equal(result.table, backtest(table, [Rule()], n_bootstrap=2).table)
+
+
+def test_a_rule_is_not_judged_where_it_has_nothing_to_go_by(records):
+    holes = records.copy()
+    holes.loc[holes["dataset"] == "data2", "criterion.perfect"] = np.nan
+    strange = holes["dataset"] == "data3"
+    holes.loc[strange, "configuration"] += "-other"
+    result = backtest(holes, [PERFECT, Rule(by_win_rate(), PERFECT.run), Rule()], n_bootstrap=2)
+    assert result.row(PERFECT)[["p_beats_random", "datasets"]].tolist() == [1, 3]  # not 0.875 with a coin toss
+    assert result.row(Rule(by_win_rate(), PERFECT.run))["datasets"] == 2
+    assert result.row(Rule())["datasets"] == 3
+    why = result.not_judged.set_index(["rule", "dataset"])["why"]
+    assert why[PERFECT.label, "data2"] == "no run that it could pick there has a value of '+perfect'"
+    assert "no configuration in common" in why["win_rate > random", "data3"]
+    assert f"'{PERFECT.label}' is not judged on data2 (no run" in str(result)
+    with pytest.raises(SelectdisError, match="no configuration in common"):
+        backtest(holes.assign(configuration=holes["configuration"] + holes["dataset"]), [Rule()])
+
+
+def test_runs_that_are_not_judged_are_counted(records):
+    holes = records.copy()
+    holes.loc[[0, 1, 60], "metric.sap"] = np.nan
+    holes.loc[[5], "configuration"] = np.nan
+    result = backtest(holes, [Rule()], n_bootstrap=2)
+    assert result.left_out == {
+        "1 run of data0": "they do not say which configuration they have",
+        "2 runs of data0": "they lack what the others are judged by (win_rate)",
+        "1 run of data1": "they lack what the others are judged by (win_rate)",
+    }
+    assert result.n_runs == len(records) - 4
+    alone = holes.assign(**{f"metric.{name}": np.nan for name in ("mig", "sap", "modularity")})
+    alone.loc[0, "metric.mig"] = 99.0  # the one run with this metric is not the best for it
+    assert run_scores(alone)[0] < 1
+
+
+def test_ties_are_counted(records):
+    tied = records.assign(
+        **{"criterion.flat": np.where(records["dataset"] == "data0", 1.0, records["criterion.perfect"])}
+    )
+    rule = Rule(None, by_criterion("flat", higher_is_better=True))
+    result = backtest(tied, [rule], n_bootstrap=2)
+    assert result.row(rule)["ties"] == 0.25
+    assert result.by_dataset.query("rule == @rule.label")["tied"].tolist() == [60, 1, 1, 1]
+    assert result.shown.set_index("rule")["ties"][rule.label] == "1/4"
+
+
+def test_the_gain_is_over_a_random_seed_of_each_configuration(records):
+    result = backtest(records, [PERFECT, Rule(), FirstRun()], n_bootstrap=2)
+    gains = []
+    for _, part in records.groupby("dataset"):
+        shares = pd.Series(beats(run_scores(part)), index=part.index)
+        by = shares.groupby(part["configuration"])
+        chosen = part["criterion.perfect"].groupby(part["configuration"]).idxmax()
+        gains.append((shares[chosen].to_numpy() - by.mean()[chosen.index].to_numpy()).mean())
+    row = result.row(PERFECT)
+    assert row["gain"] == pytest.approx(np.mean(gains))
+    assert row["gain_low"] < np.mean(gains) < row["gain_high"]
+    assert np.isnan(result.row(Rule())["gain"])
+    assert np.isnan(result.row("first")["gain"])
+
+
+@pytest.mark.parametrize("column", ["metric.mig.sampled", "metric.mig.few2000", "metric.irs"])
+def test_what_it_is_judged_by_under_another_name_is_refused(records, column):
+    spy = Spy()
+    spy.target_columns = (column,)
+    with pytest.raises(SelectdisError, match=r"under another name: few labels are at most 1,000"):
+        backtest(records.assign(**{column: records["metric.mig"]}), [spy], score="mig")
+
+
+def test_it_fits_a_screen(records):
+    few = {f"metric.dci_disentanglement.few{k}": records["criterion.perfect"] for k in (100, 1000)}
+    assert max(map(len, str(backtest(records.assign(**few), n_bootstrap=2)).splitlines()[1:])) <= 80
 
 
 def test_scores_of_runs_alone_are_no_rule(records):

@@ -3,9 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from selectdis.errors import SelectdisError
 from selectdis.selection import Rule, backtest, calibrated
+from selectdis.selection._calibrated import _GroupRidge
 
 from .records import make_records
 
@@ -113,3 +117,16 @@ def test_a_run_does_not_learn_from_what_it_scored_itself():
     proxies, target = records[records["dataset"] != "data3"], records[records["dataset"] == "data3"]
     predicted = calibrated(score="mig", criteria=["udr_lasso"]).fit(proxies)(target)
     assert np.corrcoef(predicted, target["metric.mig"])[0, 1] > 0.7
+
+
+def test_the_effects_of_configurations_are_those_of_a_ridge_with_a_column_for_each():
+    rng = np.random.default_rng(0)
+    for runs, kinds, inputs in ((60, 12, 5), (200, 90, 8), (50, 1, 3)):
+        groups = np.r_[np.arange(kinds), rng.integers(kinds, size=runs - kinds)]
+        X = rng.normal(size=(runs, inputs))
+        y = X[:, 0] + rng.normal(size=kinds)[groups] + rng.normal(size=runs)
+        dense = make_pipeline(StandardScaler(), RidgeCV(alphas=np.logspace(0, 4, 9)))
+        dense.fit(np.column_stack([np.eye(kinds)[groups], X]), y)
+        others, Z = rng.integers(-1, kinds, size=40), rng.normal(size=(40, inputs))
+        expected = dense.predict(np.column_stack([np.eye(kinds + 1)[others, :-1], Z]))
+        np.testing.assert_allclose(_GroupRidge().fit(groups, X, y).predict(others, Z), expected, atol=1e-10)

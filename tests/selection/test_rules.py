@@ -116,18 +116,22 @@ def test_a_metric_of_which_less_is_better_is_turned_round(monkeypatch):
     assert Rule(None, by_few_labels("confusion.few10")).pick(few, few).candidate == "a-s0"
 
 
-def test_the_win_rate_is_over_the_metrics_that_a_run_has():
+def test_all_runs_are_judged_by_the_same_metrics():
     records = table({"a": [1.0, 2.0, 3.0]}).assign(**{"metric.sap": [5.0, np.nan, 9.0], "metric.mig.few10": [9, 5, 1]})
-    np.testing.assert_allclose(run_scores(records), [0, 0.5, 1])
+    np.testing.assert_allclose(run_scores(records), [0, np.nan, 1])  # all by the same metrics
     other = records.rename(columns={"metric.mig": "metric.infom", "metric.sap": "metric.irs"})
     assert score_metrics(other, "win_rate") == ["infom", "irs"]  # none of the six: all on every label and mean codes
+    rare = table({"a": [1.0, 2.0, 3.0, 4.0]}).assign(**{"metric.sap": [9.0, np.nan, np.nan, np.nan]})
+    np.testing.assert_allclose(run_scores(rare), [0, 1 / 3, 2 / 3, 1])  # one run in four has it: it is left out
+    split = table({"a": [1.0, 2.0, np.nan, np.nan]}).assign(**{"metric.sap": [np.nan, np.nan, 1, np.nan]})
+    np.testing.assert_allclose(run_scores(split), [0, 1, np.nan, np.nan])  # no run has both
     unknown = records.assign(**{"metric.mig": np.nan})
     assert np.isnan(run_scores(unknown, ["mig", "sap"])[1])
 
 
 def test_names_of_an_earlier_version_work_with_a_hint():
     def now(call):
-        with pytest.warns(FutureWarning, match="'mean_rank' is called 'win_rate' now") as found:
+        with pytest.warns(FutureWarning, match="mean_rank is now win_rate") as found:
             result = call()
         assert len(found) == 1
         return result
@@ -168,6 +172,16 @@ def test_all_nan_scores_tie_and_the_pick_says_so():
 def test_failed_runs_on_the_proxy_do_not_count():
     proxy = PROXY.assign(status=np.where(PROXY["metric.mig"] > 1, "diverged", "complete"))
     assert Rule(by_mean("mig")).configurations(proxy) == ["steady"]
+
+
+def test_a_run_that_does_not_say_its_configuration_is_not_picked():
+    target = table({"a": [0, 0], "b": [0]}, criteria=[9, 1, 2]).assign(configuration=[None, "a", "b"])
+    for rule in (Rule(None, UDR), Rule(by_mean("mig"), UDR, top=9)):
+        assert rule.weights(table({"a": [1.0], "b": [2.0]}), target).tolist() == [0, 0, 1]
+    assert AverageConfiguration().fit(PROXY)(target).tolist() == pytest.approx([1 / 3] * 3)
+    assert np.isfinite(calibrated().fit(PROXY)(target)).all()
+    with pytest.raises(SelectdisError, match="which configuration"):
+        Rule(None, UDR).pick(PROXY, target.assign(configuration=None))
 
 
 def test_no_finished_run_is_an_error():

@@ -158,7 +158,7 @@ def test_any_text_gives_a_spec_or_an_error(text):
 
 
 def test_the_score_of_before_is_read_with_a_hint():
-    with pytest.warns(OldNameWarning, match="mean_rank is now called win_rate"):
+    with pytest.warns(OldNameWarning, match="mean_rank is now win_rate"):
         spec = parse_spec(MINIMAL + "select: {score: mean_rank}\n")
     assert spec.select.score == "win_rate"
 

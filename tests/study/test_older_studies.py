@@ -9,6 +9,7 @@ import selectdis as sd
 from selectdis.errors import OldNameWarning
 from selectdis.execution import _worker as worker
 from selectdis.report import write_report
+from selectdis.scoring._version import SCORES_VERSION
 
 PROXY = {"beta_vae-0637483e-s0", "beta_vae-5931c8e1-s0"}
 TARGET = {"beta_vae-5931c8e1-s0", "beta_vae-5931c8e1-s1"}
@@ -21,7 +22,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def study(folder):
-    with pytest.warns(OldNameWarning, match="mean_rank is now called win_rate"):
+    with pytest.warns(OldNameWarning, match="mean_rank is now win_rate"):
         return sd.Study.from_file(folder / "study.yaml", folder=folder, n_jobs=1)
 
 
@@ -30,7 +31,8 @@ def test_nothing_is_trained_again(study, monkeypatch):
     before = study.records
     assert set(study.run().records["candidate"]) == PROXY
     transfer = study.transfer()
-    assert set(transfer.records["candidate"]) == TARGET
+    assert set(transfer.records["candidate"]) == TARGET  # scored again, from their models
+    assert set(transfer.records["scores_version"]) == {SCORES_VERSION}
     assert transfer.pick.candidate == "beta_vae-5931c8e1-s1"
     assert transfer.best.candidate.id == transfer.pick.candidate
     assert study.records.equals(before)
@@ -46,9 +48,11 @@ def test_a_setting_that_it_does_not_know_had_its_default_then(folder, study):
 
 def test_it_goes_on_with_what_is_new(folder, study):
     wider = study.spec.model_copy(update={"seeds": study.spec.seeds.model_copy(update={"count": 2})})
-    records = sd.Study(wider, folder=folder, n_jobs=1).run().records
-    assert len(records) == 4
-    assert set(records["candidate"]) > PROXY
+    with pytest.warns(UserWarning, match="2 of 4 runs are left out: their scores are of an older version"):
+        records = sd.Study(wider, folder=folder, n_jobs=1).run().records
+    assert len(records) == 2  # the others have no model here that could be scored again
+    assert not set(records["candidate"]) & PROXY
+    assert set(records["scores_version"]) == {SCORES_VERSION}
     assert len(list(folder.glob("models/sprites*/*"))) == 2  # the runs of before had left no model here
 
 

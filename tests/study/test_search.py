@@ -4,7 +4,7 @@ import optuna
 import pytest
 
 from selectdis.spec import SearchSpec, check_spec
-from selectdis.study._search import candidate_from, make_sampler, params_of, starting_points
+from selectdis.study._search import balanced_order, candidate_from, make_sampler, params_of, starting_points
 from tests.study.fakes import spec
 
 SPACE = {
@@ -26,6 +26,25 @@ def test_a_grid_is_every_combination():
     pairs = [(params["latents"], params["beta_vae.beta"]) for params in starting_points(space)]
     assert pairs == [(4, 1), (4, 2), (6, 1), (6, 2)]
     assert len(starting_points(space.model_copy(update={"trials": 3}))) == 3
+
+
+def test_every_beginning_of_a_grid_is_balanced_and_the_seed_draws_the_order():
+    strengths = {"beta_vae": {"beta": [1, 2, 4, 8]}, "dip_vae_i": {"lambda_od": [1, 2, 5, 10]}}
+    space = search(sampler="grid", trials=None, objective=strengths, learning_rate=[1e-4, 1e-3])
+    points = starting_points(space)
+    order = balanced_order(points, 0)
+    assert sorted(order) == list(range(32))
+    assert order == balanced_order(points, 0) != balanced_order(points, 1)
+    for count in range(1, 33):
+        begun = [points[i] for i in order[:count]]
+        for name, values in {"objective": strengths, "latents": [4, 6], "learning_rate": [1e-4, 1e-3]}.items():
+            each = [sum(point[name] == value for point in begun) for value in values]
+            assert max(each) - min(each) <= 2
+        for objective, own in strengths.items():
+            ((name, values),) = own.items()
+            each = [sum(point.get(f"{objective}.{name}") == value for point in begun) for value in values]
+            assert max(each) - min(each) <= 2
+    assert balanced_order([], 0) == []
 
 
 @pytest.mark.parametrize("sampler", ["qmc", "random"])
@@ -50,6 +69,12 @@ def test_points_lie_in_the_space_and_spread_over_it():
 def test_a_model_based_sampler_starts_spread_out(trials, count):
     start = starting_points(search(sampler="tpe", startup=5, trials=trials))
     assert start == starting_points(search(trials=count))
+
+
+def test_what_a_sampler_knows_already_takes_the_place_of_starting_points():
+    space = search(sampler="tpe", startup=5, trials=30)
+    assert starting_points(space, 2) == starting_points(space)[:3]
+    assert starting_points(space, 7) == []
 
 
 def test_each_trial_has_random_numbers_of_its_own():

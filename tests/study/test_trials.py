@@ -90,9 +90,9 @@ def test_seeds_begin_where_the_file_says(tmp_path):
 def test_a_trial_that_is_taken_further_keeps_the_records_of_all_its_seeds(tmp_path, monkeypatch):
     failing = {0}
 
-    def work(job):
+    def work(job, stop):
         lost = {"status": "failed", "error": "planted"}
-        return [record | lost if record["seed"] in failing else record for record in fake_work(job)]
+        return [record | lost if record["seed"] in failing else record for record in fake_work(job, stop)]
 
     monkeypatch.setattr(batch_module, "run_jobs", lambda jobs, more, **_: run_jobs(jobs, more, n_jobs=1, work=work))
     with pytest.warns(UserWarning, match="5 of 15 runs failed"):
@@ -145,10 +145,45 @@ def test_what_a_warm_start_tells_is_no_run_of_the_study(tmp_path):
     records.to_csv(tmp_path / "records.csv", index=False)
     search = {**spec()["search"], "sampler": "tpe", "trials": 4, "startup": 2}
     changes = {"name": "warm", "search": search, "warm_start": str(tmp_path / "records.csv")}
+    changes["training"] = {"steps": 11}  # which no earlier run has
     study = sd.Study(spec(**changes), folder=tmp_path / "warm", n_jobs=1).run()
     assert len(study.records) == len(trained(tmp_path / "warm")) <= 4 * 3
     assert len(study.run().records) == len(trained(tmp_path / "warm"))
+    assert "earlier" not in study.records
     assert len(stage_of(study).study.get_trials(states=[COMPLETE])) == 4 + 4  # told once, and 4 of its own
+
+
+@pytest.mark.usefixtures("no_training")
+def test_runs_that_are_known_are_not_made_again_and_are_marked_on_the_leaderboard(tmp_path):
+    records = make(tmp_path).run().records.query("strength != 4")
+    diverged = records["candidate"] == records["candidate"].iloc[0]
+    records.loc[diverged, "status"] = "diverged"
+    records.to_csv(tmp_path / "records.csv", index=False)
+    study = sd.Study(spec(seeds=4, warm_start=str(tmp_path / "records.csv")), folder=tmp_path / "warm", n_jobs=1).run()
+    made = trained(tmp_path / "warm")
+    assert len(made) == 5 * 4 - len(records)
+    assert not set(made) & set(records["candidate"])
+    assert len(study.records) == 5 * 4
+    assert set(study.records.loc[study.records["earlier"], "candidate"]) == set(records["candidate"])
+    board = study.leaderboard().merge(study.records.drop_duplicates("configuration"), on="configuration")
+    known = board["strength"] != 4
+    assert set(board.loc[known, "earlier_x"]) == {2, 3}  # of one configuration a run diverged
+    assert set(board.loc[~known, "earlier_x"]) == {0}
+    runs = study.leaderboard(by="run")
+    assert runs["earlier"].sum() == len(records) - 1
+    assert study.transfer(seeds=1).pick is not None
+    assert len(make(tmp_path).run().records) == 15
+
+
+@pytest.mark.usefixtures("no_training")
+def test_a_sampler_is_told_of_earlier_runs_before_its_starting_points(tmp_path):
+    make(tmp_path).run().records.to_csv(tmp_path / "records.csv", index=False)
+    search = {**spec()["search"], "latents": [4, 6], "sampler": "tpe", "trials": 4, "startup": 7}
+    changes = {"search": search, "seeds": 1, "warm_start": str(tmp_path / "records.csv")}
+    study = sd.Study(spec(**changes), folder=tmp_path / "warm", n_jobs=1).run()
+    trials = stage_of(study).study.get_trials(deepcopy=False)
+    assert ["warm_start" in trial.user_attrs for trial in trials[:6]] == [True] * 5 + [False]
+    assert sum("asked" in trial.user_attrs for trial in trials) == 2  # of 4: the other 2 complete the 7 to start from
 
 
 def test_the_old_name_of_n_jobs_works_with_a_hint(tmp_path):

@@ -26,6 +26,7 @@ def array_file(
     fit: str = "crop",
     factors: str | None = None,
     factor_names: Sequence[str] | None = None,
+    bins: int | None = None,
 ) -> ImageDataset:
     """Read images from an array file: uint8, bool or floats in [0, 1], of (n, h, w), (n, h, w, c) or (n, c, h, w).
 
@@ -42,9 +43,12 @@ def array_file(
     fit : {"crop", "stretch", "pad"}
         How a picture becomes a square: its middle, stretched, or padded with black.
     factors : str, optional
-        Key of an array (n,) or (n, n_factors) in the same file; any numbers, turned into classes.
+        Key of an array (n,) or (n, n_factors) in the same file: numbers or words. Ids are left out.
     factor_names : sequence of str, optional
         One name per column of `factors`.
+    bins : int, optional
+        A continuous factor is cut into that many bins of equal frequency; without it, metrics that need classes
+        refuse it.
 
     Raises
     ------
@@ -60,7 +64,7 @@ def array_file(
     values = read_array(where, factors)
     columns = values.reshape(len(values), -1).T
     names = [f"factor_{k}" for k in range(len(columns))] if factor_names is None else list(factor_names)
-    return dataset_of_columns(name, images, names, list(columns), source=str(where.resolve()))
+    return dataset_of_columns(name, images, names, list(columns), source=str(where.resolve()), bins=bins)
 
 
 def _existing(path: str | Path) -> Path:

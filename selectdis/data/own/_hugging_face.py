@@ -23,6 +23,7 @@ def hugging_face(
     split: str | None = None,
     column: str | None = None,
     factors: Sequence[str] | str | None = None,
+    bins: int | None = None,
     image_size: int = 64,
     gray: bool | None = None,
     fit: str = "crop",
@@ -39,6 +40,9 @@ def hugging_face(
         Of the images; by default the one with the Image feature.
     factors : str or sequence of str, optional
         Columns to use as factors; by default every ClassLabel, integer, boolean and string column.
+    bins : int, optional
+        A continuous factor is cut into that many bins of equal frequency; without it, metrics that need classes
+        refuse it.
     image_size, gray, fit
         As for `folder`.
 
@@ -60,7 +64,7 @@ def hugging_face(
     if not names:
         return ImageDataset(name, np.stack(pictures), source=source)
     return dataset_of_columns(
-        name, np.stack(pictures), names, [_values(rows, factor) for factor in names], source=source
+        name, np.stack(pictures), names, [_values(rows, factor) for factor in names], source=source, bins=bins
     )
 
 
@@ -120,4 +124,6 @@ def _is_factor(feature: Any) -> bool:
 
 def _values(rows: Any, factor: str) -> list[Any]:
     values, feature = list(rows[factor]), rows.features[factor]
-    return [feature.int2str(v) for v in values] if type(feature).__name__ == "ClassLabel" else values
+    if type(feature).__name__ != "ClassLabel":
+        return values
+    return [None if v is None or v < 0 else feature.int2str(v) for v in values]  # -1 is their word for no label

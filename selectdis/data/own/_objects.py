@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from selectdis._factors import as_numpy
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._labels import dataset_of_columns
 from selectdis.data._sizes import FITS, check_image_size
@@ -25,13 +26,19 @@ def from_array(
 
     Options are those of `array_file`.
     """
-    pixels = _numpy(array)
+    pixels = as_numpy(array)
     images = array_images(pixels, "the array", image_size=image_size, gray=gray, layout=layout, fit=fit)
     return ImageDataset("array", images, source="memory")
 
 
 def from_items(
-    items: Any, *, image_size: int = 64, gray: bool | None = None, fit: str = "crop", labels: bool = True
+    items: Any,
+    *,
+    image_size: int = 64,
+    gray: bool | None = None,
+    fit: str = "crop",
+    labels: bool = True,
+    bins: int | None = None,
 ) -> ImageDataset:
     """Take images from anything with `len` and indexing that gives an image or (image, label): torchvision's data sets.
 
@@ -43,7 +50,10 @@ def from_items(
     image_size, gray, fit
         As for `folder`.
     labels : bool
-        Keep them as factors.
+        Keep them as factors; a label that is None is no value.
+    bins : int, optional
+        A continuous factor is cut into that many bins of equal frequency; without it, metrics that need classes
+        refuse it.
 
     Returns
     -------
@@ -60,10 +70,10 @@ def from_items(
     same_channels(pictures, name)
     images = np.stack(pictures)
     rows = [label for _, label in pairs]
-    if not labels or any(label is None for label in rows):
+    if not labels or all(label is None for label in rows):
         return ImageDataset(name, images, source="memory")
     names, columns = _columns(rows, name, getattr(items, "classes", None))
-    return dataset_of_columns(name, images, names, columns, source="memory")
+    return dataset_of_columns(name, images, names, columns, source="memory", bins=bins)
 
 
 def _pair(item: Any) -> tuple[Any, Any]:
@@ -76,7 +86,7 @@ def item_pixels(image: Any, label: str, size: int, gray: bool | None, fit: str) 
     """Return uint8 (c, size, size) of one picture, array or tensor."""
     if isinstance(image, Image.Image):
         return picture_pixels(image, size, gray, fit)
-    array = _numpy(image)
+    array = as_numpy(image)
     if array.ndim not in (2, 3):
         raise SelectdisError(
             f"{label} should be a picture or an array of 2 or 3 dimensions, found {type(image).__name__}"
@@ -98,20 +108,15 @@ def same_channels(pictures: Sequence[np.ndarray], name: str) -> None:
 
 def _columns(rows: Sequence[Any], name: str, classes: Any) -> tuple[list[str], list[Any]]:
     """Return factor names and one column of values per factor."""
-    table = [list(_numpy(row).reshape(-1).tolist()) if not isinstance(row, str) else [row] for row in rows]
+    table = [as_numpy(row).reshape(-1).tolist() if not isinstance(row, str) else [row] for row in rows]
+    width = max(map(len, table))
+    table = [row if rows[k] is not None else [None] * width for k, row in enumerate(table)]
     widths = sorted({len(row) for row in table})
     if len(widths) > 1:
         raise SelectdisError(f"every image of {name} needs the same number of labels, found {widths}")
     if widths[0] > 1:
         return [f"factor_{k}" for k in range(widths[0])], [np.asarray(column) for column in zip(*table, strict=True)]
     column = [row[0] for row in table]
-    if classes is not None and all(isinstance(v, int) and 0 <= v < len(classes) for v in column):
-        return ["label"], [[str(classes[v]) for v in column]]
+    if classes is not None and all(v is None or (isinstance(v, int) and 0 <= v < len(classes)) for v in column):
+        return ["label"], [[None if v is None else str(classes[v]) for v in column]]
     return ["label"], [np.asarray(column)]
-
-
-def _numpy(value: Any) -> np.ndarray:
-    """Turn arrays, tensors (wherever they are) and numbers into numpy, without importing torch."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
-    return np.asarray(value)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import io
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from selectdis.data._dataset import ImageDataset
@@ -14,6 +18,7 @@ from selectdis.errors import SelectdisError
 __all__ = ["TABLE_SUFFIXES", "table"]
 
 TABLE_SUFFIXES = (".csv", ".tsv")
+DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 USUAL = ("image", "path", "file", "filename", "image_path", "img")
 
 
@@ -22,6 +27,7 @@ def table(
     *,
     column: str | None = None,
     factors: Sequence[str] | str | None = None,
+    bins: int | None = None,
     image_size: int = 64,
     gray: bool | None = None,
     fit: str = "crop",
@@ -32,11 +38,16 @@ def table(
     Parameters
     ----------
     path : str or Path
-        Of the .csv (or .tsv) file; the pictures' paths are relative to its folder.
+        Of the .csv (or .tsv) file, its columns separated by commas, semicolons or tabs; the pictures' paths are
+        relative to its folder. A first column without a name that numbers the rows is left out.
     column : str, optional
         Which column holds the paths; by default "image", "path", "file", ... or else the first.
     factors : str or sequence of str, optional
-        Columns to use as factors; by default all others. Any values become classes, numbers in order.
+        Columns to use as factors; by default all others but ids. Equal values are one class, numbers in order; empty
+        cells, NaN and N/A are no value.
+    bins : int, optional
+        A continuous factor is cut into that many bins of equal frequency; without it, metrics that need classes
+        refuse it.
     image_size, gray, fit, strict
         As for `folder`. Rows whose picture cannot be read are left out, with a warning.
 
@@ -55,15 +66,16 @@ def table(
     if not names:
         return ImageDataset(str(path), images, source=source)
     columns = [[rows[k][header.index(name)] for k in kept] for name in names]
-    return dataset_of_columns(str(path), images, names, columns, source=source)
+    return dataset_of_columns(str(path), images, names, columns, source=source, bins=bins)
 
 
 def _read(path: Path) -> tuple[list[str], list[list[str]]]:
     if not path.is_file():
         raise SelectdisError(f"there is no file {path}")
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = [row for row in csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",") if row]
+        text = path.read_text(encoding="utf-8-sig")
+        separator = _separator(text, "\t,;" if path.suffix.lower() == ".tsv" else ",;\t")
+        lines = list(_records(text, separator))
     except (UnicodeDecodeError, csv.Error) as error:
         raise SelectdisError(f"{path} is not a CSV file in UTF-8 ({error})") from None
     if len(lines) < 2:
@@ -73,8 +85,41 @@ def _read(path: Path) -> tuple[list[str], list[list[str]]]:
         raise SelectdisError(f"{path} names a column twice: {', '.join(header)}")
     for k, row in enumerate(lines[1:], start=2):
         if len(row) != len(header):
-            raise SelectdisError(f"{path} has {len(header)} columns, and {len(row)} in line {k}")
-    return header, lines[1:]
+            found = {"\t": "tabs", ",": "commas", ";": "semicolons"}[separator]
+            raise SelectdisError(
+                f"{path} has {len(header)} columns, separated by {found}, and {len(row)} in line {k}: quote the cells "
+                "that hold a separator"
+            )
+    rows = [[_point(cell) for cell in row] for row in lines[1:]] if separator == ";" else lines[1:]
+    return _without_index(header, rows, path)
+
+
+def _records(text: str, separator: str) -> Iterator[list[str]]:
+    return (row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row)
+
+
+def _separator(text: str, likely: str) -> str:
+    """Return the first of the `likely` separators that cuts the first two lines into equally many columns."""
+    for separator in likely:
+        widths = [len(row) for row in islice(_records(text, separator), 2)]
+        if len(widths) == 2 and widths[0] == widths[1] > 1:
+            return separator
+    return likely[0]
+
+
+def _point(cell: str) -> str:
+    """Return a number with a decimal comma, as tables with semicolons have them, with a point."""
+    return cell.replace(",", ".") if DECIMAL_COMMA.fullmatch(cell.strip()) else cell
+
+
+def _without_index(header: list[str], rows: list[list[str]], path: Path) -> tuple[list[str], list[list[str]]]:
+    """Leave out a first column without a name that tells the rows apart by number, as pandas and R write it."""
+    first = [row[0].strip() for row in rows]
+    unnamed = header[0] == "" or header[0].startswith("Unnamed: 0")
+    if not (unnamed and len(header) > 1 and all(map(str.isdecimal, first)) and len(set(first)) == len(first)):
+        return header, rows
+    warnings.warn(f"the first column of {path} has no name and numbers the rows: it is left out", stacklevel=2)
+    return header[1:], [row[1:] for row in rows]
 
 
 def _path_column(header: Sequence[str], column: str | None, path: Path) -> str:

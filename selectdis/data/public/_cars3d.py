@@ -6,7 +6,7 @@ import gzip
 import io
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -14,11 +14,11 @@ import numpy as np
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._labels import dataset_of_classes
 from selectdis.data._sizes import check_image_size
-from selectdis.data._source import RemoteFile, Source
+from selectdis.data._source import RemoteFile, Source, check_edition
 from selectdis.data.public._locate import locate
 from selectdis.data.reading._cache import file_key
 from selectdis.data.reading._convert import cached_images
-from selectdis.data.reading._pixels import area_average, to_channels
+from selectdis.data.reading._pixels import area_average, lanczos, to_channels
 from selectdis.errors import SelectdisError
 
 __all__ = ["SOURCE", "cars3d"]
@@ -26,10 +26,13 @@ __all__ = ["SOURCE", "cars3d"]
 NAMES = ("elevation", "azimuth", "object")
 ELEVATIONS, AZIMUTHS, CARS = 4, 24, 183
 MAT_SHAPE = (128, 128, 3, AZIMUTHS, ELEVATIONS)
+Shrink = Callable[[np.ndarray, int], np.ndarray]
 MEMBER_LIMIT = 64 * 2**20  # a car's .mat is about 4.7 MB unpacked
 
 
-def cars3d(*, path: str | Path | None = None, image_size: int = 64, gray: bool = False) -> ImageDataset:
+def cars3d(
+    *, path: str | Path | None = None, image_size: int = 64, gray: bool = False, edition: int = 2
+) -> ImageDataset:
     """Read Cars3D (Reed et al. 2015): 17,568 pictures of cars.
 
     Parameters
@@ -38,9 +41,11 @@ def cars3d(*, path: str | Path | None = None, image_size: int = 64, gray: bool =
         nips2015-analogy-data.tar.gz, or a folder with it; by default what was fetched. Nothing is extracted: the cars
         are read from the archive once and kept in the cache folder as uint8.
     image_size : {64, 32, 16}
-        Pixels per side, block averages of the 128-pixel originals.
+        Pixels per side, from 128.
     gray : bool
         One channel, by luminance.
+    edition : {2, 1}
+        2: shrunk by Lanczos' filter, as in disentanglement_lib; 1: by averages of blocks, as in selectdis 0.1.
 
     Returns
     -------
@@ -49,14 +54,15 @@ def cars3d(*, path: str | Path | None = None, image_size: int = 64, gray: bool =
     """
     size = check_image_size(image_size)
     found = locate("cars3d", ("nips2015-analogy-data.tar.gz", "*.tar.gz", "*.tgz"), path)
-    images = cached_images(file_key(found, "cars3d", size, gray), lambda: _grid(found, size, gray or None))
+    shrink, name = (area_average, "cars3d") if check_edition(edition) == 1 else (lanczos, "cars3d, Lanczos")
+    images = cached_images(file_key(found, name, size, gray), lambda: _grid(found, size, gray or None, shrink))
     sizes = (ELEVATIONS, AZIMUTHS, len(images) // (ELEVATIONS * AZIMUTHS))
     return dataset_of_classes("cars3d", images, NAMES, sizes, None, source=str(found.resolve()))
 
 
-def _grid(path: Path, size: int, gray: bool | None) -> np.ndarray:
+def _grid(path: Path, size: int, gray: bool | None, shrink: Shrink) -> np.ndarray:
     """Return uint8 (elevation * azimuth * car, c, size, size), cars in the order of their file names."""
-    cars = {name: to_channels(area_average(views, size), gray) for name, views in _cars(path)}
+    cars = {name: to_channels(shrink(views, size), gray) for name, views in _cars(path)}
     if not cars:
         raise SelectdisError(f"{path} holds no data/cars/*.mat: is it nips2015-analogy-data.tar.gz?")
     by_car = np.stack([cars[name] for name in sorted(cars)])  # (car, azimuth * elevation, c, h, w)

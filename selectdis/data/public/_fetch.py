@@ -47,14 +47,19 @@ def fetch(name: str, *, folder: str | Path | None = None, progress: Progress | N
 
 
 def fetch_file(file: RemoteFile, folder: Path, progress: Progress | None = None) -> Path:
-    """Download one file into `folder`; what is there with the right hash is not downloaded again."""
+    """Download one file into `folder`; what is there with the right hash is not downloaded again.
+
+    Where the hash that is known may be void, a file with another one is kept in the folder `unverified`.
+    """
     import pooch
     import requests
 
     registry = pooch.create(path=folder, base_url="", registry={file.name: file.known_hash}, urls={file.name: file.url})
     pooch.get_logger().setLevel("ERROR")
     try:
-        return Path(registry.fetch(file.name, downloader=_Resuming(folder / f"{file.name}.part", file.name, progress)))
+        return Path(registry.fetch(file.name, downloader=_Resuming(folder, file, progress)))
+    except SelectdisError:  # of a file that is kept aside
+        raise
     except requests.RequestException as error:
         host = urlsplit(file.url).netloc
         reason = _reason(error) if error.response is not None else f"no connection to {host}, or it broke"
@@ -73,12 +78,16 @@ class _Resuming:
     Pooch's own second attempts would also repeat a download whose hash is wrong.
     """
 
-    def __init__(self, part: Path, name: str, progress: Progress | None) -> None:
-        self.part, self.name, self.progress = part, name, progress
+    def __init__(self, folder: Path, file: RemoteFile, progress: Progress | None) -> None:
+        self.file, self.name, self.progress = file, file.name, progress
+        self.part = folder / f"{file.name}.part"
+        self.aside = folder / "unverified" / file.name
 
     def __call__(self, url: str, output_file: Any, _pooch: Any) -> None:
         import requests
 
+        if self.file.doubt and self.aside.exists():
+            raise self._kept_aside()
         for pause in (*PAUSES, None):
             try:
                 self._attempt(url)
@@ -87,7 +96,23 @@ class _Resuming:
                 if pause is None:
                     raise
                 time.sleep(pause)
+        if self.file.doubt and not self._is_as_known():
+            self.aside.parent.mkdir(exist_ok=True)
+            self.part.replace(self.aside)
+            raise self._kept_aside()
         self.part.replace(output_file)
+
+    def _is_as_known(self) -> bool:
+        import pooch
+
+        kind, _, digits = self.file.known_hash.partition(":")
+        return bool(pooch.file_hash(str(self.part), alg=kind) == digits)
+
+    def _kept_aside(self) -> SelectdisError:
+        return SelectdisError(
+            f"{self.file.url} does not have the hash that is known of it ({self.file.known_hash}), and "
+            f"{self.file.doubt}: it is kept as {self.aside}; to take it as it is, load the data set with path=that file"
+        )
 
     def _attempt(self, url: str) -> None:
         import requests

@@ -20,7 +20,7 @@ __all__ = ["COMPLEX", "REAL", "REALISTIC", "TOY", "mpi3d"]
 NAMES = ("color", "shape", "size", "camera", "background", "horizontal", "vertical")
 SIZES = (6, 6, 2, 3, 3, 40, 40)
 COMPLEX_SIZES = (4, 4, 2, 3, 3, 40, 40)
-URL = "https://storage.googleapis.com/disentanglement_dataset/Final_Dataset"
+URL = "https://huggingface.co/datasets/waleedgondal/mpi3d/resolve/main"  # as the authors' repository says since 2025
 
 
 def mpi3d(*, kind: str, path: str | Path | None = None, image_size: int = 64, gray: bool = False) -> ImageDataset:
@@ -42,7 +42,9 @@ def mpi3d(*, kind: str, path: str | Path | None = None, image_size: int = 64, gr
         A full grid of uint8 (n, 3 or 1, image_size, image_size).
     """
     name, sizes = f"mpi3d_{kind}", COMPLEX_SIZES if kind == "complex" else SIZES
-    found = locate(name, (f"{name}.npz", f"*{kind}*.npz"), path)
+    found = locate(
+        name, (f"{name}.npz", f"{kind}.npz", f"*{kind}*.npz"), path, lambda file: kind_of(file) in (kind, None)
+    )
     rows = open_array(found, "images")
     full = int(np.prod(sizes))
     if rows.shape != (full, 64, 64, 3) or rows.dtype != np.uint8:
@@ -51,9 +53,15 @@ def mpi3d(*, kind: str, path: str | Path | None = None, image_size: int = 64, gr
     return dataset_of_classes(name, images, NAMES, sizes, None, source=str(found.resolve()))
 
 
-def _source(kind: str, summary: str, known_hash: str = "") -> Source:
+def kind_of(file: str) -> str | None:
+    """Return which of the sets a file is of, by its name: "real" is in the names of three."""
+    marks = {"toy": "toy", "realistic": "realistic", "compl": "complex", "real": "real"}  # in this order
+    return next((kind for mark, kind in marks.items() if mark in file.lower()), None)
+
+
+def _source(kind: str, summary: str, known_hash: str = "", doubt: str = "") -> Source:
     name = f"mpi3d_{kind}.npz"
-    files = (RemoteFile(name, f"{URL}/{name}", known_hash),) if known_hash else ()
+    files = (RemoteFile(name, f"{URL}/{name}", known_hash, doubt),) if known_hash else ()
     return Source(partial(mpi3d, kind=kind), summary, "CC BY 4.0", files)
 
 
@@ -61,5 +69,10 @@ TOY = _source("toy", "1,036,800 simple renderings of a robot arm", "md5:55889cb7
 REALISTIC = _source(
     "realistic", "1,036,800 realistic renderings of a robot arm", "md5:59a6225b88b635365f70c91b3e52f70f"
 )
-REAL = _source("real", "1,036,800 photographs of a robot arm", "md5:0f33f609918fb5c97996692f91129802")
+REAL = _source(
+    "real",
+    "1,036,800 photographs of a robot arm",
+    "md5:0f33f609918fb5c97996692f91129802",
+    doubt="its authors have replaced this file since the hash became known",
+)
 COMPLEX = _source("complex", "460,800 photographs of a robot arm (path=FILE)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -13,10 +13,10 @@ import numpy as np
 
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._sizes import check_image_size
-from selectdis.data._source import RemoteFile, Source
+from selectdis.data._source import RemoteFile, Source, check_edition
 from selectdis.data.reading._cache import data_folder, file_key
 from selectdis.data.reading._convert import cached_images
-from selectdis.data.reading._pixels import resize
+from selectdis.data.reading._pixels import lanczos, resize
 from selectdis.errors import SelectdisError
 
 __all__ = ["SOURCE", "read_matrix", "smallnorb"]
@@ -28,7 +28,7 @@ MAGIC = {0x1E3D4C55: "<u1", 0x1E3D4C54: "<i4", 0x1E3D4C56: "<i2", 0x1E3D4C51: "<
 MOST_IMAGES = 100_000
 
 
-def smallnorb(*, path: str | Path | None = None, image_size: int = 64) -> ImageDataset:
+def smallnorb(*, path: str | Path | None = None, image_size: int = 64, edition: int = 2) -> ImageDataset:
     """Read SmallNORB (LeCun et al. 2004): 48,600 grey pictures of 50 toys, the left eye's.
 
     Parameters
@@ -38,6 +38,9 @@ def smallnorb(*, path: str | Path | None = None, image_size: int = 64) -> ImageD
         parts are merged; one of them alone is enough. Kept in the cache folder once read.
     image_size : {64, 32, 16}
         Pixels per side, from 96.
+    edition : {2, 1}
+        2: shrunk by Lanczos' filter, as in disentanglement_lib; 1: bilinear, or by averages of blocks, as in selectdis
+        0.1.
 
     Returns
     -------
@@ -55,8 +58,9 @@ def smallnorb(*, path: str | Path | None = None, image_size: int = 64) -> ImageD
             "run `selectdis data fetch smallnorb`, or pass path=FOLDER"
         )
     factors = np.concatenate([_factors(folder, part) for part in parts])
-    keys = [file_key(_file(folder, part, "dat"), size) for part in parts]
-    images = cached_images("-".join(keys)[:60], lambda: np.concatenate([_images(folder, part, size) for part in parts]))
+    shrink, how = (resize, ()) if check_edition(edition) == 1 else (lanczos, ("Lanczos",))
+    key = "-".join(file_key(_file(folder, part, "dat"), size, *how) for part in parts)[:60]
+    images = cached_images(key, lambda: np.concatenate([_images(folder, part, size, shrink) for part in parts]))
     if len(images) != len(factors):
         raise SelectdisError(f"{folder}: {len(images)} images and {len(factors)} labels")
     return ImageDataset("smallnorb", images, NAMES, SIZES, factors, str(folder.resolve()))
@@ -82,7 +86,7 @@ def _factors(folder: Path, part: str) -> np.ndarray:
     return factors
 
 
-def _images(folder: Path, part: str, size: int) -> np.ndarray:
+def _images(folder: Path, part: str, size: int, shrink: Callable[[np.ndarray, int], np.ndarray]) -> np.ndarray:
     """Return uint8 (n, 1, size, size): the left image of each stereo pair, read some at a time."""
     path = _file(folder, part, "dat")
     with _opened(path) as file:
@@ -93,7 +97,7 @@ def _images(folder: Path, part: str, size: int) -> np.ndarray:
         for start in range(0, shape[0], 512):
             n = min(512, shape[0] - start)
             pairs = np.frombuffer(_exactly(file, n * 2 * 96 * 96, path), np.uint8).reshape(n, 2, 96, 96)
-            out[start : start + n] = resize(pairs[:, :1], size)
+            out[start : start + n] = shrink(pairs[:, :1], size)
     return out
 
 

@@ -19,7 +19,7 @@ from selectdis.data.reading._file_array import open_npy
 from selectdis.data.reading._lazy import LazyImages, Subset
 from selectdis.errors import SelectdisError, check_choice
 
-__all__ = ["MAX_PIXELS", "picture_pixels", "read_picture", "read_pictures"]
+__all__ = ["MAX_PIXELS", "open_picture", "picture_pixels", "read_picture", "read_pictures"]
 
 MAX_PIXELS = 100_000_000  # a 10,000 x 10,000 picture; beyond it a small file may ask for gigabytes of memory
 CACHE_FROM = 2_000  # so many pictures take seconds to decode: the result is then kept in the cache folder
@@ -125,14 +125,23 @@ def _pictures_key(reader: _Reader) -> str:
 
 
 def read_picture(path: Path, size: int, gray: bool | None, fit: str) -> np.ndarray:
-    """Read one picture as uint8 (c, size, size), upright, transparent parts on black; SelectdisError if unreadable."""
+    """Read one picture as uint8 (c, size, size), as `open_picture` shows it."""
+    return _pixels(open_picture(path, gray, size), size, fit)
+
+
+def open_picture(path: Path, gray: bool | None, size: int | None = None) -> Image.Image:
+    """Return a picture in mode "L" or "RGB", upright, transparent parts on black; SelectdisError if unreadable.
+
+    Of a photograph that is to be shrunk to `size`, only as much is decoded as that takes.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as opened:
                 _refuse_bomb(path, opened.size)
-                opened.draft(None, (2 * size, 2 * size))  # JPEG decodes large photographs at a fraction of their size
-                return picture_pixels(ImageOps.exif_transpose(opened), size, gray, fit)
+                if size is not None:  # JPEG decodes large photographs at a fraction of their size
+                    opened.draft(None, (2 * size, 2 * size))
+                return _flat(ImageOps.exif_transpose(opened), gray)
     except SelectdisError as error:
         raise SelectdisError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
     except Exception as error:  # Pillow's plugins fail in many ways on damaged files
@@ -142,7 +151,11 @@ def read_picture(path: Path, size: int, gray: bool | None, fit: str) -> np.ndarr
 
 def picture_pixels(picture: Image.Image, size: int, gray: bool | None, fit: str) -> np.ndarray:
     """Return a Pillow picture as uint8 (c, size, size), c = 1 or 3."""
-    pixels = np.asarray(_square(_flat(picture, gray), size, fit))
+    return _pixels(_flat(picture, gray), size, fit)
+
+
+def _pixels(picture: Image.Image, size: int, fit: str) -> np.ndarray:
+    pixels = np.asarray(_square(picture, size, fit))
     return pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
 
 

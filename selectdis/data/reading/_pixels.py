@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-__all__ = ["LUMA", "area_average", "fit_square", "resize", "to_channels", "to_gray"]
+__all__ = ["LUMA", "area_average", "fit_square", "lanczos", "resize", "to_channels", "to_gray"]
 
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as Pillow's mode "L"
 
@@ -23,12 +23,21 @@ def area_average(images: np.ndarray, size: int) -> np.ndarray:
 
 def resize(images: np.ndarray, size: int) -> np.ndarray:
     """Bring (n, c, h, w) to (n, c, size, size): blocks averaged where `size` divides, else bilinear and antialiased."""
-    n, c, h, w = images.shape
+    h, w = images.shape[2:]
     if h == w and h % size == 0:
         return area_average(images, size)
-    planes = images.reshape(n * c, h, w)
-    bilinear = Image.Resampling.BILINEAR
-    resized = [np.asarray(Image.fromarray(plane).resize((size, size), bilinear)) for plane in planes]
+    return _by_pillow(images, size, Image.Resampling.BILINEAR)
+
+
+def lanczos(images: np.ndarray, size: int) -> np.ndarray:
+    """Bring (n, c, h, w) to (n, c, size, size) as disentanglement_lib does; Pillow rounds to uint8 and clips."""
+    return _by_pillow(images, size, Image.Resampling.LANCZOS)
+
+
+def _by_pillow(images: np.ndarray, size: int, filter: Image.Resampling) -> np.ndarray:
+    n, c, h, w = images.shape
+    planes = images.reshape(n * c, h, w)  # one at a time: Pillow filters the channels of a colour apart too
+    resized = [np.asarray(Image.fromarray(plane).resize((size, size), filter)) for plane in planes]
     return np.stack(resized).reshape(n, c, size, size)
 
 
