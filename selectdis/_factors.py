@@ -29,7 +29,7 @@ __all__ = [
 MISSING = -1  # the class of a row that has no value
 # What pandas writes and reads for "no value", and an empty cell.
 NO_VALUE = {"", "NA", "N/A", "n/a", "nan", "NaN", "-nan", "-NaN", "NaT", "<NA>", "#N/A", "#NA", "NULL", "null", "None"}
-ROWS_PER_CLASS, FEWEST_ROWS = 50, 500  # below, scores say more of the sample than of the codes: docs/metrics.md
+ROWS_PER_CLASS, FEWEST_ROWS = 50, 1_000  # below, scores say more of the sample than of the codes: docs/metrics.md
 
 
 class DegenerateWarning(UserWarning):

@@ -16,7 +16,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "selectdis"
 # From the bottom up: a module imports from its own room and from the layers below it.
 LAYERS = [
-    {"errors", "_arrays", "_factors", "_files", "_progress", "_redaction", "_signals"},
+    {"errors", "_arrays", "_factors", "_files", "_plugins", "_progress", "_redaction", "_signals"},
     {"data"},
     {"models", "objectives"},
     {"metrics", "criteria"},
@@ -38,12 +38,15 @@ HEAVY = {"torch", "optuna", "mlflow"}
 NO_HEAVY = {"metrics", "criteria", "records", "selection"}
 # What reaches up or out by name, and why it may.
 DOORS = {
+    ("_plugins", "entry_points"): "parts of other packages",
+    ("_plugins", "import_module"): "the modules that a study file names",
+    ("_plugins", "find_spec"): "whether such a module lies beside the file",
     ("study", "selectdis.visualization"): "study.plot: figures stand above the study that they show",
     ("study", "entry_points"): "listeners of other packages, and the tracker, which stands above the study",
     ("tracking", "entry_points"): "whether MLflow has the store that an address asks for",
 }
 BY_NAME = {"import_module", "__import__", "resolve_name", "find_spec", "find_loader", "run_module", "entry_points"}
-LARGEST_ROOM = 16
+LARGEST_ROOM = 17
 ONE_PUBLIC_THING_A_FILE = {"metrics", "criteria", "objectives", "data/drawn", "data/public", "data/own", "data/reading"}
 
 

@@ -61,9 +61,10 @@ def again(
 
     Where `study` was given overrides, its folder stands for the file: there they are kept.
     """
-    if study is not None and study.overrides:
+    if study is not None and study.overrides and not study.spec.plugins:
         file, folder, storage = study.folder, None, storage or study.spec.storage
     words = [*_program(), *command.split(), str(file)]
+    words += study.overrides if study is not None and study.spec.plugins else ()
     words += ["--folder", str(folder)] if folder else []
     words += ["--storage", redacted(storage)] if storage else []
     return shlex.join(words)
@@ -85,10 +86,16 @@ def open_study(
     overrides: list[str] | None = None,
 ) -> Study:
     """Open the study of `file`; a folder that holds a study does as well."""
-    if file.is_dir():
+    if given_folder := file.is_dir():
         file, folder = kept_spec(file, storage), folder or file
     return Study.from_file(
-        file, folder=folder, storage=storage, n_jobs=jobs, scheduler=scheduler, overrides=overrides or ()
+        file,
+        folder=folder,
+        storage=storage,
+        n_jobs=jobs,
+        scheduler=scheduler,
+        overrides=overrides or (),
+        plugins=not given_folder,
     )
 
 

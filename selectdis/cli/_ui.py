@@ -40,6 +40,7 @@ def ui(
         raise SelectdisError(
             f"{store} does not exist: run the study first, or make it with `{again('track --rebuild', file, folder)}`"
         )
+    _check_free(host, port)
     from selectdis.tracking._own_database import find_artifacts
 
     try:
@@ -48,7 +49,6 @@ def ui(
         raise SelectdisError(
             f"{store} cannot be used ({error}): make it again with `{again('track --rebuild', file, folder)}`"
         ) from None
-    _check_free(host, port)
     print(f"MLflow UI: http://{host}:{port}  (Ctrl-C stops it)", flush=True)
     # In a session of its own, which a terminal's Ctrl-C does not reach: the server and its workers end as one group.
     server = subprocess.Popen(_server(store, host, port), start_new_session=True)

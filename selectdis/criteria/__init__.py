@@ -1,10 +1,11 @@
 """Scores of runs that need no labels: arrays in, numbers out.
 
-`CRITERIA` describes each score by its name; to add one, write its file and name it here.
+`CRITERIA` describes each score by its name; to add one, write its file and name it here, or see docs/parts.md.
 """
 
 from __future__ import annotations
 
+from selectdis import _plugins
 from selectdis.criteria._centrality import MODEL_CENTRALITY, model_centrality
 from selectdis.criteria._gaussian import (
     GAUSSIAN_TC,
@@ -50,3 +51,4 @@ CRITERIA: dict[str, Criterion] = {
     "model_centrality": MODEL_CENTRALITY,
     "pipe": PIPE,
 }
+_plugins.register("criteria", CRITERIA, Criterion)

@@ -1,5 +1,6 @@
 """Images with known factors, or without: a data set is one file here and one line in this table."""
 
+from selectdis import _plugins
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._load import load_dataset
 from selectdis.data._preview import preview
@@ -36,3 +37,4 @@ DATASETS |= {
     "mpi3d_real": REAL,
     "mpi3d_complex": COMPLEX,
 }
+_plugins.register("datasets", DATASETS, Source)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from selectdis import _plugins
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._source import DATASETS
 from selectdis.data.own._array_file import array_file
@@ -56,6 +57,8 @@ def _loader(name: Any) -> tuple[Callable[..., ImageDataset], tuple[Any, ...]]:
         name = f"folder:{name}" if name.is_dir() else str(name)
     if not isinstance(name, str):
         return _object_loader(name)
+    if name not in DATASETS:
+        _plugins.installed("datasets")
     if name in DATASETS:
         return DATASETS[name].load, ()
     if name.strip() in ("folder:", "hf:"):  # not the working directory, which an empty path would be

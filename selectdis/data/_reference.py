@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -41,16 +42,24 @@ class DataReference:
     stored: str | None = None
 
     @classmethod
-    def of(cls, data: str | ImageDataset, options: dict[str, Any] | None = None, *, folder: Path) -> DataReference:
-        """Refer to a named data set, or to `data` stored under `folder`."""
+    def of(
+        cls, data: str | ImageDataset, options: dict[str, Any] | None = None, *, folder: Path, known: bool = True
+    ) -> DataReference:
+        """Refer to a named data set (which may not be `known` here), or to `data` stored under `folder`."""
         if isinstance(data, ImageDataset):
             return cls(data.name, stored=str(_store(data, folder / "data")))
         if data.startswith(STORED):
             path = folder / "data" / re.sub(r"[^A-Za-z0-9-]", "", data.removeprefix(STORED))  # a name, never a way out
-            return cls(str(_about(path)["name"]), stored=str(path))
+            try:
+                return cls(str(_about(path)["name"]), stored=str(path))
+            except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+                raise SelectdisError(
+                    f"the stored data set {path} cannot be read: {error}; give the data again"
+                ) from None
         recorded = {RECORDED_AS.get(name, name): value for name, value in (options or {}).items()}
-        if (newest := options_of(data).get(EDITION)) is not None:
-            recorded.setdefault(EDITION, newest)
+        with contextlib.nullcontext() if known else contextlib.suppress(SelectdisError):
+            if (newest := options_of(data).get(EDITION)) is not None:
+                recorded.setdefault(EDITION, newest)
         return cls(data, json.dumps(recorded, sort_keys=True, default=str))
 
     @classmethod

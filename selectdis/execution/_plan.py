@@ -31,6 +31,8 @@ def cohort_size(
     On CPU stacking pays for small fully connected models only; on CUDA as many as fit into the free memory, up to 64.
     """
     count = whole_number("the number of candidates", count, 1)
+    if not ARCHITECTURES[candidate.architecture].stacks:
+        return 1
     name = ("cuda" if torch.cuda.is_available() else "cpu") if str(device) == "auto" else str(device)
     if torch.device(name).type == "cuda":
         room = CUDA_SHARE * device_memory(torch.device(name))

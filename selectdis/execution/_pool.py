@@ -6,10 +6,11 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import joblib
 
+from selectdis import _plugins
 from selectdis._signals import blocked_in_children, pause
 from selectdis.errors import SelectdisError
 from selectdis.execution._dask import on_dask
@@ -70,10 +71,14 @@ def run_tasks(
 
     def results(left: Sequence[T]) -> Results[R]:
         if scheduler is not None:
-            return on_dask(left, partial(stoppable, work, stop), going_on, scheduler, timeout)
+            return on_dask(
+                left, partial(_with_parts, _plugins.loaded(), stoppable, work, stop), going_on, scheduler, timeout
+            )
         if n_jobs == 1:
             return ((number, work(task, stop)) for number, task in enumerate(left) if going_on())
-        return _on_processes(left, partial(_in_child, work, stop.for_children()), going_on, n_jobs)
+        return _on_processes(
+            left, partial(_with_parts, _plugins.loaded(), _in_child, work, stop.for_children()), going_on, n_jobs
+        )
 
     return _with_restarts(tasks, results, going_on)
 
@@ -86,6 +91,12 @@ def stoppable(work: Work[T, R], stop: StopSignal, number: int, task: T) -> tuple
         return number, work(task, stop)
     except TrainingInterrupted:
         return number, None
+
+
+def _with_parts(plugins: tuple[tuple[str, str], ...], call: Callable[..., R], *arguments: Any) -> R:
+    """Return what `call` gives once this process knows the parts that its driver knows."""
+    _plugins.load(plugins)
+    return call(*arguments)
 
 
 def _in_child(work: Work[T, R], stop: StopSignal, number: int, task: T) -> tuple[int, R | None]:

@@ -1,12 +1,14 @@
 """Supervised scores of codes against known factors: arrays in, numbers out.
 
-`METRICS` describes each metric; to add one, write its file and name it here.
+`METRICS` describes each metric; to add one, write its file and name it here, or see docs/parts.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
+from selectdis import _plugins
 from selectdis.errors import SelectdisError, nearest
 from selectdis.metrics._beta_vae import BETA_VAE, BetaVAEScore, beta_vae_score
 from selectdis.metrics._dci import DCI, DCI_METRIC, dci
@@ -27,7 +29,7 @@ from selectdis.metrics._infomec import INFOMEC, InfoMEC, infomec
 from selectdis.metrics._irs import IRS, irs
 from selectdis.metrics._mig import MIG, mig
 from selectdis.metrics._modularity import MODULARITY, modularity
-from selectdis.metrics._registry import Metric, Need, Samples, Votes
+from selectdis.metrics._registry import Metric, Need, Samples, Votes, metric_of
 from selectdis.metrics._sap import SAP, sap
 
 __all__ = [
@@ -81,35 +83,51 @@ METRICS: dict[str, Metric] = {
 }
 
 # The metric behind each score name (the column `metric.<score>` of a record).
-SCORES: dict[str, Metric] = {score: metric for metric in METRICS.values() for score in metric.produces}
+SCORES: Mapping[str, Metric] = _plugins.LiveView(
+    lambda: {score: metric for metric in METRICS.values() for score in metric.produces}
+)
 
 IMPRECISE = ("few_labels_binned", "few_labels_noisy", "few_labels_partial")
-GROUPS: dict[str, tuple[str, ...]] = {
-    # Imprecise labels are for studies of labelling, and are asked for by name.
-    "all": tuple(name for name in METRICS if name not in IMPRECISE),
-    "few_labels": ("few_labels", *IMPRECISE),
-    "fast": tuple(name for name, metric in METRICS.items() if metric.cost == "cheap"),
-    # The six of Locatello et al. 2019 and the IRS of their journal version.
-    "paper": ("beta_vae", "factor_vae", "mig", "dci", "modularity", "sap", "irs"),
-}
+GROUPS: Mapping[str, tuple[str, ...]] = _plugins.LiveView(
+    lambda: {
+        # Imprecise labels are for studies of labelling, and are asked for by name.
+        "all": tuple(name for name in METRICS if name not in IMPRECISE),
+        "few_labels": ("few_labels", *IMPRECISE),
+        "fast": tuple(name for name, metric in METRICS.items() if metric.cost == "cheap"),
+        # The six of Locatello et al. 2019 and the IRS of their journal version.
+        "paper": ("beta_vae", "factor_vae", "mig", "dci", "modularity", "sap", "irs"),
+    }
+)
+_plugins.register("metrics", METRICS, Metric)
 
 
-def resolve_metrics(names: str | Iterable[str]) -> dict[str, Metric]:
+def resolve_metrics(
+    names: str | Metric | Callable[..., Any] | Iterable[str | Metric | Callable[..., Any]],
+) -> dict[str, Metric]:
     """Return the metrics that `names` (of groups, metrics or scores) mean, each once, in the order of the registry.
+
+    Metrics and functions of one's own come last.
 
     Parameters
     ----------
-    names : str or iterable of str
-        Such as "all", ["mig", "dci_completeness"].
+    names : str or iterable of str, Metric or callable
+        Such as "all", ["mig", "dci_completeness", my_function].
 
     Raises
     ------
     SelectdisError
-        On an unknown name, with the nearest known one.
+        On an unknown name, with the nearest known one, and on a metric of one's own whose name is taken.
     """
+    _plugins.installed("metrics")
     wanted: set[str] = set()
-    for name in [names] if isinstance(names, str) else list(names):
-        if name in GROUPS:
+    own: dict[str, Metric] = {}
+    for name in [names] if isinstance(names, str | Metric) or callable(names) else list(names):
+        if isinstance(name, Metric) or callable(name):
+            metric = name if isinstance(name, Metric) else metric_of(name)
+            if METRICS.get(metric.name, metric) is not metric or own.get(metric.name, metric) is not metric:
+                raise SelectdisError(f"the name of the metric {metric.name!r} is taken; give yours another one")
+            own[metric.name] = metric
+        elif name in GROUPS:
             wanted |= set(GROUPS[name])
         elif name in METRICS:
             wanted.add(name)
@@ -118,4 +136,4 @@ def resolve_metrics(names: str | Iterable[str]) -> dict[str, Metric]:
         else:
             known = sorted({*GROUPS, *METRICS, *SCORES})
             raise SelectdisError(f"unknown metric {name!r}{nearest(name, known) or '; known: ' + ', '.join(known)}")
-    return {name: metric for name, metric in METRICS.items() if name in wanted}
+    return {name: metric for name, metric in METRICS.items() if name in wanted} | own

@@ -51,7 +51,7 @@ def dci(
     estimator : {"auto", "exact", "binned", "sklearn"}
         "sklearn" is the reference's GradientBoostingClassifier (seeded); "exact" grows the same trees, with a threshold
         between any two values of a code; "binned" is an approximation, on at most 255 bins per code, many times faster
-        (its error by sample size is in docs/metrics.md: 0.03 from 500 samples, 0.02 from 10,000). "auto" is exact up
+        (docs/metrics.md has its error: up to 0.04 on 500 to 2,000 samples, 0.02 from 5,000). "auto" is exact up
         to 500 training samples, and binned above: compare scores of one estimator only.
     seed : int
         Of the trees.

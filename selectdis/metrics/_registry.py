@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -13,7 +14,7 @@ from selectdis._arrays import check_parts
 from selectdis.errors import SelectdisError, renamed
 from selectdis.metrics._trees import FittedTrees, fit_all_trees, with_interventions
 
-__all__ = ["Metric", "Need", "Samples", "Votes", "plain_metric"]
+__all__ = ["Metric", "Need", "Samples", "Votes", "metric_of", "plain_metric"]
 
 Need = Literal["train", "test", "pairs", "fixed_factor", "interventions"]
 
@@ -121,6 +122,45 @@ def plain_metric(
     """Describe a metric whose `function` gives one number of the training part, or of both parts."""
     compute = partial(_plain_score, name, function, 4 if "test" in needs else 2)
     return Metric(name, (name,), function, compute, paper, needs, continuous=continuous)
+
+
+def metric_of(function: Callable[..., Any]) -> Metric:
+    """Describe a user's function of (codes, factors), or of the training and the test part of both, by its name.
+
+    Raises
+    ------
+    SelectdisError
+        If it has no name, or takes another number of arguments.
+    """
+    name = getattr(function, "__name__", type(function).__name__)
+    if not name.isidentifier():
+        raise SelectdisError(f"a metric of your own is called what its function is called, found {name!r}: use def")
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        parameters = {}.values()
+    by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    n_arrays = sum(p.kind in by_place and p.default is p.empty for p in parameters)
+    if n_arrays not in (2, 4):
+        raise SelectdisError(
+            f"the metric {name} must take (codes, factors) or (codes_train, factors_train, codes_test, factors_test), "
+            f"found {n_arrays} arguments without a default"
+        )
+    needs: tuple[Need, ...] = ("train", "test") if n_arrays == 4 else ("train",)
+    compute = partial(_own_scores, name, function, n_arrays)
+    return Metric(name, (name,), function, compute, "", needs, higher_is_better=None, continuous=True)
+
+
+def _own_scores(name: str, function: Callable[..., Any], n_arrays: int, samples: Samples) -> dict[str, float]:
+    found = function(*samples.split[:n_arrays])
+    try:
+        if isinstance(found, Mapping):
+            return {f"{name}_{part}": float(value) for part, value in found.items()}
+        return {name: float(found)}
+    except (TypeError, ValueError):
+        raise SelectdisError(
+            f"the metric {name} must return a number, or a dict of numbers, found {found!r:.80}"
+        ) from None
 
 
 def _plain_score(name: str, function: Callable[..., float], n_arrays: int, samples: Samples) -> dict[str, float]:

@@ -5,11 +5,13 @@ Importing this package does not load torch; computing with a model does.
 
 from __future__ import annotations
 
+from selectdis import _plugins
 from selectdis.errors import SelectdisError
 from selectdis.models._conv import CONV
 from selectdis.models._discriminator import discriminate, discriminator_parameters
 from selectdis.models._fc import FC
 from selectdis.models._model import Architecture, Model, Weights
+from selectdis.models._module_pair import module_pair
 from selectdis.models._parameters import Parameter, initial_values
 
 __all__ = [
@@ -23,12 +25,15 @@ __all__ = [
     "discriminate",
     "discriminator_parameters",
     "initial_values",
+    "module_pair",
 ]
 
 ARCHITECTURES: dict[str, Architecture] = {
     "conv": CONV,
     "fc": FC,
 }
+
+_plugins.register("architectures", ARCHITECTURES, Architecture)
 
 IMAGE_SIZES = (64, 32, 16)
 

@@ -11,6 +11,8 @@ from selectdis.models._parameters import Parameter
 if TYPE_CHECKING:  # names and widths must be readable without loading torch
     from torch import Tensor
 
+    from selectdis.models._module_pair import ModuleState
+
 __all__ = ["Architecture", "Model", "Weights"]
 
 Weights = Mapping[str, "Tensor"]  # parameter name -> (K, ...)
@@ -28,12 +30,15 @@ class Model:
         ``(weights, codes (K, B, L)) -> logits (K, B, c, h, w)``.
     batch_first
         Whether images are best laid out in memory as (B, K, c, h, w), whatever the order of the axes.
+    modules
+        Of a pair of torch modules what they have beside weights; `weights` then holds their buffers too, and K is 1.
     """
 
     parameters: tuple[Parameter, ...]
     encode: Callable[[Weights, Tensor], tuple[Tensor, Tensor]]
     decode: Callable[[Weights, Tensor], Tensor]
     batch_first: bool
+    modules: ModuleState | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ class Architecture:
         ``(image_shape, width) -> numbers per image`` in its largest layer, from which memory is estimated.
     stacks_on_cpu
         Whether several candidates in one program are faster than one after the other on a CPU.
+    stacks
+        Whether several candidates can be in one program at all.
     """
 
     name: str
@@ -57,3 +64,4 @@ class Architecture:
     width: int
     activations: Callable[[tuple[int, int, int], int], int]
     stacks_on_cpu: bool
+    stacks: bool = True

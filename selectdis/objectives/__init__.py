@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from selectdis import _plugins
 from selectdis.objectives._annealed_vae import ANNEALED_VAE
 from selectdis.objectives._beta_tc_vae import BETA_TC_VAE
 from selectdis.objectives._beta_vae import BETA_VAE
@@ -19,3 +20,4 @@ OBJECTIVES: dict[str, Objective] = {
     "dip_vae_ii": DIP_VAE_II,
     "beta_tc_vae": BETA_TC_VAE,
 }
+_plugins.register("objectives", OBJECTIVES, Objective)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from selectdis import _plugins
 from selectdis.criteria import CRITERIA, Criterion
 from selectdis.errors import SelectdisError
 from selectdis.metrics import METRICS, Metric
@@ -35,4 +36,4 @@ def _higher_is_better(name: str) -> bool | None:
     for score in registered:
         if name == score.name or name in score.produces:
             return score.higher_is_better
-    return None
+    return _plugins.DIRECTIONS.get(name)

@@ -32,7 +32,7 @@ PROTOCOLS = get_args(Protocol)
 def evaluate(
     encode: Encode,
     data: ImageDataset,
-    metrics: str | Sequence[str] = "all",
+    metrics: str | Metric | Callable[..., Any] | Sequence[str | Metric | Callable[..., Any]] = "all",
     *,
     seed: int = 0,
     n_train: int = 10_000,
@@ -54,9 +54,10 @@ def evaluate(
         encoded once.
     data : ImageDataset
         With labels.
-    metrics : str or sequence of str
+    metrics : str or sequence of str, Metric or callable
         "all", "fast" (without boosted trees), "paper" (the seven of Locatello et al.), or names of metrics, scores or
-        groups.
+        groups; and functions of your own of (codes, factors) or (codes_train, factors_train, codes_test, factors_test)
+        to a number, named as the function, or to a dict of numbers (``function_key``).
     seed : int
         Of all draws and all fitted models, 0 to 2^32 - 1.
     n_train, n_test : int
@@ -116,7 +117,7 @@ class Evaluation:
     """
 
     data: ImageDataset
-    metrics: str | Sequence[str] = "all"
+    metrics: str | Metric | Callable[..., Any] | Sequence[str | Metric | Callable[..., Any]] = "all"
     seed: int = 0
     n_train: int = 10_000
     n_test: int = 5_000
@@ -220,7 +221,8 @@ class Evaluation:
     def _draw(self) -> dict[Need, tuple[Votes, ...]]:
         """Draw the votes of the interventional metrics; drop, with a warning, what a group names and none can draw."""
         drawn: dict[Need, tuple[Votes, ...]] = {}
-        named = {self.metrics} if isinstance(self.metrics, str) else set(self.metrics)
+        asked_for = [self.metrics] if isinstance(self.metrics, str | Metric) or callable(self.metrics) else self.metrics
+        named = {one.name if isinstance(one, Metric) else one for one in asked_for}
         streams: dict[Need, int] = {"pairs": 1, "fixed_factor": 2}
         for need, stream in streams.items():
             asked = [m for m in self._chosen.values() if need in m.needs]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,6 +13,7 @@ from selectdis._arrays import check_codes
 from selectdis._factors import factor_table
 from selectdis._files import open_file
 from selectdis.data._labels import dataset_of_columns
+from selectdis.data.reading._npz import npz_names
 from selectdis.errors import SelectdisError, nearest
 from selectdis.scoring._evaluation import Evaluation
 
@@ -97,6 +99,8 @@ def load_codes(codes: Path, factors: Path | None = None) -> tuple[np.ndarray, np
 def _load(path: Path, key: str, alone: bool = False) -> np.ndarray:
     """Read a .npy file, or the array `key` of an .npz file; where that may be `alone`, whatever its name."""
     try:
+        if zipfile.is_zipfile(path):
+            npz_names(path)  # which refuses one that would unpack without end
         with open_file(path) as content:
             return _array_in(content, path, key, alone)
     except SelectdisError:

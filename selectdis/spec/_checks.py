@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SpecError", "check_name", "check_scores", "check_values"]
 
-EVERY_SCORE = {*SCORES, *(name for criterion in CRITERIA.values() for name in criterion.produces)}
-
 
 class SpecError(SelectdisError):
     """A broken rule of the study file; `path` holds the keys that lead to the culprit from where it is raised."""
@@ -113,7 +111,8 @@ def _problem(rule: str) -> str:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    if score_name(name).lstrip("+-").removesuffix(".sampled") in EVERY_SCORE:
+    every = {*SCORES, *(name for criterion in CRITERIA.values() for name in criterion.produces)}
+    if score_name(name).lstrip("+-").removesuffix(".sampled") in every:
         return (
             f"{name!r} is not measured by this study: evaluation.metrics, evaluation.criteria and evaluation.sampled "
             "say what is"

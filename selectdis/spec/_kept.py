@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from selectdis import _plugins
 from selectdis._files import atomic_write, own_file
 from selectdis._redaction import redacted_text
 from selectdis.errors import SelectdisError
@@ -36,7 +37,7 @@ def keep_spec(spec: StudySpec, folder: Path, overrides: Sequence[str] = ()) -> N
     told = [text for text in told if not text.startswith("storage=")]
     line = f"{OVERRIDES}{json.dumps(told)}\n" if told else ""
     with atomic_write(path) as file:
-        text = FIRST_LINE + line + yaml.safe_dump(said, sort_keys=False, allow_unicode=True)
+        text = FIRST_LINE + line + _plugins.noted() + yaml.safe_dump(said, sort_keys=False, allow_unicode=True)
         file.write_text(text, encoding="utf-8")
 
 
@@ -67,7 +68,10 @@ def _earlier(spec: StudySpec, folder: Path, overrides: Sequence[str], *, holds: 
     if not kept:
         return []
     try:
-        then, now = read_spec(own_file(folder, KEPT)).model_dump(mode="json"), spec.model_dump(mode="json")
+        then, now = (
+            read_spec(own_file(folder, KEPT), plugins=False).model_dump(mode="json"),
+            spec.model_dump(mode="json"),
+        )
     except SelectdisError:  # damaged: it is written anew
         return []
     return [str(one) for one in kept if (value_at(then, one.path) == value_at(now, one.path)) == holds]

@@ -7,9 +7,19 @@ from functools import partial
 from math import prod
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from selectdis.data._load import current_options
+from selectdis.models import ARCHITECTURES
 from selectdis.objectives import OBJECTIVES
 from selectdis.selection._scores import current_score_name
 from selectdis.spec._checks import SpecError, check_name, check_values
@@ -119,8 +129,10 @@ class SearchSpec(Section):
         return {name: {} for name in value} if isinstance(value, list) else value
 
     @model_validator(mode="after")
-    def _names(self) -> SearchSpec:
+    def _names(self, info: ValidationInfo) -> SearchSpec:
         for objective, strengths in self.objective.items():
+            if _may_be_foreign(info) and objective not in OBJECTIVES:
+                continue
             check_name("objective", objective, OBJECTIVES, ("objective", objective))
             for strength in strengths:
                 path = ("objective", objective, strength)
@@ -136,8 +148,12 @@ class SearchSpec(Section):
         return self
 
     @model_validator(mode="after")
-    def _trainable(self) -> SearchSpec:
+    def _trainable(self, info: ValidationInfo) -> SearchSpec:
         """Refuse here what no candidate can have: a study that is under way would have to leave it out."""
+        if _may_be_foreign(info) and not (
+            OBJECTIVES.keys() >= self.objective.keys() and ARCHITECTURES.keys() >= {*self.architecture}
+        ):
+            return self
         for objective, strengths in self.objective.items():
             for name, values in strengths.items():
                 check_values(_ends(values), partial(_with_strength, objective, name), ("objective", objective, name))
@@ -160,6 +176,11 @@ class SearchSpec(Section):
             if isinstance(values, Range)
         ]
         return strengths + (["learning_rate"] if isinstance(self.learning_rate, Range) else [])
+
+
+def _may_be_foreign(info: ValidationInfo) -> bool:
+    """Whether the study names plugins that are not loaded: then an unknown name may be that of a part of theirs."""
+    return bool((info.context or {}).get("plugins_absent"))
 
 
 def _ends(values: Any) -> tuple[Any, ...]:
@@ -274,6 +295,7 @@ class StudySpec(Section):
     warm_start: Text | None = None
     time_budget: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="minutes")
     storage: Text | None = None
+    plugins: Names = ()
     tracking: Text | Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)] | None = "mlflow"
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from selectdis import _plugins
 from selectdis._files import open_file
 from selectdis.errors import SelectdisError
 from selectdis.spec._checks import SpecError, check_scores
@@ -23,7 +24,7 @@ LARGEST_TEXT = 1_000_000  # characters
 LARGEST = 100_000  # values, with aliases unfolded
 
 
-def read_spec(path: str | Path, overrides: Iterable[str] = ()) -> StudySpec:
+def read_spec(path: str | Path, overrides: Iterable[str] = (), *, plugins: bool = True) -> StudySpec:
     """Read the study file at `path`, and check it.
 
     Parameters
@@ -32,6 +33,9 @@ def read_spec(path: str | Path, overrides: Iterable[str] = ()) -> StudySpec:
         Of a YAML file.
     overrides : iterable of str
         ``"KEY=VALUE"``, such as ``"training.steps=500"``: what takes the place of the file's values.
+    plugins : bool
+        Whether to import the modules that the file names under `plugins`, those that lie beside it first. Without, the
+        names of their parts are taken as they are: nothing can be trained or scored with them.
 
     Returns
     -------
@@ -49,10 +53,14 @@ def read_spec(path: str | Path, overrides: Iterable[str] = ()) -> StudySpec:
             text = file.read().decode("utf-8")
     except (OSError, ValueError) as error:  # such as a name that no file can have
         raise SelectdisError(f"cannot read the study file {path}: {error}; give the path of a YAML file") from None
-    return parse_spec(text, source=str(path), overrides=overrides)
+    if not plugins:
+        _plugins.remember(text)
+    return parse_spec(text, source=str(path), overrides=overrides, plugins=str(path.parent) if plugins else None)
 
 
-def parse_spec(text: str, *, source: str = "study file", overrides: Iterable[str] = ()) -> StudySpec:
+def parse_spec(
+    text: str, *, source: str = "study file", overrides: Iterable[str] = (), plugins: str | None = ""
+) -> StudySpec:
     """Read a study description (YAML), and check it; see `read_spec`.
 
     Parameters
@@ -63,6 +71,8 @@ def parse_spec(text: str, *, source: str = "study file", overrides: Iterable[str
         What messages call it.
     overrides : iterable of str
         As of `read_spec`.
+    plugins : str, optional
+        The folder in which the modules under `plugins` are looked for first; None to import none.
     """
     if len(text) > LARGEST_TEXT:
         raise SelectdisError(f"{source}: a study file has at most {LARGEST_TEXT:,} characters, found {len(text):,}")
@@ -70,7 +80,9 @@ def parse_spec(text: str, *, source: str = "study file", overrides: Iterable[str
     if not isinstance(content, dict):
         raise SelectdisError(f"{source}: a study file holds `key: value` lines, found {type(content).__name__}")
     instead = parse_overrides(overrides, lambda value, name: _parsed(value, name)[1])
-    return _overridden(content, tree, source, instead) if instead else _checked(content, tree, source)
+    if instead:
+        return _overridden(content, tree, source, instead, plugins)
+    return _checked(content, tree, source, plugins)
 
 
 def check_spec(content: StudySpec | dict[str, Any], *, source: str = "study") -> StudySpec:
@@ -83,41 +95,60 @@ def check_spec(content: StudySpec | dict[str, Any], *, source: str = "study") ->
     source : str
         What messages call it.
     """
-    return _checked(content, None, source)
+    return _checked(content, None, source, "")
 
 
-def _overridden(content: dict[str, Any], tree: yaml.Node | None, source: str, overrides: list[Override]) -> StudySpec:
-    """Check the file with `overrides`: what is wrong is theirs, unless the file is as wrong without them."""
-    whole = merged(content, overrides)
-    found = _problem(whole)
+def _overridden(
+    content: dict[str, Any], tree: yaml.Node | None, source: str, overrides: list[Override], plugins: str | None
+) -> StudySpec:
+    """Check the file with `overrides`: what is wrong is theirs, unless it is elsewhere and the file is wrong alone."""
+    found = _problem(merged(content, overrides), plugins)
     if isinstance(found, StudySpec):
         return found
     path, message = found
-    if found == (alone := _problem(content)):
-        raise _refusal(tree, source, path, message)
     guilty = [one for one in overrides if one.concerns(path)]
-    if not guilty and not isinstance(alone, StudySpec):
+    if not guilty and not isinstance(_problem(content, plugins), StudySpec):
         raise _refusal(tree, source, path, message)
     raise SelectdisError(f"{source} with {' '.join(map(str, guilty or overrides))}: {message}")
 
 
-def _checked(content: StudySpec | dict[str, Any], tree: yaml.Node | None, source: str) -> StudySpec:
-    found = _problem(content)
+def _checked(
+    content: StudySpec | dict[str, Any], tree: yaml.Node | None, source: str, plugins: str | None
+) -> StudySpec:
+    found = _problem(content, plugins)
     if isinstance(found, StudySpec):
         return found
     raise _refusal(tree, source, *found)
 
 
-def _problem(content: StudySpec | dict[str, Any]) -> StudySpec | tuple[tuple[Any, ...], str]:
+def _problem(content: StudySpec | dict[str, Any], plugins: str | None) -> StudySpec | tuple[tuple[Any, ...], str]:
     """Return the study that `content` describes, or the way to what is wrong with it and a sentence for that."""
     try:
-        spec = content if isinstance(content, StudySpec) else StudySpec.model_validate(with_preset(content))
-        check_scores(spec)
+        if isinstance(content, StudySpec):
+            spec = content
+        else:
+            missing = _plugins_absent(content.get("plugins"), plugins)
+            spec = StudySpec.model_validate(with_preset(content), context={"plugins_absent": missing})
+        if not _plugins.absent(spec.plugins):
+            check_scores(spec)
     except ValidationError as error:
         return first_problem(error, StudySpec)
     except SpecError as error:
         return error.path, f"{'.'.join(error.path)}: {error}"
     return spec
+
+
+def _plugins_absent(named: Any, folder: str | None) -> list[str]:
+    """Load the modules that a study names; without leave to do so, return those that this process does not know."""
+    modules = [] if named is None else named if isinstance(named, list | tuple) else [named]
+    if folder is None:
+        _plugins.installed()
+        return _plugins.absent(str(module) for module in modules)
+    try:
+        _plugins.load((module, folder) for module in modules)
+    except SelectdisError as error:
+        raise SpecError(str(error), ("plugins",)) from None
+    return []
 
 
 def _refusal(tree: yaml.Node | None, source: str, path: Sequence[Any], message: str) -> SelectdisError:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from selectdis import _plugins
 from selectdis.data import ImageDataset
 from selectdis.data._load import current_options
 from selectdis.data._reference import STORED, DataReference, fitting_options, stored_name
@@ -62,7 +63,8 @@ class StudyData:
     def _reference(self, name: str, options: dict[str, Any]) -> DataReference:
         if name in self.objects:
             return DataReference.of(self.objects[name], folder=self.folder)
-        return DataReference.of(name, options, folder=self.folder)
+        known = not _plugins.absent(self.spec.plugins)
+        return DataReference.of(name, options, folder=self.folder, known=known)
 
     def check_proxy(self, data: DataReference) -> None:
         """Load a proxy, and refuse one without labels."""

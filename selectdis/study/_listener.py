@@ -9,6 +9,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from selectdis import _plugins
 from selectdis.errors import SelectdisError, nearest
 
 if TYPE_CHECKING:
@@ -133,9 +134,10 @@ def installed_tracker(tracking: str | dict[str, dict[str, Any]] | None, folder: 
     if name in (None, "none"):
         return []
     known = {point.name: point for point in entry_points(group="selectdis.listeners")}
-    if name not in known:
-        raise SelectdisError(f"tracking: no tracker is called {name!r}; installed: {', '.join(known)}, none")
-    tracker = known[name].load()
+    if name not in known and name not in _plugins.LISTENERS:
+        every = ", ".join([*known, *_plugins.LISTENERS])
+        raise SelectdisError(f"tracking: no tracker is called {name!r}; installed: {every}, none")
+    tracker = known[name].load() if name in known else _plugins.LISTENERS[name]
     # Positional ones, such as a server's address with its password, are no matter of a study file.
     keywords = [p.name for p in signature(tracker).parameters.values() if p.kind is p.KEYWORD_ONLY]
     for option in options:

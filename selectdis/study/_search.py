@@ -36,9 +36,10 @@ def values_of(search: SearchSpec, objective: str) -> dict[str, Values]:
     A strength is named ``<objective>.<strength>``, so that two objectives never share a parameter of other meaning.
     """
     values: dict[str, Values] = {"objective": (objective,), "architecture": search.architecture}
+    has_adversary = objective in OBJECTIVES and OBJECTIVES[objective].adversary is not None
     values |= {"latents": search.latents, "learning_rate": search.learning_rate}
     for name in ("width", "discriminator_width"):
-        if (own := getattr(search, name)) is not None and (name == "width" or OBJECTIVES[objective].adversary):
+        if (own := getattr(search, name)) is not None and (name == "width" or has_adversary):
             values[name] = own
     return values | {f"{objective}.{name}": own for name, own in search.objective[objective].items()}
 

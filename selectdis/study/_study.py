@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from selectdis import selection
+from selectdis import _plugins, selection
 from selectdis._progress import progress_bar
 from selectdis._redaction import redacted
 from selectdis.data import ImageDataset
@@ -87,7 +87,9 @@ class Study:
         self.store = StudyStore(self.spec, self.folder, storage or self.spec.storage, lost_after=lost_after)
 
     @classmethod
-    def from_file(cls, path: str | Path, *, overrides: Sequence[str] = (), **options: Any) -> Study:
+    def from_file(
+        cls, path: str | Path, *, overrides: Sequence[str] = (), plugins: bool = True, **options: Any
+    ) -> Study:
         """Read the study that the YAML file at `path` describes.
 
         Parameters
@@ -96,6 +98,9 @@ class Study:
             Of the study file.
         overrides : sequence of str
             ``"KEY=VALUE"``, such as ``"training.steps=500"``: what takes the place of the file's values.
+        plugins : bool
+            Whether to import the modules that the file names under `plugins`: not where it comes from somebody whom you
+            do not trust. Without them the study can be read, and not run.
         **options
             As of the class.
 
@@ -104,7 +109,7 @@ class Study:
         SelectdisError
             If the file holds an unknown key or a wrong value, with the line and the nearest right word.
         """
-        study = cls(read_spec(path, overrides), **options)
+        study = cls(read_spec(path, overrides, plugins=plugins), **options)
         study.overrides = tuple(overrides)
         return study
 
@@ -165,7 +170,7 @@ class Study:
             If the proxy has no labels, the folder is in use, or it holds a study with other settings.
         """
         start = time.monotonic()
-        self._check_device()
+        self._check_can_work()
         proxies = self.data.proxies()
         for data in proxies:
             self.data.check_proxy(data)
@@ -222,11 +227,11 @@ class Study:
         start = time.monotonic()
         given = TransferOptions.of(rule, top, seeds)
         rule = given.rule(self.rule)
+        self._check_can_work()
         data = self.data.target(target, **options)
         proxies = self.records
         if proxies.empty:
             raise SelectdisError(f"the study {self.name!r} has no runs on its proxy yet: run it first")
-        self._check_device()
         self.data.check_target(data, rule)
         chosen = rule.configurations(proxies)[: max(rule.top, 1)]
         with self._driving(listeners) as told:
@@ -261,8 +266,13 @@ class Study:
         select = self.spec.select
         return selection.parse_rule(f"{select.configuration}:{select.score} > {select.run} @ {top or select.top}")
 
-    def _check_device(self) -> None:
-        """Refuse a device that is not there; the workers of a scheduler have one of their own."""
+    def _check_can_work(self) -> None:
+        """Refuse plugins that were not loaded, and a device that is not there; a scheduler's workers have their own."""
+        if missing := _plugins.absent(self.spec.plugins):
+            raise SelectdisError(
+                f"the study {self.name!r} needs the plugins {', '.join(missing)}, which are imported for a study file "
+                "alone and never for a folder: give the study file"
+            )
         if self.scheduler is None:
             compute_settings(self.spec.training.device, self.spec.training.precision)
 

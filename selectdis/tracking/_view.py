@@ -89,6 +89,8 @@ class View:
         everything = records is None
         records = stage.raw_records() if records is None else records
         table = stage.records if everything and stage.judged else None
+        if everything and any(self.store.find(_key(stage, record)) is None for record in records):
+            self.store.look()  # other drivers may have shown them
         scores = {} if table is None else {str(row["candidate"]): entries.scores(row) for row in _rows(table)}
         parent = self._parent(stage)
         if records and not everything:
@@ -269,7 +271,12 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _strengths(study: Study) -> tuple[str, ...]:
     """Return the strengths of all objectives that the study searches, so that every run gets the same parameters."""
-    names = [name for objective in study.spec.search.objective for name in OBJECTIVES[objective].strength_names]
+    searched = study.spec.search.objective  # of an objective that is not known here, those that the study file names
+    names = [
+        name
+        for objective, own in searched.items()
+        for name in (OBJECTIVES[objective].strength_names if objective in OBJECTIVES else own)
+    ]
     return tuple(dict.fromkeys(names))
 
 

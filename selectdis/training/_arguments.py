@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from selectdis.errors import SelectdisError, whole_number
+from selectdis.models import ARCHITECTURES
 from selectdis.training._candidate import Candidate, program_key
 from selectdis.training._images import image_shape
 
@@ -38,5 +39,10 @@ def check_one_program(candidates: Sequence[Candidate]) -> None:
     if len({program_key(candidate) for candidate in candidates}) > 1:
         raise SelectdisError(
             "candidates of a cohort must share architecture, latents, batch_size, width and discriminator_width; "
+            "use train(), which sorts them into cohorts"
+        )
+    if len(candidates) > 1 and not ARCHITECTURES[candidates[0].architecture].stacks:
+        raise SelectdisError(
+            f"candidates of the architecture {candidates[0].architecture!r} train one by one, found {len(candidates)}; "
             "use train(), which sorts them into cohorts"
         )

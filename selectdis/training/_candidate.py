@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from selectdis import _plugins
 from selectdis.errors import SelectdisError, nearest, whole_number
 from selectdis.models import ARCHITECTURES
 from selectdis.objectives import OBJECTIVES, Objective
@@ -88,6 +89,8 @@ class Candidate:
     discriminator_beta2: float = 0.9
 
     def __post_init__(self) -> None:
+        if self.objective not in OBJECTIVES or self.architecture not in ARCHITECTURES:
+            _plugins.installed("objectives", "architectures")
         _check_name("objective", self.objective, tuple(OBJECTIVES))
         _check_name("architecture", self.architecture, tuple(ARCHITECTURES))
         if not isinstance(self.strengths, Mapping):
@@ -192,7 +195,10 @@ _REAL: dict[str, float] = {
 
 def _check_name(what: str, name: Any, known: tuple[str, ...]) -> None:
     if name not in known:
-        raise SelectdisError(f"the {what} must be one of {', '.join(known)}, found {name!r}{nearest(str(name), known)}")
+        hint = nearest(str(name), known)
+        if what in ("objective", "architecture") and not hint:
+            hint = "; if another package brings it, install that, or read the study file that names it under `plugins`"
+        raise SelectdisError(f"the {what} must be one of {', '.join(known)}, found {name!r}{hint}")
 
 
 def _real(name: str, value: Any, high: float) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from selectdis.models import initial_values
+from selectdis.models._module_pair import ModuleState
 from selectdis.models._parameters import Parameter
 from selectdis.training._adam import Adam
 from selectdis.training._candidate import Candidate
@@ -75,9 +77,13 @@ class Cohort:
         self.seeds = torch.tensor([candidate.seed for candidate in candidates], device=compute.device)
         self.program = Program(candidates, image_shape(data), compute.device, compute.dtype, compute.network_dtype)
         self.passes: Program | CompiledProgram = self.program
-        if compute.compile:
+        if compute.compile and self.program.modules is None:
             self.passes = compiled_or_plain(self.program, compute.device)
-        self.weights = self._initial(self.program.parameters, candidates, Purpose.WEIGHTS)
+        self.buffers: dict[str, Tensor] = {}  # of torch modules: they change in the forward pass
+        if self.program.modules is None:
+            self.weights = self._initial(self.program.parameters, candidates, Purpose.WEIGHTS)
+        else:
+            self.weights, self.buffers = self._of_modules(self.program.modules, candidates[0])
         self.adversaries = self.candidates[self.program.adversarial]
         self.discriminator = self._initial(self.program.discriminator, self.adversaries, Purpose.DISCRIMINATOR_WEIGHTS)
         self.optimisers = {"model": Adam(self.weights, [_model_settings(c) for c in candidates])}
@@ -110,6 +116,30 @@ class Cohort:
             for p in parameters
         }
 
+    def _of_modules(self, modules: ModuleState, candidate: Candidate) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return weights and buffers of a pair of torch modules, as they draw them from the candidate's seed."""
+        values = modules.first_values(int(stream(candidate.seed, Purpose.WEIGHTS).integers(2**63)))
+        buffers = {buffer.name for buffer in modules.buffers}
+        dtypes = {
+            name: self.compute.dtype if value.is_floating_point() else value.dtype for name, value in values.items()
+        }
+        stacked = {
+            name: value.detach()[None].clone().to(self.compute.device, dtypes[name]) for name, value in values.items()
+        }
+        weights = {name: value.requires_grad_() for name, value in stacked.items() if name not in buffers}
+        return weights, {name: value for name, value in stacked.items() if name in buffers}
+
+    @contextmanager
+    def _own_chance(self, purpose: Purpose) -> Iterator[None]:
+        """Let torch modules draw from a generator that depends on seed, purpose and step alone."""
+        if self.program.modules is None:
+            yield
+            return
+        device = self.compute.device
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(int(stream(self.candidates[0].seed, purpose, self.step_count).integers(2**63)))
+            yield
+
     def step(self) -> None:
         """One step of every candidate: a model update and, where there is one, a discriminator update."""
         random = self.random.at(self.step_count)
@@ -125,8 +155,14 @@ class Cohort:
         images = self._images(random["order"], Purpose.DRAWS, self.seeds)
 
         def gradients() -> tuple[Tensor, dict[str, Tensor], Tensor]:
-            total, stats, sample = self.passes.losses(self.weights, self.discriminator, images, random["noise"], step)
+            with self._own_chance(Purpose.MODULES):
+                total, stats, sample = self.passes.losses(
+                    self.weights | self.buffers, self.discriminator, images, random["noise"], step
+                )
             torch.where(self.alive, total, 0.0).sum().backward()  # type: ignore[no-untyped-call]
+            for weight in self.weights.values() if self.program.modules is not None else ():
+                if weight.grad is None:  # the modules do not use it
+                    weight.grad = torch.zeros_like(weight)
             return total, stats, sample
 
         total, stats, sample = self._compiled_or_plain(gradients, self.weights)
@@ -140,7 +176,10 @@ class Cohort:
         images = self._images(random["second_order"], Purpose.DISCRIMINATOR_DRAWS, self.seeds[rows])
 
         def gradients() -> Tensor:
-            permuted = self.passes.permuted_codes(self.weights, images, random["second_noise"], random["permutation"])
+            with self._own_chance(Purpose.DISCRIMINATOR_MODULES):
+                permuted = self.passes.permuted_codes(
+                    self.weights | self.buffers, images, random["second_noise"], random["permutation"]
+                )
             loss = self.passes.discriminator_losses(self.discriminator, sample, permuted)
             torch.where(self.alive[rows], loss, 0.0).sum().backward()  # type: ignore[no-untyped-call]
             return loss
@@ -204,8 +243,8 @@ class Cohort:
         return self._alive_count
 
     def tensors(self) -> dict[str, Tensor]:
-        """Weights and moments by name, each with a leading axis of candidates; changes to them change the cohort."""
-        found: dict[str, Tensor] = {}
+        """Weights, moments and buffers by name, stacked over candidates; changes to them change the cohort."""
+        found = {f"model/buffer/{name}": tensor for name, tensor in self.buffers.items()}
         for part, optimiser in self.optimisers.items():
             for kind, group in (
                 ("weight", optimiser.weights),

@@ -235,5 +235,5 @@ class Training:
             failed_step=failed,
             curves=cohort.curves.of(row, terms, failed),
             seconds=seconds,
-            parameters={name: weight[row].detach().cpu().clone() for name, weight in cohort.weights.items()},
+            parameters={n: w[row].detach().cpu().clone() for n, w in (cohort.weights | cohort.buffers).items()},
         )

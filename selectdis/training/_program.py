@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from selectdis.errors import SelectdisError
 from selectdis.models import Model, Weights, build_model, discriminate, discriminator_parameters
 from selectdis.models._parameters import Parameter
 from selectdis.objectives import OBJECTIVES, Batch
@@ -68,6 +69,13 @@ class Program:
         self.dtype, self.network_dtype = dtype, network_dtype
         first = candidates[0]
         self.model: Model = build_model(first.architecture, shape, first.latents, first.width or 0)
+        self.modules = self.model.modules
+        if self.modules is not None:
+            self.model = self.modules.training
+            if network_dtype != dtype:
+                raise SelectdisError(
+                    f"the torch modules of {first.architecture!r} train in float32, tf32 or float64, found bf16"
+                )
         self.groups = tuple(_groups(candidates, device, dtype))
         self.adversarial = next((g.rows for g in self.groups if OBJECTIVES[g.objective].adversary), slice(0, 0))
         self.parameters: tuple[Parameter, ...] = self.model.parameters
@@ -82,6 +90,8 @@ class Program:
 
     def cast(self, weights: Weights) -> dict[str, Tensor]:
         """Weights in the precision of the networks; gradients go back to the weights in full precision."""
+        if self.modules is not None:  # in one precision; and buffers change in place
+            return dict(weights)
         return {name: weight.to(self.network_dtype) for name, weight in weights.items()}
 
     def discriminator_logits(self, discriminator: Weights, codes: Tensor) -> Tensor:

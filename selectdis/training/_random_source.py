@@ -35,6 +35,8 @@ class Purpose(IntEnum):
     PERMUTATION = 6
     DRAWS = 7
     DISCRIMINATOR_DRAWS = 8
+    MODULES = 9  # what torch modules draw themselves, such as dropout
+    DISCRIMINATOR_MODULES = 10
 
 
 class RandomBlock(NamedTuple):

@@ -50,7 +50,7 @@ class Run(TransformerMixin, BaseEstimator):
     seconds : float
         Its share of the time of its cohort.
     parameters : dict of str to Tensor
-        The weights of encoder and decoder.
+        The weights of encoder and decoder, and of torch modules their buffers.
     """
 
     candidate: Candidate
@@ -268,10 +268,15 @@ def _checked_parameters(
     arrays: dict[str, np.ndarray], candidate: Candidate, image_shape: tuple[int, int, int]
 ) -> dict[str, Tensor]:
     parameters = {}
-    for parameter in _model(candidate, image_shape).parameters:
+    model = _model(candidate, image_shape)
+    buffers = model.modules.buffers if model.modules is not None else ()
+    for parameter in (*model.parameters, *buffers):
         array = arrays.get(f"parameters/{parameter.name}")
-        if array is None or array.shape != parameter.shape or array.dtype not in (np.float32, np.float64):
+        wrong_type = array is None or (array.dtype not in (np.float32, np.float64) and parameter not in buffers)
+        if array is None or array.shape != (parameter.shape or (1,)) or wrong_type:
             found = "nothing" if array is None else f"{array.dtype} {array.shape}"
             raise ValueError(f"{parameter.name} must be a float array {parameter.shape}, found {found}")
-        parameters[parameter.name] = torch.from_numpy(array)
+        parameters[parameter.name] = torch.from_numpy(
+            array.reshape(parameter.shape)
+        )  # no numbers without an axis in a file
     return parameters

@@ -151,7 +151,7 @@ def snapshot_of(study: Any, views: Sequence[StageView], top: int = 3) -> StudySn
     return StudySnapshot(
         name=study.name,
         description=redacted_text(study.spec.description),
-        spec=spec | {key: redacted(str(spec[key])) for key in ("storage", "tracking") if key in spec},
+        spec=spec | {key: redacted(spec[key]) for key in ("storage", "tracking") if isinstance(spec.get(key), str)},
         score=study.spec.select.score,
         stages=tuple(stage for stage in stages if len(stage.records)),
         notes=tuple(redacted_text(note) for view in views for note in _notes(view)),

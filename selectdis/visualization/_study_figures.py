@@ -86,7 +86,7 @@ def variance_table(snapshot: StudySnapshot, dataset: str | None = None) -> pd.Da
     """Return shares of the variance: adjusted for the number of groups: one row per score, and each sums to 1."""
     found = selection.variance_explained(snapshot.records, n_bootstrap=2)
     found = found[found["dataset"] == (dataset or snapshot.proxies[0].name)]
-    found = found[[_is_kept(str(name), False) for name in found["score"]]]
+    found = found[found["score"].map(lambda name: _is_kept(str(name), False)).astype(bool)]
     shares = found.pivot(index="score", columns="source", values="adjusted").reindex(found["score"].drop_duplicates())
     shares = shares.dropna(subset=["configuration"]) if len(shares) else shares
     if shares.empty:

@@ -140,6 +140,7 @@ def test_progress_ends_at_the_number_of_runs():
 
 def test_the_ui_does_not_start_where_it_cannot_listen(study, call, monkeypatch):
     monkeypatch.setattr("selectdis.cli._ui._server", lambda *_: [sys.executable, "-c", ""])
+    monkeypatch.setattr("selectdis.tracking._own_database.find_artifacts", lambda folder: None)
     (study / "some where" / "mlflow.db").touch()
     arguments = ["ui", "my study.yaml", "--folder", "some where"]
     with socket.socket() as other:

@@ -2,13 +2,15 @@
 
 import errno
 import os
+import stat
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from selectdis.cli._output import written
+from selectdis.cli._output import write_csv, written
 from selectdis.errors import SelectdisError
+from selectdis.report import write_report
 from tests.selection.records import make_records
 
 COMMANDS = {
@@ -90,6 +92,32 @@ def test_a_pipe_is_written_to_and_not_replaced(inputs, call):
     os.symlink("/dev/null", inputs / "pipe")
     assert call(*COMMANDS["score"], "--out", "pipe").code == 0
     assert (inputs / "pipe").is_char_device()
+
+
+def test_texts_that_a_spreadsheet_would_run_are_quoted(tmp_path):
+    frame = pd.DataFrame({"=name": ["=cmd|'/c calc'!A0", "+1", "-x", "@sum", "\tx", "fine", "a=b"], "n": [-1.5] * 7})
+    write_csv(frame, tmp_path / "out.csv")
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert [line.rsplit(",", 1)[0].strip('"') for line in lines] == (
+        ["'=name", "'=cmd|'/c calc'!A0", "'+1", "'-x", "'@sum", "'\tx", "fine", "a=b"]
+    )
+    assert all(line.endswith(",-1.5") for line in lines[1:])  # numbers stay numbers
+    assert frame["=name"][1] == "+1"
+
+
+def test_every_writer_of_a_users_path_leaves_a_device_in_its_place(inputs, call, monkeypatch):
+    """`--out /dev/null` as root: nothing takes the device's place, whoever writes."""
+    null = inputs / "null"
+    try:
+        os.mknod(null, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    except PermissionError:
+        pytest.skip("this user makes no devices")
+    for command in ("backtest", "preview", "score"):
+        assert call(*COMMANDS[command], "--out", null).code == 0
+    monkeypatch.setattr("selectdis.report._page.take_snapshot", lambda *_, **__: None)
+    monkeypatch.setattr("selectdis.report._page.render", lambda *_, **__: "page")
+    write_report(None, null)
+    assert null.is_char_device()
 
 
 def test_a_disk_that_refuses_is_one_sentence_wherever_it_happens(call, monkeypatch):

@@ -76,7 +76,7 @@ def test_few_rows_and_an_id_are_said_once():
         warnings.simplefilter("always")
         scores = evaluate_codes(CODES, np.column_stack([FACTORS, np.arange(60)]), ["mig", "sap", "modularity"])
     about = [str(w.message) for w in told if issubclass(w.category, FactorWarning)]
-    assert sum("60 rows are few" in text and "need about 500" in text for text in about) == 1
+    assert sum("60 rows are few" in text and "need about 1,000" in text for text in about) == 1
     assert sum("taken for an id" in text for text in about) == 1
     assert scores == evaluate_codes(CODES, FACTORS, ["mig", "sap", "modularity"])
 
@@ -114,3 +114,10 @@ def test_a_file_that_is_none_of_numpys(tmp_path):
         with pytest.raises(SelectdisError, match=f"cannot read .*{name}.*no file of numpy's") as caught:
             load_codes(tmp_path / name)
         assert "allow_pickle" not in str(caught.value)
+
+
+def test_an_archive_that_unpacks_without_end_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("selectdis.data.reading._npz.BOMB_FLOOR", 2**20)  # of a gigabyte, which takes long to write
+    np.savez_compressed(tmp_path / "bomb.npz", codes=np.zeros((500_000, 2)), factors=FACTORS)
+    with pytest.raises(SelectdisError, match="refused as a zip bomb"):
+        load_codes(tmp_path / "bomb.npz")

@@ -127,8 +127,7 @@ def test_strange_lines_in_a_journal_change_nothing(folder, line):
         study.run()
     assert len(study.records) == 8
     said = [str(warning.message) for warning in said]
-    whole = '"op_code": 8' not in line  # of no trial, and with none or two attributes: Optuna passes over it, or not
-    assert any("no operation" in one or ("is damaged" in one and line[0] in "[\x00") for one in said) == whole
+    assert any("no operation" in one or ("is damaged" in one and line[0] in "[\x00") for one in said)
 
 
 def test_an_operation_that_optuna_does_not_know_is_one_sentence(folder):

@@ -130,15 +130,15 @@ def test_all_runs_are_judged_by_the_same_metrics():
 
 
 def test_names_of_an_earlier_version_work_with_a_hint():
-    def now(call):
-        with pytest.warns(FutureWarning, match="mean_rank is now win_rate") as found:
+    def now(call, hint="mean_rank is now win_rate"):
+        with pytest.warns(FutureWarning, match=hint) as found:
             result = call()
         assert len(found) == 1
         return result
 
     records = make_records(2, 4, 3, rng=np.random.default_rng(0))
     assert now(lambda: parse_rule("lcb:mean_rank > udr_lasso")).label == "lcb:win_rate > udr_lasso"
-    assert now(lambda: selection.by_mean_rank)() == by_win_rate()
+    assert now(lambda: selection.by_mean_rank, "by_mean_rank is an old name")() == by_win_rate()
     assert now(lambda: by_median("mean_rank")) == by_median("win_rate")
     assert now(lambda: calibrated(score="mean_rank")) == calibrated()
     np.testing.assert_array_equal(now(lambda: run_scores(records, "mean_rank")), run_scores(records))

@@ -69,6 +69,13 @@ def test_a_mistake_names_the_override(override, message):
     assert "\n" not in str(caught.value)
 
 
+def test_of_several_overrides_the_wrong_one_is_named():
+    with pytest.raises(SelectdisError, match=r"file with seeds=few: seeds: "):
+        read("training.steps=5", "seeds=few")
+    with pytest.raises(SelectdisError, match=r"file with seeds=2 search.learning_rate={low: 1, high: 2}: search.samp"):
+        read("seeds=2", "search.learning_rate={low: 1, high: 2}")  # which of them it is of cannot be told
+
+
 def test_a_mistake_of_the_file_is_still_the_files():
     with pytest.raises(SelectdisError, match="line 7: unknown key 'sedes'"):
         read("training.steps=5", text=MINIMAL + "sedes: 3\n")

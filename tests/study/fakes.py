@@ -33,9 +33,10 @@ def unit(*parts):
     return int.from_bytes(digest[:6], "big") / 2**48
 
 
-def scores_of(candidate):
+def scores_of(candidate, dataset="sprites"):
     """Higher beta is better, plus noise of the seed."""
-    value = 0.1 * candidate.strength + 0.05 * unit(candidate.id)
+    parts = () if dataset == "sprites" else (dataset,)
+    value = 0.1 * candidate.strength + 0.05 * unit(candidate.id, *parts)
     return {
         "metric.mig": value,
         "metric.sap": value / 2,
@@ -56,7 +57,7 @@ def fake_work(job, stop=None):
         records.append(
             describe(candidate, job)
             | {"status": "complete", "failed_step": None, "seconds": 0.0}
-            | (scores_of(candidate) if job.stage == "proxy" else {"criterion.reconstruction": unit(candidate.id)})
+            | (scores_of(candidate, job.data.name) if job.stage == "proxy" else {"criterion.reconstruction": unit(candidate.id)})
             | {"kl_per_latent": [1.0] * candidate.latents}
         )
         if job.stage == "target":  # the picked one is loaded

@@ -132,7 +132,11 @@ def make_snapshot(proxies=None, targets=(), *, view=MadeUpView, **spec):
     """
     study, proxies = Study(SPEC | spec), make_records("sprites", "proxy") if proxies is None else proxies
     views = [
-        view(_info("proxy", str(name)), SimpleNamespace(records=rows.reset_index(drop=True)), None)
+        view(
+            _info("proxy", str(name)),
+            SimpleNamespace(name="proxy", stopped="", records=rows.reset_index(drop=True)),
+            None,
+        )
         for name, rows in proxies.groupby("dataset", sort=False)
     ]
     return snapshot_of(study, [*views, *(_target_view(view, study, proxies, records) for records in targets)])
@@ -142,7 +146,7 @@ def _target_view(view, study, proxies, records):
     name, rule = str(records["dataset"].iloc[0]), study.rule()
     unseen = records.drop(columns=[column for column in records if column.startswith("metric.")])
     transfer = Transfer(name, records, rule, rule.pick(proxies, unseen), proxies, study.spec.select.score, None)
-    return view(_info("target", name), SimpleNamespace(records=records), transfer)
+    return view(_info("target", name), SimpleNamespace(name="target", stopped="", records=records), transfer)
 
 
 def _info(stage, name):
