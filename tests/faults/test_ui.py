@@ -6,11 +6,13 @@ import socket
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from selectdis.cli import _ui
+from selectdis.tracking import _own_database
 from tests.faults.drivers import SPEC, context
 from tests.faults.servers import free_port, wait_for_port
 
@@ -31,6 +33,7 @@ def stubborn(store, host, port):
 def show(folder, port, server):
     os.setsid()
     os.chdir(folder)
+    _own_database.find_artifacts = lambda folder: None  # of the database, which MLflow makes here
     if server is not None:
         _ui._server = server
     sys.argv = ["selectdis", "ui", "study.yaml", "--folder", "study", "--port", str(port)]
@@ -64,7 +67,7 @@ def test_a_signal_ends_the_ui_with_its_server(tmp_path, number, server):
     ui = context.Process(target=show, args=(str(tmp_path), port, server))
     ui.start()
     try:
-        wait_for_port(port, seconds=120)
+        wait_for_port(port, SimpleNamespace(poll=lambda: ui.exitcode), seconds=240)
         below = started_by(ui.pid)
         os.killpg(ui.pid, number)
         ui.join(20)
