@@ -88,8 +88,7 @@ def variance_table(snapshot: StudySnapshot, dataset: str | None = None) -> pd.Da
     found = found[found["dataset"] == (dataset or snapshot.proxies[0].name)]
     found = found[found["score"].map(lambda name: _is_kept(str(name), False)).astype(bool)]
     shares = found.pivot(index="score", columns="source", values="adjusted").reindex(found["score"].drop_duplicates())
-    shares = shares.dropna(subset=["configuration"]) if len(shares) else shares
-    if shares.empty:
+    if shares.empty or (shares := shares.dropna(subset="configuration")).empty:
         raise SelectdisError("a share of the variance needs configurations with two runs that have a score")
     # What a finer grouping adds may be less than nothing once it is adjusted for its number of groups.
     steps = shares[["objective", "objective + strength", "configuration"]].clip(0, 1).cummax(axis=1)
