@@ -10,6 +10,7 @@ import numpy as np
 from selectdis.execution._recording import describe
 from selectdis.scoring._files import model_path
 from selectdis.scoring._probe import write_codes
+from selectdis.scoring._version import SCORES_VERSION
 from selectdis.training import train_cohort
 
 SPEC = {
@@ -57,7 +58,7 @@ def fake_work(job, stop):
             describe(candidate, job)
             | {"status": "complete", "failed_step": None, "seconds": 0.0}
             | (scores_of(candidate) if job.stage == "proxy" else {"criterion.reconstruction": unit(candidate.id)})
-            | {"kl_per_latent": [1.0] * candidate.latents}
+            | {"kl_per_latent": [1.0] * candidate.latents, "scores_version": SCORES_VERSION}
         )
         if job.stage == "target":  # the picked one is loaded
             path = model_path(job.folder, job.data, candidate.id)

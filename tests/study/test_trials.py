@@ -90,9 +90,9 @@ def test_seeds_begin_where_the_file_says(tmp_path):
 def test_a_trial_that_is_taken_further_keeps_the_records_of_all_its_seeds(tmp_path, monkeypatch):
     failing = {0}
 
-    def work(job):
+    def work(job, stop):
         lost = {"status": "failed", "error": "planted"}
-        return [record | lost if record["seed"] in failing else record for record in fake_work(job)]
+        return [record | lost if record["seed"] in failing else record for record in fake_work(job, stop)]
 
     monkeypatch.setattr(batch_module, "run_jobs", lambda jobs, more, **_: run_jobs(jobs, more, n_jobs=1, work=work))
     with pytest.warns(UserWarning, match="5 of 15 runs failed"):
