@@ -248,7 +248,7 @@ def _digest(record: Record, parameters: Mapping[str, str], has_curves: bool) -> 
 
 
 def _changed(run: ShownRun, scores: Mapping[str, float], time: int) -> list[tuple[str, float, int, int]]:
-    """Return the scores that MLflow lacks, at step 0: at another one, it would chart a curve of one point, not a bar."""
+    """Return the scores that MLflow lacks, at step 0: at another one it would chart a curve, not a bar."""
     changed = {name: value for name, value in scores.items() if run.metrics.get(name) != value}
     # Of two values MLflow shows the later one; a first one always gets the same time, and so is there once.
     return [(name, value, _now() if name in run.metrics else time, 0) for name, value in changed.items()]

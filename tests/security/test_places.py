@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 import selectdis as sd
-from selectdis.cli._folders import SpecKeeper
 from selectdis.data import ImageDataset
 from selectdis.errors import SelectdisError
 from selectdis.execution import _worker as worker
@@ -49,7 +48,6 @@ def work(folder, report=True):
     """Write all of a study but its view, as far as it is not there."""
     study = sd.Study(SPEC, folder=folder, n_jobs=1).run()
     study.transfer(TARGET)
-    SpecKeeper().stage_started(study, None)
     if report:
         write_report(study)
 
