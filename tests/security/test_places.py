@@ -140,7 +140,7 @@ def forget(folder, name):
 
 @pytest.mark.parametrize("kind", PLANTS)
 def test_nothing_outside_a_folder_is_written_and_nobody_waits(whole, tmp_path, kind, capsys, monkeypatch):
-    monkeypatch.setattr("selectdis.report._page.render", lambda snapshot: "page")
+    monkeypatch.setattr("selectdis.report._page.render", lambda *_: "page")
     outside, tried = tmp_path / "outside", 0
     outside.mkdir()
     (outside / "treasure").write_text("precious")
