@@ -11,6 +11,7 @@ import pandas as pd
 from selectdis.errors import SelectdisError
 from selectdis.records import score_label
 from selectdis.selection._backtest import BacktestResult, Picker, backtest, bracket
+from selectdis.selection._calibrated import Calibrated
 from selectdis.selection._intervals import probability_interval
 from selectdis.selection._published import Evidence, published_evidence
 from selectdis.selection._rules import Rule
@@ -287,4 +288,6 @@ def _choice(run: Any) -> str:
     if isinstance(run, FewLabelsChooser):
         name = score_label(run.name.partition(".few")[0])
         return f"the one with the best {name} on {labels_taken(run.name):,} labelled images of the target"
+    if isinstance(run, Calibrated):
+        return "the one with the best score as it is predicted from all that needs no labels"
     return f"the one that {run.label!r} puts first"
