@@ -11,8 +11,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from selectdis.models._model import Architecture, Model, Weights
-from selectdis.models._parameters import Parameter, bias, glorot_weight, head_parameters
+from selectdis.models._model import Architecture, KernelPasses, Model, Weights
+from selectdis.models._parameters import Parameter, bias, glorot_weight, head_parameters, of_layers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,6 +38,12 @@ def conv_model(image_shape: tuple[int, int, int], latents: int, width: int) -> M
         encode=partial(_encode, stages=len(stages)),
         decode=partial(_decode, stages=len(stages), top=top),
         batch_first=True,
+        kernels=KernelPasses(
+            layouts=_layouts(len(stages)),
+            encode=partial(_encode_by_kernels, stages=len(stages)),
+            decode=partial(_decode_by_kernels, stages=len(stages)),
+            channels_last=True,
+        ),
     )
 
 
@@ -98,6 +104,32 @@ def _decode(weights: Weights, codes: Tensor, *, stages: int, top: int) -> Tensor
         layer = deconv if i < stages - 1 else deconv_to_image
         x = layer(x, weights[f"decoder.deconv{i}.weight"], weights[f"decoder.deconv{i}.bias"])
     return x.view(batch, k, -1, *x.shape[2:]).transpose(0, 1)  # (B, K * c, h, w) -> (K, B, c, h, w)
+
+
+def _layouts(stages: int) -> dict[str, tuple[int, ...]]:
+    """Taps first and the channels that are summed before those that are made; see `models._stacked`."""
+    encoder = {f"encoder.conv{i}.weight": (2, 3, 1, 0) for i in range(stages)}
+    decoder = {f"decoder.deconv{i}.weight": (2, 3, 0, 1) for i in range(stages - 1)}
+    return encoder | decoder | {f"decoder.deconv{stages - 1}.weight": (0, 2, 3, 1)}
+
+
+def _encode_by_kernels(weights: Weights, images: Tensor, precision: str, *, stages: int) -> tuple[Tensor, Tensor]:
+    from selectdis.models._stacked import convolutions, dense_layers
+
+    x = convolutions(images, of_layers(weights, (f"encoder.conv{i}" for i in range(stages))), precision)
+    x = x.permute(0, 1, 4, 2, 3).flatten(2)  # (K, B, 4, 4, C) -> (K, B, C * 16)
+    layers = of_layers(weights, ("encoder.dense", "encoder.head"))
+    mean, log_variance = dense_layers(x, layers, ("relu", "none"), precision).chunk(2, -1)
+    return mean, log_variance
+
+
+def _decode_by_kernels(weights: Weights, codes: Tensor, precision: str, *, stages: int) -> Tensor:
+    from selectdis.models._stacked import dense_layers, transposed_convolutions
+
+    layers = of_layers(weights, ("decoder.dense0", "decoder.dense1"))
+    x = dense_layers(codes, layers, ("relu", "relu"), precision)
+    x = x.unflatten(2, (-1, GRID, GRID)).permute(0, 1, 3, 4, 2)  # (K, B, C * 16) -> (K, B, 4, 4, C)
+    return transposed_convolutions(x, of_layers(weights, (f"decoder.deconv{i}" for i in range(stages))), precision)
 
 
 CONV = Architecture(

@@ -6,12 +6,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from selectdis.models._model import Weights
-from selectdis.models._parameters import Parameter, bias, glorot_weight
+from selectdis.models._parameters import Parameter, bias, glorot_weight, of_layers
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["discriminate", "discriminator_parameters"]
+__all__ = ["discriminate", "discriminate_by_kernels", "discriminator_parameters"]
 
 LAYERS = 6
 
@@ -37,3 +37,11 @@ def discriminate(weights: Weights, codes: Tensor) -> Tensor:
         x = dense(x, weights[f"discriminator.dense{i}.weight"], weights[f"discriminator.dense{i}.bias"])
         x = leaky_relu_(x, 0.2)
     return dense(x, weights[f"discriminator.dense{LAYERS}.weight"], weights[f"discriminator.dense{LAYERS}.bias"])
+
+
+def discriminate_by_kernels(weights: Weights, codes: Tensor, precision: str) -> Tensor:
+    """`discriminate` by our own kernels, on CUDA devices."""
+    from selectdis.models._stacked import dense_layers
+
+    layers = of_layers(weights, (f"discriminator.dense{i}" for i in range(LAYERS + 1)))
+    return dense_layers(codes, layers, (*("leaky_relu",) * LAYERS, "none"), precision)

@@ -7,8 +7,8 @@ from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING
 
-from selectdis.models._model import Architecture, Model, Weights
-from selectdis.models._parameters import Parameter, bias, glorot_weight, head_parameters
+from selectdis.models._model import Architecture, KernelPasses, Model, Weights
+from selectdis.models._parameters import Parameter, bias, glorot_weight, head_parameters, of_layers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,6 +26,12 @@ def fc_model(image_shape: tuple[int, int, int], latents: int, width: int) -> Mod
         encode=_encode,
         decode=partial(_decode, image_shape=image_shape),
         batch_first=False,
+        kernels=KernelPasses(
+            layouts={},
+            encode=_encode_by_kernels,
+            decode=partial(_decode_by_kernels, image_shape=image_shape),
+            channels_last=False,
+        ),
     )
 
 
@@ -55,6 +61,21 @@ def _decode(weights: Weights, codes: Tensor, *, image_shape: tuple[int, int, int
         x = dense(x, weights[f"decoder.dense{i}.weight"], weights[f"decoder.dense{i}.bias"]).tanh_()
     x = dense(x, weights["decoder.dense3.weight"], weights["decoder.dense3.bias"])
     return x.view(*x.shape[:2], *image_shape)  # (K, B, c * h * w) -> (K, B, c, h, w)
+
+
+def _encode_by_kernels(weights: Weights, images: Tensor, precision: str) -> tuple[Tensor, Tensor]:
+    from selectdis.models._stacked import dense_layers
+
+    layers = of_layers(weights, ("encoder.dense0", "encoder.dense1", "encoder.head"))
+    mean, log_variance = dense_layers(images.flatten(2), layers, ("relu", "relu", "none"), precision).chunk(2, -1)
+    return mean, log_variance
+
+
+def _decode_by_kernels(weights: Weights, codes: Tensor, precision: str, *, image_shape: tuple[int, int, int]) -> Tensor:
+    from selectdis.models._stacked import dense_layers
+
+    layers = of_layers(weights, (f"decoder.dense{i}" for i in range(4)))
+    return dense_layers(codes, layers, ("tanh", "tanh", "tanh", "none"), precision).unflatten(2, image_shape)
 
 
 FC = Architecture(

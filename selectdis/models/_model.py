@@ -13,9 +13,32 @@ if TYPE_CHECKING:  # names and widths must be readable without loading torch
 
     from selectdis.models._module_pair import ModuleState
 
-__all__ = ["Architecture", "Model", "Weights"]
+__all__ = ["Architecture", "KernelPasses", "Model", "Weights"]
 
 Weights = Mapping[str, "Tensor"]  # parameter name -> (K, ...)
+
+
+@dataclass(frozen=True)
+class KernelPasses:
+    """The passes of a model by our own kernels, on CUDA devices.
+
+    Attributes
+    ----------
+    layouts
+        Parameter name -> the order in which its axes lie in memory, K left out; of those that do not lie as they are.
+    encode
+        ``(weights, images, precision) -> (mean, log-variance)``; weights as they lie in memory, images as bytes or
+        numbers in [0, 1], (K, B, h, w, c) where `channels_last` says so, else (K, B, c, h, w).
+    decode
+        ``(weights, codes, precision) -> logits``, in the order of the images.
+    channels_last
+        The order of images and logits.
+    """
+
+    layouts: Mapping[str, tuple[int, ...]]
+    encode: Callable[[Weights, Tensor, str], tuple[Tensor, Tensor]]
+    decode: Callable[[Weights, Tensor, str], Tensor]
+    channels_last: bool
 
 
 @dataclass(frozen=True)
@@ -32,6 +55,8 @@ class Model:
         Whether images are best laid out in memory as (B, K, c, h, w), whatever the order of the axes.
     modules
         Of a pair of torch modules what they have beside weights; `weights` then holds their buffers too, and K is 1.
+    kernels
+        The same passes by our own kernels, where there are any.
     """
 
     parameters: tuple[Parameter, ...]
@@ -39,6 +64,7 @@ class Model:
     decode: Callable[[Weights, Tensor], Tensor]
     batch_first: bool
     modules: ModuleState | None = None
+    kernels: KernelPasses | None = None
 
 
 @dataclass(frozen=True)

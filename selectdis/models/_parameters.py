@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-__all__ = ["Parameter", "bias", "glorot_weight", "head_parameters", "initial_values"]
+__all__ = ["Parameter", "bias", "glorot_weight", "head_parameters", "initial_values", "of_layers"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ def head_parameters(inputs: int, latents: int) -> list[Parameter]:
     """Return the layer for mean and log-variance: two dense layers side by side, so that fan_out counts one of them."""
     weight = glorot_weight("encoder.head.weight", (inputs, 2 * latents), inputs, latents)
     return [weight, bias("encoder.head.bias", 2 * latents)]
+
+
+def of_layers(weights: Mapping[str, Any], names: Iterable[str]) -> list[Any]:
+    """Return weight and bias of each named layer in turn."""
+    return [weights[f"{name}.{part}"] for name in names for part in ("weight", "bias")]
 
 
 def initial_values(parameters: Sequence[Parameter], rng: np.random.Generator) -> dict[str, np.ndarray]:

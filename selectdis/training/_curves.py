@@ -22,13 +22,11 @@ class Curves:
         self.steps: list[int] = []
 
     def add(self, stats: Mapping[str, Tensor]) -> None:
-        """Count one step's statistics, each (K,) or (K, L)."""
+        """Add one step's statistics, each (K,) or (K, L); whoever does counts the step in `steps_summed`."""
         for name, value in stats.items():
-            if name in self.sums:
-                self.sums[name] += value
-            else:
-                self.sums[name] = value.to(torch.float64, copy=True)
-        self.steps_summed += 1
+            if name not in self.sums:
+                self.sums[name] = torch.zeros_like(value, dtype=torch.float64)
+            self.sums[name] += value
 
     def close_point(self, step: int) -> None:
         """End an interval at `step` (steps done); reads from the device."""
@@ -36,8 +34,9 @@ class Curves:
             return
         for name, value in self.sums.items():
             self.points.setdefault(name, []).append((value / self.steps_summed).cpu().numpy())
+            value.zero_()  # in place, where a captured step finds it
         self.steps.append(step)
-        self.sums, self.steps_summed = {}, 0
+        self.steps_summed = 0
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Points and running sums as arrays with a leading axis of candidates."""

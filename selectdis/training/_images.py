@@ -74,8 +74,11 @@ class ImageBank:
     batch is fetched on the host.
     """
 
-    def __init__(self, data: Any, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self, data: Any, device: torch.device, dtype: torch.dtype, *, raw: bool = False, channels_last: bool = False
+    ) -> None:
         image_shape(data)
+        self._raw, self._channels_last = raw, channels_last
         self._fresh = getattr(data, "fresh", None)
         self._source = data.images if self._fresh is None else self._fresh.base
         self._device, self._dtype = device, dtype
@@ -85,9 +88,18 @@ class ImageBank:
         if self._device.type != "cpu":
             if math.prod(self._source.shape) > RESIDENT_SHARE * device_memory(self._device):
                 return None
-            return _tensor(np.asarray(in_memory(self._source)[:])).to(self._device)
+            images = _tensor(np.asarray(in_memory(self._source)[:]))
+            return self._ordered(images.to(self._device)) if self._fresh is None else images.to(self._device)
         images = in_memory(self._source)
         return _tensor(images) if isinstance(images, np.ndarray) else None
+
+    def _ordered(self, rows: Tensor) -> Tensor:
+        return rows.permute(0, 2, 3, 1).contiguous() if self._channels_last else rows
+
+    @property
+    def resident(self) -> bool:
+        """Whether the images are in the memory where they are used."""
+        return self._resident is not None
 
     @property
     def draws(self) -> bool:
@@ -97,15 +109,20 @@ class ImageBank:
     def take(self, indices: Tensor, *, batch_first: bool, keys: Tensor | None = None) -> Tensor:
         """Images (K, B, c, h, w) for indices (K, B); in memory (B, K, c, h, w) where `batch_first` says so.
 
+        A bank made with `raw` gives bytes, save where something is drawn on them; with `channels_last` (K, B, h, w, c).
         What is drawn on each follows from its int64 key, (K, B).
         """
         flat, *flat_keys = (
             (table.t() if batch_first else table).reshape(-1) for table in (indices, keys) if table is not None
         )
-        rows = self._rows(flat).to(self._dtype).div_(255)
-        if self._fresh is not None:
-            rows = self._fresh.draw(rows, *flat_keys)
         k, batch = indices.shape
+        rows = self._rows(flat)
+        if self._raw and self._fresh is None:
+            rows = rows if self.resident else self._ordered(rows)
+            return rows.view(k, batch, *rows.shape[1:])
+        rows = rows.to(self._dtype).div_(255)
+        if self._fresh is not None:
+            rows = self._ordered(self._fresh.draw(rows, *flat_keys))
         shape = rows.shape[1:]
         return rows.view(batch, k, *shape).transpose(0, 1) if batch_first else rows.view(k, batch, *shape)
 

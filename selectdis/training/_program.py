@@ -103,14 +103,18 @@ class Program:
         mean, log_variance = (p.to(self.dtype) for p in self.model.encode(weights, images.to(self.network_dtype)))
         return mean, log_variance, mean + (0.5 * log_variance).exp() * noise
 
+    def reconstruction(self, weights: Weights, sample: Tensor, images: Tensor) -> Tensor:
+        """-log p(x | z) of cast weights, nats per image: (K,)."""
+        logits = self.model.decode(weights, sample.to(self.network_dtype)).to(self.dtype)
+        return bernoulli_nats(logits, images)
+
     def losses(
         self, weights: Weights, discriminator: Weights, images: Tensor, noise: Tensor, step: Tensor
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """Total losses (K,), statistics (K,) or (K, L) by name, and the detached sample (K, B, L)."""
         weights = self.cast(weights)
         mean, log_variance, sample = self.encode(weights, images, noise)
-        logits = self.model.decode(weights, sample.to(self.network_dtype)).to(self.dtype)
-        reconstruction = bernoulli_nats(logits, images)
+        reconstruction = self.reconstruction(weights, sample, images)
         kl = gaussian_kl(mean, log_variance)
         frozen = self.cast({name: weight.detach() for name, weight in discriminator.items()})
         totals: list[Tensor] = []
@@ -139,9 +143,6 @@ class Program:
         codes = torch.cat([sample[self.adversarial], permuted], 1)  # one pass over the weights, which are large
         true_logits, permuted_logits = self.discriminator_logits(self.cast(discriminator), codes).chunk(2, 1)
         return discriminator_loss(true_logits, permuted_logits)
-
-    def begin(self) -> None:
-        """Say that a step begins, which only compiled passes need to know."""
 
     def _spread(self, terms: Sequence[Mapping[str, Tensor]], total: Tensor) -> dict[str, Tensor]:
         """Each objective's own terms as columns over the whole cohort, zero where an objective has no such term."""

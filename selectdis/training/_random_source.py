@@ -84,7 +84,7 @@ def _permutations(seed: int, block: int, batch: int, latents: int) -> np.ndarray
     return stream(seed, Purpose.PERMUTATION, block).permuted(ordered, axis=1)
 
 
-def keys_of_uses(seeds: Tensor, purpose: Purpose, step: int, batch: int) -> Tensor:
+def keys_of_uses(seeds: Tensor, purpose: Purpose, step: int | Tensor, batch: int) -> Tensor:
     """Return a key for each use of an image in a step: int64 (K, B) for candidates' seeds (K,), on their device."""
     keys = hashed(torch.full_like(seeds, int(purpose)), seeds)
     return hashed(hashed(keys, step)[:, None], torch.arange(batch, device=seeds.device))
@@ -130,11 +130,15 @@ class RandomSource:
 
     def at(self, step: int) -> dict[str, Tensor]:
         """Return the numbers of one step by name (see `RandomBlock`), on the device."""
-        block, offset = divmod(step, BLOCK)
-        if block != self._block:
-            self._numbers = {name: self._upload(array) for name, array in self._drawn(block)._asdict().items()}
-            self._block = block
-        return {name: values[offset] for name, values in self._numbers.items()}
+        number, offset = divmod(step, BLOCK)
+        return {name: values[offset] for name, values in self.block(number).items()}
+
+    def block(self, number: int) -> dict[str, Tensor]:
+        """Return the numbers of `BLOCK` steps by name, on the device."""
+        if number != self._block:
+            self._numbers = {name: self._upload(array) for name, array in self._drawn(number)._asdict().items()}
+            self._block = number
+        return self._numbers
 
     def _drawn(self, block: int) -> RandomBlock:
         known = self._next[1].result() if self._next is not None and self._next[0] == block else None
