@@ -190,4 +190,4 @@ def _identity(cohort: Cohort) -> dict[str, Any]:
         "candidates": [candidate.to_dict() for candidate in cohort.candidates],
         "images": fingerprint(cohort.data),
         "precision": cohort.compute.precision,
-    }
+    } | ({} if cohort.pairs is None else {"pairs": cohort.pairs.fingerprint})

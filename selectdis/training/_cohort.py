@@ -14,11 +14,11 @@ from torch import Tensor
 from selectdis.models import initial_values
 from selectdis.models._module_pair import ModuleState
 from selectdis.models._parameters import Parameter
-from selectdis.training._adam import Adam
+from selectdis.training._adam import Adam, Settings
 from selectdis.training._candidate import Candidate
 from selectdis.training._compiled import CompiledProgram, compiled_or_plain, give_up
 from selectdis.training._curves import Curves
-from selectdis.training._images import ImageBank, image_shape
+from selectdis.training._images import ImageBank, image_shape, pairs_of
 from selectdis.training._memory import is_out_of_memory
 from selectdis.training._program import Program
 from selectdis.training._random_source import Purpose, RandomSource, keys_of_uses, stream
@@ -84,6 +84,7 @@ class Cohort:
             self.weights = self._initial(self.program.parameters, candidates, Purpose.WEIGHTS)
         else:
             self.weights, self.buffers = self._of_modules(self.program.modules, candidates[0])
+        self.weights |= self._initial(self.program.codebook, candidates, Purpose.WEIGHTS)
         self.adversaries = self.candidates[self.program.adversarial]
         self.discriminator = self._initial(self.program.discriminator, self.adversaries, Purpose.DISCRIMINATOR_WEIGHTS)
         self.optimisers = {"model": Adam(self.weights, [_model_settings(c) for c in candidates])}
@@ -91,6 +92,8 @@ class Cohort:
             self.optimisers["discriminator"] = Adam(
                 self.discriminator, [_discriminator_settings(c) for c in self.adversaries]
             )
+        takes_pairs = any(candidate.specification.share is not None for candidate in candidates)
+        self.pairs = pairs_of(data) if takes_pairs else None
         self.step_count = 0
         self.failed_step = torch.full((len(candidates),), -1, dtype=torch.int64, device=compute.device)
         self.alive = torch.ones(len(candidates), dtype=torch.bool, device=compute.device)
@@ -103,6 +106,7 @@ class Cohort:
             device=compute.device,
             dtype=compute.dtype,
             ahead=compute.device.type == "cuda",
+            pairs=self.pairs,
         )
 
     def _initial(
@@ -262,14 +266,21 @@ class Cohort:
             optimiser.steps.fill_(step_count)
 
 
-def _model_settings(candidate: Candidate) -> tuple[float, float, float, float]:
-    return candidate.learning_rate, candidate.adam_beta1, candidate.adam_beta2, candidate.adam_epsilon
+def _model_settings(candidate: Candidate) -> Settings:
+    return (
+        candidate.learning_rate,
+        candidate.adam_beta1,
+        candidate.adam_beta2,
+        candidate.adam_epsilon,
+        candidate.weight_decay or 0.0,
+    )
 
 
-def _discriminator_settings(candidate: Candidate) -> tuple[float, float, float, float]:
+def _discriminator_settings(candidate: Candidate) -> Settings:
     return (
         candidate.discriminator_learning_rate,
         candidate.discriminator_beta1,
         candidate.discriminator_beta2,
         candidate.adam_epsilon,
+        0.0,
     )
