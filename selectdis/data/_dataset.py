@@ -14,6 +14,7 @@ import numpy as np
 from selectdis._factors import MISSING
 from selectdis.data import _interventions as draws
 from selectdis.data._fresh import FreshDraws
+from selectdis.data._pairs import FactorPairs, ListedPairs, Pairs, check_listed
 from selectdis.data.reading._lazy import LazyImages, Subset, render_small
 from selectdis.errors import SelectdisError
 
@@ -42,6 +43,10 @@ class ImageDataset:
         The names of each factor's classes where they have some, else empty.
     fresh : FreshDraws, optional
         What training draws on top of plain images anew at each use; `images` then show one draw of each.
+    listed_pairs : (m, 2) int64, optional
+        Indices of images that share some factors, such as neighbouring frames.
+    pairs_differ_in : int, optional
+        How many factors differ between two images that are drawn as a pair by their factors; by default drawn too.
 
     Raises
     ------
@@ -57,12 +62,16 @@ class ImageDataset:
     source: str = ""
     factor_values: tuple[tuple[str, ...], ...] = ()
     fresh: FreshDraws | None = None
+    listed_pairs: np.ndarray | None = None
+    pairs_differ_in: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "factor_names", tuple(str(name) for name in self.factor_names))
         object.__setattr__(self, "factor_sizes", tuple(int(size) for size in self.factor_sizes))
         _check_images(self)
         _check_factors(self)
+        if self.listed_pairs is not None:
+            object.__setattr__(self, "listed_pairs", check_listed(self.name, self.listed_pairs, len(self)))
 
     def __len__(self) -> int:
         return int(self.images.shape[0])
@@ -87,6 +96,27 @@ class ImageDataset:
         """Whether every combination of factors is there exactly once, in order."""
         return self.labelled and self.factors is None
 
+    @property
+    def pairs(self) -> Pairs | None:
+        """What draws pairs of images: those that are listed, or by the factors; None where neither can be."""
+        return None if isinstance(self._pairs, str) else self._pairs
+
+    @property
+    def no_pairs(self) -> str:
+        """Why no pairs can be drawn; empty where they can."""
+        return self._pairs if isinstance(self._pairs, str) else ""
+
+    @cached_property
+    def _pairs(self) -> Pairs | str:
+        if self.listed_pairs is not None:
+            return ListedPairs(self.listed_pairs)
+        if not self.labelled:
+            return "it has no factors to draw them by (give a table of pairs, pairs:x.csv, or clips, clips:PATH)"
+        try:
+            return FactorPairs(self.factor_sizes, self.factors, self.pairs_differ_in)
+        except SelectdisError as error:
+            return str(error)
+
     @cached_property
     def fingerprint(self) -> str:
         """Twelve hex digits of shape, factors and 64 evenly spaced images: the same data gives the same digits."""
@@ -95,6 +125,10 @@ class ImageDataset:
         digest.update(np.ascontiguousarray(self.images_at(picked)).tobytes())
         if self.labelled:
             digest.update(self.factors_at(picked).tobytes())
+        if self.listed_pairs is not None:
+            digest.update(self.listed_pairs.tobytes())
+        if self.pairs_differ_in is not None:
+            digest.update(repr(self.pairs_differ_in).encode())
         return digest.hexdigest()[:12]
 
     def images_at(self, indices: np.ndarray | Sequence[int]) -> np.ndarray:
@@ -204,7 +238,17 @@ class ImageDataset:
         images = render_small(LazyImages((len(index), *self.image_shape), Subset(self.images, index)))
         factors = self.factors_at(index) if self.labelled else None
         fresh = None if self.fresh is None else self.fresh.subset(index)
-        return replace(self, images=images, factors=factors, fresh=fresh)
+        return replace(self, images=images, factors=factors, fresh=fresh, listed_pairs=self._pairs_among(index))
+
+    def _pairs_among(self, index: np.ndarray) -> np.ndarray | None:
+        """Return the listed pairs both of whose images are in `index`, as places in it; none is None."""
+        if self.listed_pairs is None:
+            return None
+        place = np.full(len(self), -1)
+        place[index] = np.arange(len(index))
+        pairs = place[self.listed_pairs]
+        kept: np.ndarray = pairs[(pairs >= 0).all(axis=1)]
+        return kept if len(kept) else None
 
     def drawn_once(self, seed: int) -> ImageDataset:
         """Return the same data with one draw of each image by `seed`; itself where nothing is drawn at each use."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,25 @@ from selectdis import _plugins
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._source import DATASETS
 from selectdis.data.own._array_file import array_file
+from selectdis.data.own._clips import clips
 from selectdis.data.own._folder import folder
 from selectdis.data.own._hugging_face import hugging_face
 from selectdis.data.own._objects import from_array, from_items
+from selectdis.data.own._pair_table import pair_table
 from selectdis.data.own._table import TABLE_SUFFIXES, table
 from selectdis.data.reading._array_formats import ARRAY_SUFFIXES
-from selectdis.errors import SelectdisError, nearest, warn_renamed
+from selectdis.errors import SelectdisError, nearest, warn_renamed, whole_number
 
 __all__ = ["current_options", "load_dataset", "loader_options", "options_of"]
 
 RENAMED = {"grey": "gray"}
+BY_PATH: dict[str, Callable[..., ImageDataset]] = {
+    "folder:": folder,
+    "clips:": clips,
+    "pairs:": pair_table,
+    "hf:": hugging_face,
+}
+PAIRS = "pairs_differ_in"  # an option of every data set that has factors
 
 
 def load_dataset(name: Any, **options: Any) -> ImageDataset:
@@ -32,11 +42,13 @@ def load_dataset(name: Any, **options: Any) -> ImageDataset:
     Parameters
     ----------
     name : str, Path or object
-        One of `DATASETS` ("sprites", "scenes", "digits", "dsprites", ...); "folder:PATH"; "hf:PATH"; an array file
+        One of `DATASETS` ("sprites", "scenes", "digits", "dsprites", ...); "folder:PATH"; "hf:PATH"; pairs of
+        images as a table of two columns of paths, "pairs:x.csv", or as clips, "clips:PATH"; an array file
         "x.npy", "x.npz::key", "x.h5::key"; a table "x.csv" of pictures and factors; an array or tensor; or an object
         with `len` and indexing that gives (image, label).
     **options
-        Those of the data set's own function, e.g. ``image_size=32``, ``gray=True``, ``path="/data/x.npz"``.
+        Those of the data set's own function, e.g. ``image_size=32``, ``gray=True``, ``path="/data/x.npz"``; and of any
+        data set with factors ``pairs_differ_in=k``: how many of them differ between the images of a pair.
 
     Raises
     ------
@@ -49,7 +61,17 @@ def load_dataset(name: Any, **options: Any) -> ImageDataset:
     load, arguments = _loader(name)
     options = current_options(options)
     _check_options(name if isinstance(name, str) else type(name).__name__, load, options)
-    return load(*arguments, **options)
+    differ_in = options.pop(PAIRS, None)
+    data = load(*arguments, **options)
+    return data if differ_in is None else _with_pairs(data, differ_in)
+
+
+def _with_pairs(data: ImageDataset, differ_in: Any) -> ImageDataset:
+    """Return `data` with pairs that differ in so many factors, which it must have."""
+    data = replace(data, pairs_differ_in=whole_number(PAIRS, differ_in, 1))
+    if data.no_pairs:
+        raise SelectdisError(f"{data.name!r} gives no pairs that differ in {differ_in} factors: {data.no_pairs}")
+    return data
 
 
 def _loader(name: Any) -> tuple[Callable[..., ImageDataset], tuple[Any, ...]]:
@@ -61,12 +83,11 @@ def _loader(name: Any) -> tuple[Callable[..., ImageDataset], tuple[Any, ...]]:
         _plugins.installed("datasets")
     if name in DATASETS:
         return DATASETS[name].load, ()
-    if name.strip() in ("folder:", "hf:"):  # not the working directory, which an empty path would be
+    if name.strip() in BY_PATH:  # not the working directory, which an empty path would be
         raise SelectdisError(f"{name} needs a path, such as {name.strip()}images; found none")
-    if name.startswith("folder:"):
-        return folder, (name.removeprefix("folder:"),)
-    if name.startswith("hf:"):
-        return hugging_face, (name.removeprefix("hf:"),)
+    for prefix, load in BY_PATH.items():
+        if name.startswith(prefix):
+            return load, (name.removeprefix(prefix),)
     path, _, key = name.partition("::")
     suffix = Path(path).suffix.lower()
     if suffix in ARRAY_SUFFIXES:
@@ -91,7 +112,7 @@ def _unknown(name: str, known: Mapping[str, Any]) -> SelectdisError:
         return SelectdisError(f"{name!r} is a folder: write folder:{name}")
     return SelectdisError(
         f"no data set is called {name!r}{nearest(name, known)}; there are {', '.join(known)}, and your own images as "
-        "folder:PATH, hf:PATH, a .npy, .npz, .h5 or .csv file, or file.h5::key"
+        "folder:PATH, clips:PATH, pairs:x.csv, hf:PATH, a .npy, .npz, .h5 or .csv file, or file.h5::key"
     )
 
 
@@ -125,4 +146,5 @@ def loader_options(load: Callable[..., ImageDataset]) -> dict[str, Any]:
     """Return names and defaults of the options that a loader takes."""
     fixed = load.keywords if isinstance(load, partial) else {}
     parameters = inspect.signature(load).parameters.values()
-    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in fixed}
+    known = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in fixed}
+    return known if load in (folder, clips, pair_table) else known | {PAIRS: None}

@@ -114,8 +114,11 @@ def _load(reference: DataReference) -> ImageDataset:
     try:
         about = _about(path)
         images = _array(path, "images.npy")
-        factors = np.array(_array(path, "factors.npy")) if own_file(path, "factors.npy").exists() else None
-        return ImageDataset(images=images, factors=factors, **about)
+        factors, pairs = (
+            np.array(_array(path, name)) if own_file(path, name).exists() else None
+            for name in ("factors.npy", "pairs.npy")
+        )
+        return ImageDataset(images=images, factors=factors, listed_pairs=pairs, **about)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise SelectdisError(f"the stored data set {path} cannot be read: {error}; give the data again") from None
 
@@ -124,7 +127,7 @@ def _about(path: Path) -> dict[str, Any]:
     """Return what is kept of a stored data set beside its arrays."""
     with open_file(own_file(path.parent.parent, path.parent.name, path.name, "about.json")) as file:
         about = json.loads(file.read())
-    fields = ("factor_names", "factor_sizes", "factor_values", "source")
+    fields = ("factor_names", "factor_sizes", "factor_values", "source", "pairs_differ_in")
     return {"name": str(about["name"])} | {name: about[name] for name in fields if name in about}
 
 
@@ -148,11 +151,13 @@ def _store(data: ImageDataset, folder: Path) -> Path:
             rows = np.arange(start, min(start + 4096, len(data)))
             images[rows] = data.images_at(rows)
         images.flush()
-    if data.factors is not None:
-        with atomic_write(path / "factors.npy") as temporary, temporary.open("wb") as factors:
-            np.save(factors, data.factors, allow_pickle=False)
-    about = {"name": data.name, "factor_names": data.factor_names, "factor_sizes": data.factor_sizes}
+    for name, array in (("factors.npy", data.factors), ("pairs.npy", data.listed_pairs)):
+        if array is not None:
+            with atomic_write(path / name) as temporary, temporary.open("wb") as kept:
+                np.save(kept, array, allow_pickle=False)
+    about: dict[str, Any] = {"name": data.name, "factor_names": data.factor_names, "factor_sizes": data.factor_sizes}
     about |= {"factor_values": data.factor_values}
+    about |= {} if data.pairs_differ_in is None else {"pairs_differ_in": data.pairs_differ_in}
     with atomic_write(path / "about.json") as temporary:
         temporary.write_text(json.dumps(about | {"source": data.source}), encoding="utf-8")
     return path

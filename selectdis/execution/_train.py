@@ -22,7 +22,7 @@ from selectdis.execution._stop import PoolInterrupted, StopSignal, stop_on_inter
 from selectdis.training._arguments import checked
 from selectdis.training._candidate import Candidate, sorted_candidates
 from selectdis.training._checkpoint import descriptions_in, ids_of
-from selectdis.training._images import fingerprint, image_shape, in_memory
+from selectdis.training._images import fingerprint, image_shape, in_memory, pairs_of
 from selectdis.training._loop import POINTS, Progress, train_cohort
 from selectdis.training._run import Run
 from selectdis.training._runtime import TrainingInterrupted, compute_settings
@@ -39,6 +39,7 @@ class TrainingImages:
     name: str
     images: Any
     fresh: Any = None
+    pairs: Any = None
 
 
 @dataclass(frozen=True)
@@ -174,8 +175,12 @@ def _run_tasks(
     fresh = getattr(data, "fresh", None)
     if fresh is not None:  # then nobody looks at all of the images, but at what they are drawn on
         fresh = replace(fresh, base=in_memory(fresh.base))
+    takes_pairs = any(candidate.specification.share is not None for task in tasks for candidate in task.candidates)
     images = TrainingImages(
-        str(getattr(data, "name", "")), data.images if fresh is not None else in_memory(data.images), fresh
+        str(getattr(data, "name", "")),
+        data.images if fresh is not None else in_memory(data.images),
+        fresh,
+        pairs_of(data) if takes_pairs else None,
     )
     with tempfile.TemporaryDirectory(prefix="selectdis-") as folder:
         # Candidate-steps done by each cohort, in a file that all processes see.

@@ -108,9 +108,9 @@ def _decode(weights: Weights, codes: Tensor, *, stages: int, top: int) -> Tensor
 
 def _layouts(stages: int) -> dict[str, tuple[int, ...]]:
     """Taps first and the channels that are summed before those that are made; see `models._stacked`."""
-    encoder = {f"encoder.conv{i}.weight": (2, 3, 1, 0) for i in range(stages)}
-    decoder = {f"decoder.deconv{i}.weight": (2, 3, 0, 1) for i in range(stages - 1)}
-    return encoder | decoder | {f"decoder.deconv{stages - 1}.weight": (0, 2, 3, 1)}
+    layouts: dict[str, tuple[int, ...]] = {f"encoder.conv{i}.weight": (2, 3, 1, 0) for i in range(stages)}
+    layouts |= {f"decoder.deconv{i}.weight": (2, 3, 0, 1) for i in range(stages - 1)}
+    return layouts | {f"decoder.deconv{stages - 1}.weight": (0, 2, 3, 1)}
 
 
 def _encode_by_kernels(weights: Weights, images: Tensor, precision: str, *, stages: int) -> tuple[Tensor, Tensor]:
@@ -128,7 +128,7 @@ def _decode_by_kernels(weights: Weights, codes: Tensor, precision: str, *, stage
 
     layers = of_layers(weights, ("decoder.dense0", "decoder.dense1"))
     x = dense_layers(codes, layers, ("relu", "relu"), precision)
-    x = x.unflatten(2, (-1, GRID, GRID)).permute(0, 1, 3, 4, 2)  # (K, B, C * 16) -> (K, B, 4, 4, C)
+    x = x.view(*x.shape[:2], -1, GRID, GRID).permute(0, 1, 3, 4, 2)  # (K, B, C * 16) -> (K, B, 4, 4, C)
     return transposed_convolutions(x, of_layers(weights, (f"decoder.deconv{i}" for i in range(stages))), precision)
 
 

@@ -75,7 +75,8 @@ def _decode_by_kernels(weights: Weights, codes: Tensor, precision: str, *, image
     from selectdis.models._stacked import dense_layers
 
     layers = of_layers(weights, (f"decoder.dense{i}" for i in range(4)))
-    return dense_layers(codes, layers, ("tanh", "tanh", "tanh", "none"), precision).unflatten(2, image_shape)
+    x = dense_layers(codes, layers, ("tanh", "tanh", "tanh", "none"), precision)
+    return x.view(*x.shape[:2], *image_shape)  # (K, B, c * h * w) -> (K, B, c, h, w)
 
 
 FC = Architecture(

@@ -1,8 +1,9 @@
-"""Kernels in Triton for K stacked candidates on a CUDA device: convolutions as implicit matrix products.
+"""Kernels in Triton for K stacked candidates on a CUDA device: networks, reconstruction and optimiser.
 
 Every tensor is contiguous with a leading axis of candidates, which is an axis of the grid: images and activations are
-(K, B, H, W, C), weights of convolutions (K, taps, in, out). Sums over tiles and splits go through memory in a fixed
-order, never through atomics, and tiles depend on a layer's shape alone; so a candidate's result depends on nothing else.
+(K, B, H, W, C), weights of convolutions (K, taps, in, out). A convolution is an implicit matrix product. Sums over
+tiles and splits go through memory in a fixed order, never through atomics, and tiles depend on a layer's shape alone;
+so a candidate's result depends on nothing else.
 
 cuDNN runs a grouped convolution group by group, with copies that cut the groups' channels out; this is why these exist.
 """
@@ -12,7 +13,17 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-__all__ = ["bernoulli_backward", "bernoulli_forward", "conv", "conv_weights", "deconv", "fold", "matmul", "reduce"]
+__all__ = [
+    "adam",
+    "bernoulli_backward",
+    "bernoulli_forward",
+    "conv",
+    "conv_weights",
+    "deconv",
+    "fold",
+    "matmul",
+    "reduce",
+]
 
 # Activations; a derivative is computed from the activation's own value.
 NONE, RELU, TANH, LEAKY = 0, 1, 2, 3
@@ -53,15 +64,15 @@ def _pixels(pointer, ok, dtype: tl.constexpr):
 @triton.jit
 def conv(
     x, w, bias, mask, y, sums,
-    B: tl.constexpr, H: tl.constexpr, W: tl.constexpr, C: tl.constexpr, O: tl.constexpr, S: tl.constexpr,
+    B: tl.constexpr, H: tl.constexpr, W: tl.constexpr, C: tl.constexpr, OUTS: tl.constexpr, S: tl.constexpr,
     TAP: tl.constexpr, IN: tl.constexpr, OUT: tl.constexpr,
     ACTIVATION: tl.constexpr, HAS_BIAS: tl.constexpr, HAS_MASK: tl.constexpr, PRECISION: tl.constexpr,
     BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr,
 ):  # fmt: skip
-    """Convolve with stride 2: x (B, H, W, C) -> y (B, H/2, W/2, O), S x S taps; TAP, IN, OUT are strides of w.
+    """Convolve with stride 2: x (B, H, W, C) -> y (B, H/2, W/2, OUTS), S x S taps; TAP, IN, OUT are strides of w.
 
     With `mask` (like y) the result is a gradient: it goes back through the ReLU that gave the mask, and the sums of
-    each tile's columns are kept in `sums` (tiles, O), for the gradient of that layer's bias.
+    each tile's columns are kept in `sums` (tiles, OUTS), for the gradient of that layer's bias.
     """
     tile, k, part = tl.program_id(0), tl.program_id(1).to(tl.int64), tl.program_id(2)
     HALF_H: tl.constexpr = H // 2
@@ -75,20 +86,20 @@ def conv(
     i = (m // HALF_W) % HALF_H
     j = m % HALF_W
     x += k * (B * H * W * C)
-    w += k * (DEPTH * O)
+    w += k * (DEPTH * OUTS)
     acc = tl.zeros((BM, BN), tl.float32)
     if C % BK == 0:
-        for s in range(0, S * S * (C // BK)):
+        for s in range(S * S * (C // BK)):
             t = s // (C // BK)
             c = (s % (C // BK)) * BK + tl.arange(0, BK)
             row = 2 * i + (t // S - PAD)
             col = 2 * j + (t % S - PAD)
             ok = (row >= 0) & (row < H) & (col >= 0) & (col < W) & (m < M)
             left = _pixels(x + ((b * H + row) * W + col)[:, None] * C + c[None, :], ok[:, None], w.dtype.element_ty)
-            right = tl.load(w + t * TAP + c[:, None] * IN + n[None, :] * OUT, mask=(n < O)[None, :], other=0.0)
+            right = tl.load(w + t * TAP + c[:, None] * IN + n[None, :] * OUT, mask=(n < OUTS)[None, :], other=0.0)
             acc = tl.dot(left, right, acc, input_precision=PRECISION)
     else:
-        for s in range(0, tl.cdiv(DEPTH, BK)):
+        for s in range(tl.cdiv(DEPTH, BK)):
             d = s * BK + tl.arange(0, BK)
             c = d % C
             t = d // C
@@ -96,29 +107,29 @@ def conv(
             col = 2 * j[:, None] + (t % S - PAD)[None, :]
             ok = (row >= 0) & (row < H) & (col >= 0) & (col < W) & (m < M)[:, None] & (d < DEPTH)[None, :]
             left = _pixels(x + ((b[:, None] * H + row) * W + col) * C + c[None, :], ok, w.dtype.element_ty)
-            known = (d < DEPTH)[:, None] & (n < O)[None, :]
+            known = (d < DEPTH)[:, None] & (n < OUTS)[None, :]
             right = tl.load(w + (t * TAP + c * IN)[:, None] + n[None, :] * OUT, mask=known, other=0.0)
             acc = tl.dot(left, right, acc, input_precision=PRECISION)
     if HAS_BIAS:
-        acc += tl.load(bias + k * O + n, mask=n < O, other=0.0).to(tl.float32)[None, :]
+        acc += tl.load(bias + k * OUTS + n, mask=n < OUTS, other=0.0).to(tl.float32)[None, :]
     acc = _activated(acc, ACTIVATION)
-    own = (m < M)[:, None] & (n < O)[None, :]
-    place = k * (M * O) + m[:, None] * O + n[None, :]
+    own = (m < M)[:, None] & (n < OUTS)[None, :]
+    place = k * (M * OUTS) + m[:, None] * OUTS + n[None, :]
     if HAS_MASK:
         acc = tl.where(tl.load(mask + place, mask=own, other=0.0) > 0, acc, 0.0)
-        tl.store(sums + (k * tl.num_programs(0) + tile) * O + n, tl.sum(acc, 0), mask=n < O)
+        tl.store(sums + (k * tl.num_programs(0) + tile) * OUTS + n, tl.sum(acc, 0), mask=n < OUTS)
     tl.store(y + place, acc.to(y.dtype.element_ty), mask=own)
 
 
 @triton.jit
 def deconv(
     x, w, bias, mask, y, sums,
-    B: tl.constexpr, H: tl.constexpr, W: tl.constexpr, C: tl.constexpr, O: tl.constexpr, S: tl.constexpr,
+    B: tl.constexpr, H: tl.constexpr, W: tl.constexpr, C: tl.constexpr, OUTS: tl.constexpr, S: tl.constexpr,
     TAP: tl.constexpr, IN: tl.constexpr, OUT: tl.constexpr,
     ACTIVATION: tl.constexpr, HAS_BIAS: tl.constexpr, HAS_MASK: tl.constexpr, PRECISION: tl.constexpr,
     BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr,
 ):  # fmt: skip
-    """Convolve transposed with stride 2: x (B, H, W, C) -> y (B, 2H, 2W, O); arguments as those of `conv`.
+    """Convolve transposed with stride 2: x (B, H, W, C) -> y (B, 2H, 2W, OUTS); arguments as those of `conv`.
 
     Output pixels of one parity of row and column read the same taps, so a program makes pixels of one parity.
     """
@@ -136,9 +147,9 @@ def deconv(
     first_p = (odd_row + PAD) % 2
     first_q = (odd_col + PAD) % 2
     x += k * (M * C)
-    w += k * (S * S * C * O)
+    w += k * (S * S * C * OUTS)
     acc = tl.zeros((BM, BN), tl.float32)
-    for s in range(0, T * T * tl.cdiv(C, BK)):
+    for s in range(T * T * tl.cdiv(C, BK)):
         t = s // tl.cdiv(C, BK)
         c = (s % tl.cdiv(C, BK)) * BK + tl.arange(0, BK)
         p = first_p + 2 * (t // T)
@@ -148,32 +159,32 @@ def deconv(
         ok = (row >= 0) & (row < H) & (col >= 0) & (col < W) & (m < M)
         known = ok[:, None] & (c < C)[None, :]
         left = tl.load(x + ((b * H + row) * W + col)[:, None] * C + c[None, :], mask=known, other=0.0)
-        known = (c < C)[:, None] & (n < O)[None, :]
+        known = (c < C)[:, None] & (n < OUTS)[None, :]
         right = tl.load(w + (p * S + q) * TAP + c[:, None] * IN + n[None, :] * OUT, mask=known, other=0.0)
         acc = tl.dot(left, right, acc, input_precision=PRECISION)
     if HAS_BIAS:
-        acc += tl.load(bias + k * O + n, mask=n < O, other=0.0).to(tl.float32)[None, :]
+        acc += tl.load(bias + k * OUTS + n, mask=n < OUTS, other=0.0).to(tl.float32)[None, :]
     acc = _activated(acc, ACTIVATION)
-    own = (m < M)[:, None] & (n < O)[None, :]
+    own = (m < M)[:, None] & (n < OUTS)[None, :]
     pixel = (b * 2 * H + 2 * i + odd_row) * (2 * W) + 2 * j + odd_col
-    place = k * (4 * M * O) + pixel[:, None] * O + n[None, :]
+    place = k * (4 * M * OUTS) + pixel[:, None] * OUTS + n[None, :]
     if HAS_MASK:
         acc = tl.where(tl.load(mask + place, mask=own, other=0.0) > 0, acc, 0.0)
-        tl.store(sums + (k * tl.num_programs(0) + tile) * O + n, tl.sum(acc, 0), mask=n < O)
+        tl.store(sums + (k * tl.num_programs(0) + tile) * OUTS + n, tl.sum(acc, 0), mask=n < OUTS)
     tl.store(y + place, acc.to(y.dtype.element_ty), mask=own)
 
 
 @triton.jit
 def conv_weights(
     large, small, out,
-    B: tl.constexpr, H: tl.constexpr, W: tl.constexpr, C: tl.constexpr, O: tl.constexpr, S: tl.constexpr,
+    B: tl.constexpr, H: tl.constexpr, W: tl.constexpr, C: tl.constexpr, OUTS: tl.constexpr, S: tl.constexpr,
     TAP: tl.constexpr, IN: tl.constexpr, OUT: tl.constexpr, SPLITS: tl.constexpr, PRECISION: tl.constexpr,
     BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr,
 ):  # fmt: skip
-    """Gradient of weights: out[t, c, o] = sum over (b, i, j) of large[b, 2i + p - pad, 2j + q - pad, c] small[b, i, j, o].
+    """Gradient of weights, from the larger side (B, H, W, C) and the smaller one (B, H/2, W/2, OUTS) of a layer.
 
-    large (B, H, W, C), small (B, H/2, W/2, O); out (splits, taps, C, O), each split a part of the sum. TAP, IN and OUT
-    are the strides of taps, large's channels and small's channels in `out`.
+    out[p, q, c, o] = sum over (b, i, j) of large[b, 2i + p - pad, 2j + q - pad, c] * small[b, i, j, o]. TAP, IN and OUT
+    are the strides of taps and of the channels of large and small in `out` (splits, ...); each split is a part.
     """
     tile, k, split = tl.program_id(0), tl.program_id(1).to(tl.int64), tl.program_id(2)
     HALF_H: tl.constexpr = H // 2
@@ -181,7 +192,7 @@ def conv_weights(
     N: tl.constexpr = B * HALF_H * HALF_W
     PAD: tl.constexpr = S // 2 - 1
     DEPTH: tl.constexpr = S * S * C
-    COLUMNS: tl.constexpr = (O + BN - 1) // BN
+    COLUMNS: tl.constexpr = (OUTS + BN - 1) // BN
     d = (tile // COLUMNS) * BM + tl.arange(0, BM)
     c = d % C
     t = d // C
@@ -189,7 +200,7 @@ def conv_weights(
     q = t % S - PAD
     n = (tile % COLUMNS) * BN + tl.arange(0, BN)
     large += k * (B * H * W * C)
-    small += k * (N * O)
+    small += k * (N * OUTS)
     acc = tl.zeros((BM, BN), tl.float32)
     BLOCKS: tl.constexpr = (N + BK - 1) // BK
     EACH: tl.constexpr = (BLOCKS + SPLITS - 1) // SPLITS
@@ -200,11 +211,11 @@ def conv_weights(
         col = 2 * (m % HALF_W)[:, None] + q[None, :]
         ok = (row >= 0) & (row < H) & (col >= 0) & (col < W) & (d < DEPTH)[None, :] & (m < N)[:, None]
         left = _pixels(large + ((b[:, None] * H + row) * W + col) * C + c[None, :], ok, small.dtype.element_ty)
-        own = (m < N)[:, None] & (n < O)[None, :]
-        right = tl.load(small + m[:, None] * O + n[None, :], mask=own, other=0.0)
+        own = (m < N)[:, None] & (n < OUTS)[None, :]
+        right = tl.load(small + m[:, None] * OUTS + n[None, :], mask=own, other=0.0)
         acc = tl.dot(tl.trans(left), right, acc, input_precision=PRECISION)
-    place = (k * SPLITS + split) * (DEPTH * O) + (t * TAP + c * IN)[:, None] + (n * OUT)[None, :]
-    tl.store(out + place, acc.to(out.dtype.element_ty), mask=(d < DEPTH)[:, None] & (n < O)[None, :])
+    place = (k * SPLITS + split) * (DEPTH * OUTS) + (t * TAP + c * IN)[:, None] + (n * OUT)[None, :]
+    tl.store(out + place, acc.to(out.dtype.element_ty), mask=(d < DEPTH)[:, None] & (n < OUTS)[None, :])
 
 
 @triton.jit
@@ -212,8 +223,8 @@ def matmul(
     a, b, bias, value, y, sums,
     M: tl.constexpr, N: tl.constexpr, DEPTH: tl.constexpr,
     AM: tl.constexpr, AD: tl.constexpr, BD: tl.constexpr, BNS: tl.constexpr,
-    ACTIVATION: tl.constexpr, HAS_BIAS: tl.constexpr, THROUGH: tl.constexpr, SUMS: tl.constexpr, PRECISION: tl.constexpr,
-    BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr,
+    ACTIVATION: tl.constexpr, HAS_BIAS: tl.constexpr, THROUGH: tl.constexpr, SUMS: tl.constexpr,
+    PRECISION: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr,
 ):  # fmt: skip
     """Multiply a (M, DEPTH) and b (DEPTH, N), whose strides are AM, AD and BD, BNS, into y (M, N).
 
@@ -225,7 +236,7 @@ def matmul(
     a += k * (M * DEPTH)
     b += k * (DEPTH * N)
     acc = tl.zeros((BM, BN), tl.float32)
-    for s in range(0, tl.cdiv(DEPTH, BK)):
+    for s in range(tl.cdiv(DEPTH, BK)):
         d = s * BK + tl.arange(0, BK)
         known = (m < M)[:, None] & (d < DEPTH)[None, :]
         left = _pixels(a + m[:, None] * AM + d[None, :] * AD, known, b.dtype.element_ty)
@@ -247,27 +258,27 @@ def matmul(
 @triton.jit
 def fold(
     patches, bias, y,
-    B: tl.constexpr, H: tl.constexpr, W: tl.constexpr, O: tl.constexpr, S: tl.constexpr, BLOCK: tl.constexpr,
+    B: tl.constexpr, H: tl.constexpr, W: tl.constexpr, OUTS: tl.constexpr, S: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Sum patches (B, H, W, S, S, O) that overlap, at stride 2, into y (B, 2H, 2W, O)."""
+    """Sum patches (B, H, W, S, S, OUTS) that overlap, at stride 2, into y (B, 2H, 2W, OUTS)."""
     k = tl.program_id(1).to(tl.int64)
     PAD: tl.constexpr = S // 2 - 1
     T: tl.constexpr = S // 2
-    COUNT: tl.constexpr = B * 4 * H * W * O
+    COUNT: tl.constexpr = B * 4 * H * W * OUTS
     place = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    o = place % O
-    col = (place // O) % (2 * W)
-    row = (place // (O * 2 * W)) % (2 * H)
-    b = place // (O * 4 * H * W)
-    patches += k * (B * H * W * S * S * O)
-    acc = tl.load(bias + k * O + o).to(tl.float32)
-    for t in tl.static_range(0, T * T):
+    o = place % OUTS
+    col = (place // OUTS) % (2 * W)
+    row = (place // (OUTS * 2 * W)) % (2 * H)
+    b = place // (OUTS * 4 * H * W)
+    patches += k * (B * H * W * S * S * OUTS)
+    acc = tl.load(bias + k * OUTS + o).to(tl.float32)
+    for t in tl.static_range(T * T):
         p = (row + PAD) % 2 + 2 * (t // T)
         q = (col + PAD) % 2 + 2 * (t % T)
         i = (row + PAD - p) // 2
         j = (col + PAD - q) // 2
         ok = (row + PAD >= p) & (i < H) & (col + PAD >= q) & (j < W) & (place < COUNT)
-        acc += tl.load(patches + (((b * H + i) * W + j) * (S * S) + p * S + q) * O + o, mask=ok, other=0.0).to(
+        acc += tl.load(patches + (((b * H + i) * W + j) * (S * S) + p * S + q) * OUTS + o, mask=ok, other=0.0).to(
             tl.float32
         )
     tl.store(y + k * COUNT + place, acc.to(y.dtype.element_ty), mask=place < COUNT)
@@ -279,7 +290,7 @@ def reduce(parts, y, PARTS: tl.constexpr, N: tl.constexpr, ROWS: tl.constexpr, B
     k = tl.program_id(1).to(tl.int64)
     n = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     acc = tl.zeros((ROWS, BLOCK), tl.float32)
-    for s in range(0, tl.cdiv(PARTS, ROWS)):
+    for s in range(tl.cdiv(PARTS, ROWS)):
         r = s * ROWS + tl.arange(0, ROWS)
         known = (r < PARTS)[:, None] & (n < N)[None, :]
         acc += tl.load(parts + k * (PARTS * N) + r[:, None] * N + n[None, :], mask=known, other=0.0)
@@ -291,7 +302,7 @@ def bernoulli_forward(logits, images, y, PIXELS: tl.constexpr, BLOCK: tl.constex
     """Sum -log p of the pixels of an image, from logits and bytes or numbers in [0, 1] in the same order."""
     image = tl.program_id(0).to(tl.int64)
     acc = tl.zeros((BLOCK,), tl.float32)
-    for s in range(0, tl.cdiv(PIXELS, BLOCK)):
+    for s in range(tl.cdiv(PIXELS, BLOCK)):
         place = s * BLOCK + tl.arange(0, BLOCK)
         inside = place < PIXELS
         a = tl.load(logits + image * PIXELS + place, mask=inside, other=0.0).to(tl.float32)
@@ -311,3 +322,39 @@ def bernoulli_backward(logits, images, scale, y, PIXELS: tl.constexpr, BLOCK: tl
     x = _pixels(images + image * PIXELS + place, inside, tl.float32)
     gradient = (1.0 / (1.0 + tl.exp(-a)) - x) * tl.load(scale + image)
     tl.store(y + image * PIXELS + place, gradient.to(y.dtype.element_ty), mask=inside)
+
+
+@triton.jit
+def adam(
+    weight, first, second, gradient, copy, settings, N,
+    DECAYS: tl.constexpr, HAS_COPY: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """Update one tensor (N,) of each candidate by AdamW, and its copy in the precision of the networks.
+
+    `settings` (K, 7): rate, betas, epsilon, decay, and what corrects both moments.
+    """
+    k = tl.program_id(1).to(tl.int64)
+    place = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    inside = place < N
+    place += k * N
+    rate = tl.load(settings + 7 * k)
+    beta1 = tl.load(settings + 7 * k + 1)
+    beta2 = tl.load(settings + 7 * k + 2)
+    epsilon = tl.load(settings + 7 * k + 3)
+    decay = tl.load(settings + 7 * k + 4)
+    correction1 = tl.load(settings + 7 * k + 5)
+    correction2 = tl.load(settings + 7 * k + 6)
+    g = tl.load(gradient + place, mask=inside, other=0.0).to(tl.float32)
+    m = tl.load(first + place, mask=inside, other=0.0)
+    v = tl.load(second + place, mask=inside, other=0.0)
+    m = beta1 * m + (1.0 - beta1) * g
+    v = beta2 * v + (1.0 - beta2) * g * g
+    w = tl.load(weight + place, mask=inside, other=0.0)
+    if DECAYS:
+        w *= 1.0 - rate * decay
+    w -= rate / correction1 * m / (tl.sqrt(v) / correction2 + epsilon)
+    tl.store(first + place, m, mask=inside)
+    tl.store(second + place, v, mask=inside)
+    tl.store(weight + place, w, mask=inside)
+    if HAS_COPY:
+        tl.store(copy + place, w.to(copy.dtype.element_ty), mask=inside)

@@ -14,11 +14,15 @@ __all__ = ["Parameter", "bias", "glorot_weight", "head_parameters", "initial_val
 
 @dataclass(frozen=True)
 class Parameter:
-    """One tensor of one candidate; its first values are uniform in [-limit, limit]."""
+    """One tensor of one candidate; its first values are uniform in [-limit, limit].
+
+    With `ends` nothing is drawn: the values along the last axis are equally spaced from the first end to the other.
+    """
 
     name: str
     shape: tuple[int, ...]
     limit: float
+    ends: tuple[float, float] | None = None
 
 
 def glorot_weight(name: str, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Parameter:
@@ -46,6 +50,10 @@ def initial_values(parameters: Sequence[Parameter], rng: np.random.Generator) ->
     """First values of one candidate, float32, drawn in the order of `parameters`."""
     values = {}
     for parameter in parameters:
+        if parameter.ends is not None:
+            line = np.linspace(*parameter.ends, parameter.shape[-1], dtype=np.float32)
+            values[parameter.name] = np.broadcast_to(line, parameter.shape).copy()
+            continue
         unit = rng.random(parameter.shape, dtype=np.float32) if parameter.limit else np.full(parameter.shape, 0.5)
         values[parameter.name] = ((2 * unit - 1) * parameter.limit).astype(np.float32)
     return values

@@ -48,7 +48,7 @@ def conv(
 ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
     """Convolve (or convolve transposed) x (K, B, H, W, C); with `mask` also return the sums for a bias, (K, O)."""
     k, batch, height, width, inputs = x.shape
-    tiles = tiles_of("deconv" if transposed else "conv", height, inputs, outputs, side)
+    tiles = tiles_of("deconv" if transposed else "conv", inputs, outputs, side)
     scale = (2 * height, 2 * width) if transposed else (height // 2, width // 2)
     rows = batch * height * width if transposed else batch * scale[0] * scale[1]
     count = _cdiv(rows, tiles.rows) * (4 if transposed else 1)
@@ -302,5 +302,5 @@ class _Bernoulli(torch.autograd.Function):
 
 
 def bernoulli(logits: Tensor, images: Tensor) -> Tensor:
-    """-log p(x | z) of each image, summed over pixels: (K, B, ...) twice, in the same order of pixels -> (K, B) nats."""
+    """-log p(x | z) of each image, summed over its pixels: (K, B, ...) twice, in one order -> (K, B) nats."""
     return _Bernoulli.apply(logits, images)  # type: ignore[no-untyped-call]

@@ -1,6 +1,7 @@
-"""How the kernels cut a layer into tiles: a function of the layer's shape alone, so that results depend on nothing else.
+"""How the kernels cut a layer into tiles: by its shape alone, so that results depend on nothing else.
 
-The shapes of the architectures have tiles that were measured (benchmarks/kernels.py, on an H100); others get a rule.
+The rules are those of the fastest tiles for the layers of the architectures on an H200 (benchmarks/kernels.py), within
+a tenth; a change of them changes results in the last digits, and so the number in `training._kernel_program.KERNELS`.
 """
 
 from __future__ import annotations
@@ -21,20 +22,13 @@ class Tiles(NamedTuple):
     splits: int = 1
 
 
-# (kernel, height of x, channels in, channels out, taps a side) -> tiles
-MEASURED: dict[tuple[str, int, int, int, int], Tiles] = {}
-
-
 def power(number: int, least: int = 16) -> int:
     """Return the smallest power of two that is at least `number` and `least`."""
     return max(least, 1 << (number - 1).bit_length())
 
 
-def tiles_of(kernel: str, height: int, inputs: int, outputs: int, side: int) -> Tiles:
+def tiles_of(kernel: str, inputs: int, outputs: int, side: int) -> Tiles:
     """Return the tiles of a convolution ("conv" or "deconv")."""
-    known = MEASURED.get((kernel, height, inputs, outputs, side))
-    if known is not None:
-        return known
     columns = min(power(outputs), 64)
     if kernel == "conv" and inputs < 16:  # the taps of few channels are one sum
         return Tiles(256, columns, min(power(side * side * inputs), 64), stages=2)
@@ -46,9 +40,6 @@ def tiles_of(kernel: str, height: int, inputs: int, outputs: int, side: int) -> 
 
 def weight_tiles(height: int, inputs: int, outputs: int, side: int, images: int) -> Tiles:
     """Return the tiles of the gradient of a convolution's weights; `height` is that of the larger side."""
-    known = MEASURED.get(("weights", height, inputs, outputs, side))
-    if known is not None:
-        return known
     places, taps, columns = images * (height // 2) ** 2, side * side * inputs, min(power(outputs), 64)
     if taps < 64:
         return Tiles(power(taps), columns, 128, stages=2, splits=max(1, min(16, places // 512)))

@@ -1,16 +1,19 @@
-"""The six objectives. Importing this package does not load torch: the functions only use methods of the tensors."""
+"""The objectives. Importing this package does not load torch: the functions only use methods of the tensors."""
 
 from __future__ import annotations
 
 from selectdis import _plugins
+from selectdis.objectives._ada_gvae import ADA_GVAE
+from selectdis.objectives._ada_ml_vae import ADA_ML_VAE
 from selectdis.objectives._annealed_vae import ANNEALED_VAE
 from selectdis.objectives._beta_tc_vae import BETA_TC_VAE
 from selectdis.objectives._beta_vae import BETA_VAE
 from selectdis.objectives._dip_vae import DIP_VAE_I, DIP_VAE_II
 from selectdis.objectives._factor_vae import FACTOR_VAE
-from selectdis.objectives._objective import Adversary, Batch, Loss, Objective
+from selectdis.objectives._objective import Adversary, Batch, Codebook, Loss, Objective
+from selectdis.objectives._qlae import QLAE
 
-__all__ = ["OBJECTIVES", "Adversary", "Batch", "Loss", "Objective"]
+__all__ = ["OBJECTIVES", "Adversary", "Batch", "Codebook", "Loss", "Objective"]
 
 OBJECTIVES: dict[str, Objective] = {
     "beta_vae": BETA_VAE,
@@ -19,5 +22,8 @@ OBJECTIVES: dict[str, Objective] = {
     "dip_vae_i": DIP_VAE_I,
     "dip_vae_ii": DIP_VAE_II,
     "beta_tc_vae": BETA_TC_VAE,
+    "qlae": QLAE,
+    "ada_gvae": ADA_GVAE,
+    "ada_ml_vae": ADA_ML_VAE,
 }
 _plugins.register("objectives", OBJECTIVES, Objective)

@@ -50,7 +50,8 @@ class Candidate:
     Parameters
     ----------
     objective
-        ``"beta_vae"``, ``"annealed_vae"``, ``"factor_vae"``, ``"dip_vae_i"``, ``"dip_vae_ii"`` or ``"beta_tc_vae"``.
+        ``"beta_vae"``, ``"annealed_vae"``, ``"factor_vae"``, ``"dip_vae_i"``, ``"dip_vae_ii"``, ``"beta_tc_vae"``,
+        ``"qlae"``; or, of pairs of images, ``"ada_gvae"`` or ``"ada_ml_vae"``.
     seed
         The only source of chance: initial weights, order of the data, noise.
     strengths
@@ -58,13 +59,16 @@ class Candidate:
     architecture
         ``"conv"`` or ``"fc"``.
     latents, batch_size, learning_rate
-        Size of the code, images a step, Adam's learning rate.
+        Size of the code, images a step (of pairs half as many, so that it is even), Adam's learning rate.
     width
         Units of the hidden dense layers; by default 256 in ``"conv"`` and 1200 in ``"fc"``.
     adam_beta1, adam_beta2, adam_epsilon
         Adam's constants for the model.
     discriminator_width, discriminator_learning_rate, discriminator_beta1, discriminator_beta2
         FactorVAE's discriminator (six layers) and its Adam; other objectives do not use them.
+    weight_decay
+        Of the weights of all layers, not of biases: each step takes ``learning_rate * weight_decay`` of them away
+        (AdamW); by default the objective's own, which is 0.1 for ``"qlae"`` and 0 for the others.
 
     Raises
     ------
@@ -87,6 +91,7 @@ class Candidate:
     discriminator_learning_rate: float = 1e-4
     discriminator_beta1: float = 0.5
     discriminator_beta2: float = 0.9
+    weight_decay: float | None = None
 
     def __post_init__(self) -> None:
         if self.objective not in OBJECTIVES or self.architecture not in ARCHITECTURES:
@@ -98,6 +103,7 @@ class Candidate:
         settled: dict[str, Any] = {
             "strengths": Strengths(self.specification.complete(self.strengths)),
             "width": ARCHITECTURES[self.architecture].width if self.width is None else self.width,
+            "weight_decay": self.specification.weight_decay if self.weight_decay is None else self.weight_decay,
         }
         for name, value in settled.items():
             object.__setattr__(self, name, value)
@@ -105,6 +111,10 @@ class Candidate:
             object.__setattr__(self, name, whole_number(name, getattr(self, name), low, high))
         for name, bound in _REAL.items():
             object.__setattr__(self, name, _real(name, getattr(self, name), bound))
+        if self.specification.share is not None and self.batch_size % 2:
+            raise SelectdisError(
+                f"{self.objective} learns from pairs of images, so its batch_size must be even, found {self.batch_size}"
+            )
 
     @property
     def specification(self) -> Objective:
@@ -133,8 +143,13 @@ class Candidate:
         return replace(self, seed=seed)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a dict that JSON can hold; the strengths are nested."""
+        """Return a dict that JSON can hold; the strengths are nested, and the objective's own weight decay is left out.
+
+        So candidates without decay keep the ids that they had before there was any.
+        """
         content = {setting.name: getattr(self, setting.name) for setting in fields(self)}
+        if self.weight_decay == self.specification.weight_decay:
+            del content["weight_decay"]
         return {**content, "strengths": dict(self.strengths)}
 
     @classmethod
@@ -181,7 +196,7 @@ _WHOLE: dict[str, tuple[int, int]] = {
     "width": (1, 100_000),
     "discriminator_width": (1, 100_000),
 }
-# setting -> the value it must stay below; all are above 0 except Adam's betas, which may be 0
+# setting -> the value it must stay below; all are above 0 except Adam's betas and the decay, which may be 0
 _REAL: dict[str, float] = {
     "learning_rate": math.inf,
     "adam_beta1": 1.0,
@@ -190,6 +205,7 @@ _REAL: dict[str, float] = {
     "discriminator_learning_rate": math.inf,
     "discriminator_beta1": 1.0,
     "discriminator_beta2": 1.0,
+    "weight_decay": math.inf,
 }
 
 
@@ -206,7 +222,9 @@ def _real(name: str, value: Any, high: float) -> float:
         number = float(value)
     except (TypeError, ValueError):
         number = math.nan
-    allowed = 0 <= number < high if "beta" in name else 0 < number < high
+    may_be_zero = "beta" in name or name == "weight_decay"
+    allowed = 0 <= number < high if may_be_zero else 0 < number < high
     if isinstance(value, str | bool) or not allowed:
-        raise SelectdisError(f"{name} must be a number above 0 and below {high:g}, found {value!r}")
+        low = "of at least 0" if may_be_zero else "above 0"
+        raise SelectdisError(f"{name} must be a number {low} and below {high:g}, found {value!r}")
     return number

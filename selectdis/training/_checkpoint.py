@@ -149,6 +149,7 @@ def dump(cohort: Cohort, seconds: float) -> CohortState:
         "seconds": seconds,
         "curve_steps": cohort.curves.steps,
         "steps_summed": cohort.curves.steps_summed,
+        "kernels": cohort.kernels,
     }
     return arrays, description
 
@@ -162,6 +163,13 @@ def restore(cohort: Cohort, state: CohortState, path: Path) -> float:
                 f"the checkpoint {path} was written for other {name} ({_shown(description.get(name))}, now "
                 f"{_shown(own)}); remove it or give another checkpoint path"
             )
+    before = description.get("kernels", cohort.kernels)
+    if before != cohort.kernels:
+        warnings.warn(
+            f"the checkpoint {path} was computed by {before!s:.80}, and training goes on by {cohort.kernels}, which "
+            "round otherwise: the results are not to the last digit those of an undisturbed training",
+            stacklevel=2,
+        )
     try:
         for name, tensor in cohort.tensors().items():
             tensor.copy_(torch.from_numpy(arrays[name]))
@@ -190,4 +198,4 @@ def _identity(cohort: Cohort) -> dict[str, Any]:
         "candidates": [candidate.to_dict() for candidate in cohort.candidates],
         "images": fingerprint(cohort.data),
         "precision": cohort.compute.precision,
-    }
+    } | ({} if cohort.pairs is None else {"pairs": cohort.pairs.fingerprint})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -14,14 +14,19 @@ from torch import Tensor
 from selectdis.models import initial_values
 from selectdis.models._module_pair import ModuleState
 from selectdis.models._parameters import Parameter
-from selectdis.training._adam import Adam
+from selectdis.training._adam import Adam, Settings
 from selectdis.training._candidate import Candidate
 from selectdis.training._compiled import CompiledProgram, compiled_or_plain, give_up
 from selectdis.training._curves import Curves
-from selectdis.training._images import ImageBank, image_shape
+from selectdis.training._graph import StepGraph
+from selectdis.training._images import ImageBank, image_shape, pairs_of
+from selectdis.training._kernel_program import KERNELS, KernelProgram, usable_kernels
 from selectdis.training._memory import is_out_of_memory
 from selectdis.training._program import Program
 from selectdis.training._random_source import Purpose, RandomSource, keys_of_uses, stream
+
+if TYPE_CHECKING:
+    from selectdis.training._stacked_adam import StackedAdam
 
 __all__ = ["PRECISIONS", "Cohort", "ComputeSettings"]
 
@@ -73,24 +78,32 @@ class Cohort:
     def __init__(self, candidates: Sequence[Candidate], data: Any, compute: ComputeSettings) -> None:
         self.candidates = tuple(candidates)
         self.compute, self.data = compute, data
-        self.bank = ImageBank(data, compute.device, compute.dtype)
-        self.seeds = torch.tensor([candidate.seed for candidate in candidates], device=compute.device)
-        self.program = Program(candidates, image_shape(data), compute.device, compute.dtype, compute.network_dtype)
+        shape = image_shape(data)
+        structure = (candidates, shape, compute.device, compute.dtype, compute.network_dtype)
+        by_kernels = usable_kernels(candidates, shape, compute.device, compute.precision)
+        self.program = KernelProgram(*structure, precision=compute.precision) if by_kernels else Program(*structure)
         self.passes: Program | CompiledProgram = self.program
-        if compute.compile and self.program.modules is None:
+        if compute.compile and self.program.modules is None and compute.device.type == "cpu":
             self.passes = compiled_or_plain(self.program, compute.device)
+        self.bank = ImageBank(
+            data, compute.device, compute.dtype, raw=by_kernels, channels_last=self.program.channels_last
+        )
+        self.seeds = torch.tensor([candidate.seed for candidate in candidates], device=compute.device)
         self.buffers: dict[str, Tensor] = {}  # of torch modules: they change in the forward pass
         if self.program.modules is None:
             self.weights = self._initial(self.program.parameters, candidates, Purpose.WEIGHTS)
         else:
             self.weights, self.buffers = self._of_modules(self.program.modules, candidates[0])
+        self.weights |= self._initial(self.program.codebook, candidates, Purpose.WEIGHTS)
         self.adversaries = self.candidates[self.program.adversarial]
         self.discriminator = self._initial(self.program.discriminator, self.adversaries, Purpose.DISCRIMINATOR_WEIGHTS)
-        self.optimisers = {"model": Adam(self.weights, [_model_settings(c) for c in candidates])}
+        self.optimisers = {"model": self._adam(self.weights, [_model_settings(c) for c in candidates])}
         if self.adversaries:
-            self.optimisers["discriminator"] = Adam(
-                self.discriminator, [_discriminator_settings(c) for c in self.adversaries]
-            )
+            settings = [_discriminator_settings(c) for c in self.adversaries]
+            self.optimisers["discriminator"] = self._adam(self.discriminator, settings)
+        self.weights = self.optimisers["model"].weights
+        takes_pairs = any(candidate.specification.share is not None for candidate in candidates)
+        self.pairs = pairs_of(data) if takes_pairs else None
         self.step_count = 0
         self.failed_step = torch.full((len(candidates),), -1, dtype=torch.int64, device=compute.device)
         self.alive = torch.ones(len(candidates), dtype=torch.bool, device=compute.device)
@@ -103,7 +116,25 @@ class Cohort:
             device=compute.device,
             dtype=compute.dtype,
             ahead=compute.device.type == "cuda",
+            pairs=self.pairs,
         )
+        captured = compute.device.type == "cuda" and self.program.modules is None and self.bank.resident
+        self._graph = StepGraph(self) if captured else None
+
+    def _adam(self, weights: Mapping[str, Tensor], settings: Sequence[Settings]) -> Adam | StackedAdam:
+        if not isinstance(self.program, KernelProgram):
+            return Adam(weights, settings)
+        from selectdis.training._stacked_adam import StackedAdam  # which needs Triton
+
+        return StackedAdam(weights, self.program.layouts, settings, self.compute.network_dtype)
+
+    @property
+    def kernels(self) -> str:
+        """What its results are rounded by."""
+        if self.compute.device.type == "cpu":
+            return "cpu"
+        own = KERNELS if isinstance(self.program, KernelProgram) else "torch"
+        return f"{torch.cuda.get_device_name(self.compute.device)}, {own}"
 
     def _initial(
         self, parameters: Sequence[Parameter], candidates: Sequence[Candidate], purpose: Purpose
@@ -142,23 +173,28 @@ class Cohort:
 
     def step(self) -> None:
         """One step of every candidate: a model update and, where there is one, a discriminator update."""
-        random = self.random.at(self.step_count)
-        step = torch.full((), float(self.step_count), dtype=self.compute.dtype, device=self.compute.device)
-        self.passes.begin()
-        stats, sample = self._model_step(random, step)
-        if self.adversaries:
-            stats["discriminator"] = self._discriminator_step(random, sample)
-        self.curves.add(stats)
+        if self._graph is not None:
+            self._graph.step()
+        else:
+            self.step_with(self.random.at(self.step_count), torch.tensor(self.step_count, device=self.compute.device))
+        self.curves.steps_summed += 1
         self.step_count += 1
 
-    def _model_step(self, random: Mapping[str, Tensor], step: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        images = self._images(random["order"], Purpose.DRAWS, self.seeds)
+    def step_with(self, random: Mapping[str, Tensor], now: Tensor) -> None:
+        """Compute a step from its random numbers and the number of steps before it, int64 ()."""
+        stats, sample = self._model_step(random, now)
+        if self.adversaries:
+            stats["discriminator"] = self._discriminator_step(random, sample, now)
+        self.curves.add(stats)
+
+    def _model_step(self, random: Mapping[str, Tensor], now: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        images = self._images(random["order"], Purpose.DRAWS, self.seeds, now)
+        weights, step = self.optimisers["model"].network, now.to(self.compute.dtype)
+        frozen = self.optimisers["discriminator"].network if self.adversaries else {}
 
         def gradients() -> tuple[Tensor, dict[str, Tensor], Tensor]:
             with self._own_chance(Purpose.MODULES):
-                total, stats, sample = self.passes.losses(
-                    self.weights | self.buffers, self.discriminator, images, random["noise"], step
-                )
+                total, stats, sample = self.passes.losses(weights | self.buffers, frozen, images, random["noise"], step)
             torch.where(self.alive, total, 0.0).sum().backward()  # type: ignore[no-untyped-call]
             for weight in self.weights.values() if self.program.modules is not None else ():
                 if weight.grad is None:  # the modules do not use it
@@ -167,20 +203,21 @@ class Cohort:
 
         total, stats, sample = self._compiled_or_plain(gradients, self.weights)
         self.optimisers["model"].step()
-        self._note_failures(total.detach(), step)
+        self._note_failures(total.detach(), now)
         return stats, sample
 
-    def _discriminator_step(self, random: Mapping[str, Tensor], sample: Tensor) -> Tensor:
+    def _discriminator_step(self, random: Mapping[str, Tensor], sample: Tensor, now: Tensor) -> Tensor:
         """Algorithm 2 of Kim & Mnih 2018: true codes of the model's batch, permuted codes of a second batch."""
         rows = self.program.adversarial
-        images = self._images(random["second_order"], Purpose.DISCRIMINATOR_DRAWS, self.seeds[rows])
+        images = self._images(random["second_order"], Purpose.DISCRIMINATOR_DRAWS, self.seeds[rows], now)
+        model, discriminator = (self.optimisers[part].network for part in ("model", "discriminator"))
 
         def gradients() -> Tensor:
             with self._own_chance(Purpose.DISCRIMINATOR_MODULES):
                 permuted = self.passes.permuted_codes(
-                    self.weights | self.buffers, images, random["second_noise"], random["permutation"]
+                    model | self.buffers, images, random["second_noise"], random["permutation"]
                 )
-            loss = self.passes.discriminator_losses(self.discriminator, sample, permuted)
+            loss = self.passes.discriminator_losses(discriminator, sample, permuted)
             torch.where(self.alive[rows], loss, 0.0).sum().backward()  # type: ignore[no-untyped-call]
             return loss
 
@@ -190,9 +227,9 @@ class Cohort:
         spread[rows] = loss.detach()
         return spread
 
-    def _images(self, order: Tensor, purpose: Purpose, seeds: Tensor) -> Tensor:
-        keys = keys_of_uses(seeds, purpose, self.step_count, order.shape[1]) if self.bank.draws else None
-        return self.bank.take(order, batch_first=self.program.model.batch_first, keys=keys)
+    def _images(self, order: Tensor, purpose: Purpose, seeds: Tensor, now: Tensor) -> Tensor:
+        keys = keys_of_uses(seeds, purpose, now, order.shape[1]) if self.bank.draws else None
+        return self.bank.take(order, batch_first=self.program.batch_first, keys=keys)
 
     def _compiled_or_plain(self, gradients: Callable[[], T], weights: Mapping[str, Tensor]) -> T:
         """Return what `gradients` gives; where compiled passes fail, the same by the plain ones, from now on."""
@@ -207,9 +244,9 @@ class Cohort:
             weight.grad = None
         return gradients()
 
-    def _note_failures(self, total: Tensor, step: Tensor) -> None:
+    def _note_failures(self, total: Tensor, now: Tensor) -> None:
         failed_now = ~total.isfinite() & (self.failed_step < 0)
-        self.failed_step = torch.where(failed_now, step.long() + 1, self.failed_step)
+        self.failed_step.copy_(torch.where(failed_now, now + 1, self.failed_step))  # in place, for a captured step
 
     def settle_failures(self) -> None:
         """Freeze the candidates that diverged since the last call: rows of zeros, which stay zeros.
@@ -227,6 +264,11 @@ class Cohort:
         for name, tensor in self.tensors().items():
             dead = failed[self.program.adversarial] if name.startswith("discriminator") else failed
             tensor[dead] = 0
+        self._refresh()
+
+    def _refresh(self) -> None:
+        for optimiser in self.optimisers.values():
+            optimiser.refresh()
 
     def settle_broken_weights(self) -> None:
         """Count candidates as diverged whose last update broke the weights while the loss was still finite."""
@@ -234,7 +276,7 @@ class Cohort:
         for weight in self.weights.values():
             finite &= weight.detach().isfinite().flatten(1).all(1)
         broken = ~finite & (self.failed_step < 0)
-        self.failed_step = torch.where(broken, self.step_count, self.failed_step)
+        self.failed_step.copy_(torch.where(broken, self.step_count, self.failed_step))
         self.settle_failures()
 
     @property
@@ -262,14 +304,21 @@ class Cohort:
             optimiser.steps.fill_(step_count)
 
 
-def _model_settings(candidate: Candidate) -> tuple[float, float, float, float]:
-    return candidate.learning_rate, candidate.adam_beta1, candidate.adam_beta2, candidate.adam_epsilon
+def _model_settings(candidate: Candidate) -> Settings:
+    return (
+        candidate.learning_rate,
+        candidate.adam_beta1,
+        candidate.adam_beta2,
+        candidate.adam_epsilon,
+        candidate.weight_decay or 0.0,
+    )
 
 
-def _discriminator_settings(candidate: Candidate) -> tuple[float, float, float, float]:
+def _discriminator_settings(candidate: Candidate) -> Settings:
     return (
         candidate.discriminator_learning_rate,
         candidate.discriminator_beta1,
         candidate.discriminator_beta2,
         candidate.adam_epsilon,
+        0.0,
     )

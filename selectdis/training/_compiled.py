@@ -24,23 +24,12 @@ class CompiledProgram:
     Programs of one structure share what was compiled: seeds, strengths and learning rates are its inputs.
     """
 
-    def __init__(self, program: Program, device: torch.device) -> None:
-        # Shapes are those of the cohort, for good. A graph break would split CUDA graphs, so it counts as a failure.
-        options: dict[str, Any] = {"fullgraph": True, "dynamic": False, **backend_options(device)}
+    def __init__(self, program: Program) -> None:
+        # Shapes are those of the cohort, for good; a graph break would cost what compiling gains.
+        options: dict[str, Any] = {"fullgraph": True, "dynamic": False}
         self.losses = torch.compile(program.losses, **options)
         self.permuted_codes = torch.compile(program.permuted_codes, **options)
         self.discriminator_losses = torch.compile(program.discriminator_losses, **options)
-        self._cuda = device.type == "cuda"
-
-    def begin(self) -> None:
-        """Say that a step begins: what CUDA graphs gave in the last one may be overwritten."""
-        if self._cuda:
-            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
-
-
-def backend_options(device: torch.device) -> dict[str, Any]:
-    """Return what to tell torch.compile; "reduce-overhead" replays the kernels of a pass as CUDA graphs."""
-    return {"mode": "reduce-overhead"} if device.type == "cuda" else {}
 
 
 def compiled_or_plain(program: Program, device: torch.device) -> CompiledProgram | Program:
@@ -48,7 +37,7 @@ def compiled_or_plain(program: Program, device: torch.device) -> CompiledProgram
     if device.type in _unusable:
         return program
     try:
-        return CompiledProgram(program, device)
+        return CompiledProgram(program)
     except Exception as error:  # torch.compile refuses some systems and versions of Python at once
         give_up(device, error)
         return program

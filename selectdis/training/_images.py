@@ -16,10 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from selectdis.data._pairs import Pairs
 from selectdis.errors import SelectdisError
 from selectdis.training._memory import device_memory, fits_in_memory
 
-__all__ = ["ImageBank", "fingerprint", "image_shape", "in_memory"]
+__all__ = ["ImageBank", "fingerprint", "image_shape", "in_memory", "pairs_of"]
 
 _whole: dict[int, np.ndarray] = {}  # lazy arrays that were read, by their identity
 
@@ -49,6 +50,23 @@ def fingerprint(data: Any) -> str:
     for i in np.unique(np.linspace(0, count - 1, 64).astype(np.int64)):
         digest.update(np.ascontiguousarray(data.images[int(i)]).tobytes())
     return digest.hexdigest()[:16]
+
+
+def pairs_of(data: Any) -> Pairs:
+    """Return what draws the pairs of a data set.
+
+    Raises
+    ------
+    SelectdisError
+        If it cannot give any.
+    """
+    source = getattr(data, "pairs", None)
+    if source is None:
+        raise SelectdisError(
+            f"Ada-GVAE and Ada-ML-VAE learn from pairs of images, and {getattr(data, 'name', 'this data set')!r} gives "
+            f"none: {getattr(data, 'no_pairs', 'it holds plain images')}"
+        )
+    return source
 
 
 def in_memory(images: Any) -> Any:
@@ -88,10 +106,12 @@ class ImageBank:
         if self._device.type != "cpu":
             if math.prod(self._source.shape) > RESIDENT_SHARE * device_memory(self._device):
                 return None
-            images = _tensor(np.asarray(in_memory(self._source)[:]))
-            return self._ordered(images.to(self._device)) if self._fresh is None else images.to(self._device)
+            return self._laid_out(_tensor(np.asarray(in_memory(self._source)[:])).to(self._device))
         images = in_memory(self._source)
-        return _tensor(images) if isinstance(images, np.ndarray) else None
+        return self._laid_out(_tensor(images)) if isinstance(images, np.ndarray) else None
+
+    def _laid_out(self, images: Tensor) -> Tensor:
+        return self._ordered(images) if self._fresh is None else images  # else what is drawn on them is
 
     def _ordered(self, rows: Tensor) -> Tensor:
         return rows.permute(0, 2, 3, 1).contiguous() if self._channels_last else rows

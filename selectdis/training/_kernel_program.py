@@ -17,26 +17,32 @@ from selectdis.training._program import Program
 
 __all__ = ["KERNELS", "KernelProgram", "usable_kernels"]
 
-KERNELS = "kernels 1"  # a new number whenever results change by more than the order of the candidates
+KERNELS = "kernels 1"  # a new number whenever they round otherwise
 SWITCH = "SELECTDIS_KERNELS"  # "0" in the environment: torch's own layers, also on CUDA
 PRODUCTS = {"float32": "tf32x3", "tf32": "tf32", "bf16": "tf32"}  # precision -> how a kernel multiplies float32
-OLDEST_TRITON = (3, 2)
+OLDEST_TRITON = (3, 6)
 
 _checked: dict[Any, bool] = {}
 
 
 class KernelProgram(Program):
-    """A `Program` that takes weights as they lie in memory (see `KernelPasses`), and images as bytes."""
+    """A `Program` that takes weights as they lie in memory (see `KernelPasses`), and images as bytes.
+
+    Attributes
+    ----------
+    channels_last
+        Whether images are (K, B, h, w, c).
+    layouts
+        Of the weights.
+    """
 
     def __init__(self, *arguments: Any, precision: str) -> None:
         super().__init__(*arguments)
         assert self.model.kernels is not None
         self._own, self._products = self.model.kernels, PRODUCTS[precision]
-
-    @property
-    def channels_last(self) -> bool:
-        """Whether images are (K, B, h, w, c)."""
-        return self._own.channels_last
+        self.channels_last = self._own.channels_last
+        self.batch_first = False
+        self.layouts = self._own.layouts
 
     def cast(self, weights: Weights) -> dict[str, Tensor]:
         """Weights as they are: the optimiser keeps them in the precision of the networks."""

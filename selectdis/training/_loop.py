@@ -19,6 +19,7 @@ from selectdis.training._checkpoint import Checkpoint
 from selectdis.training._cohort import Cohort, ComputeSettings
 from selectdis.training._images import image_shape
 from selectdis.training._memory import is_out_of_memory
+from selectdis.training._program import CODEBOOK
 from selectdis.training._run import Run
 from selectdis.training._runtime import TrainingInterrupted, compute_settings, torch_settings, trim_heap
 
@@ -30,7 +31,8 @@ SETTLE_EVERY = 50  # steps between looks at the losses, which on a GPU wait for 
 CHECKPOINT_SECONDS = 300.0
 PROGRESS_SECONDS = 0.2
 POINTS = 100  # on a curve, by default
-COMMON_TERMS = ("loss", "reconstruction", "kl", "kl_per_latent")
+COMMON_TERMS = ("loss", "reconstruction")
+KL_TERMS = ("kl", "kl_per_latent")
 
 
 @dataclass(frozen=True)
@@ -225,7 +227,8 @@ class Training:
         candidate = cohort.candidates[row]
         status: Literal["complete", "diverged"] = "complete" if failed is None else "diverged"
         objective = candidate.specification
-        terms = (*COMMON_TERMS, *objective.terms, *(("discriminator",) if objective.adversary else ()))
+        terms = (*COMMON_TERMS, *(KL_TERMS if objective.has_kl else ()), *objective.terms)
+        terms += ("discriminator",) if objective.adversary else ()
         return Run(
             candidate=candidate,
             dataset=str(getattr(cohort.data, "name", "")),
@@ -235,5 +238,9 @@ class Training:
             failed_step=failed,
             curves=cohort.curves.of(row, terms, failed),
             seconds=seconds,
-            parameters={n: w[row].detach().cpu().clone() for n, w in (cohort.weights | cohort.buffers).items()},
+            parameters={
+                name: weight[row].detach().cpu().clone()
+                for name, weight in (cohort.weights | cohort.buffers).items()
+                if name != CODEBOOK or objective.codebook is not None  # a neighbour's, else
+            },
         )

@@ -14,9 +14,12 @@ from selectdis.models import Model, Weights, build_model, discriminate, discrimi
 from selectdis.models._parameters import Parameter
 from selectdis.objectives import OBJECTIVES, Batch
 from selectdis.objectives._factor_vae import discriminator_loss, permute_codes
+from selectdis.objectives._qlae import quantise
 from selectdis.training._candidate import Candidate
 
-__all__ = ["Group", "Program", "bernoulli_nats", "gaussian_kl"]
+__all__ = ["CODEBOOK", "Group", "Program", "bernoulli_nats", "codebook_of", "final_codes", "gaussian_kl"]
+
+CODEBOOK = "codebook.values"  # parameter (K, L, V)
 
 
 def bernoulli_nats(logits: Tensor, images: Tensor) -> Tensor:
@@ -34,6 +37,24 @@ def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
     Kingma & Welling 2014, appendix B.
     """
     return 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).mean(1)
+
+
+def codebook_of(candidate: Candidate) -> tuple[Parameter, ...]:
+    """Return what a candidate has beside its model's parameters: the values of its latents, where it has some."""
+    codebook = candidate.specification.codebook
+    if codebook is None:
+        return ()
+    return (Parameter(CODEBOOK, (candidate.latents, codebook.values), 0.0, ends=(codebook.low, codebook.high)),)
+
+
+def final_codes(objective: str, weights: Weights, mean: Tensor, log_variance: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and log-variance of the codes of trained candidates, from what their encoder says; (K, B, L) each.
+
+    A quantised code is certain: its log-variance is minus infinity. `weights` are in full precision.
+    """
+    if OBJECTIVES[objective].codebook is None:
+        return mean, log_variance
+    return quantise(mean, weights[CODEBOOK]), torch.full_like(log_variance, -torch.inf)
 
 
 @dataclass(frozen=True)
@@ -56,6 +77,8 @@ class Program:
         Rows by objective.
     parameters, discriminator
         What is trained, and in which order it is drawn at first.
+    codebook
+        Of all rows, where one of them quantises.
     """
 
     def __init__(
@@ -76,12 +99,16 @@ class Program:
                 raise SelectdisError(
                     f"the torch modules of {first.architecture!r} train in float32, tf32 or float64, found bf16"
                 )
+        self.batch_first = self.model.batch_first
         self.groups = tuple(_groups(candidates, device, dtype))
         self.adversarial = next((g.rows for g in self.groups if OBJECTIVES[g.objective].adversary), slice(0, 0))
         self.parameters: tuple[Parameter, ...] = self.model.parameters
+        self.codebook = next((own for candidate in candidates if (own := codebook_of(candidate))), ())
         self.discriminator: tuple[Parameter, ...] = (
             discriminator_parameters(first.latents, first.discriminator_width) if self.has_adversary else ()
         )
+
+    channels_last = False  # images are (K, B, c, h, w)
 
     @property
     def has_adversary(self) -> bool:
@@ -112,17 +139,23 @@ class Program:
         self, weights: Weights, discriminator: Weights, images: Tensor, noise: Tensor, step: Tensor
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """Total losses (K,), statistics (K,) or (K, L) by name, and the detached sample (K, B, L)."""
-        weights = self.cast(weights)
+        exact, weights = weights, self.cast(weights)
         mean, log_variance, sample = self.encode(weights, images, noise)
+        quantised: dict[str, Tensor] = {}
+        if any(OBJECTIVES[group.objective].changes_codes for group in self.groups):
+            (mean, log_variance, sample), quantised = self._own_codes(exact, (mean, log_variance, sample), noise)
         reconstruction = self.reconstruction(weights, sample, images)
         kl = gaussian_kl(mean, log_variance)
         frozen = self.cast({name: weight.detach() for name, weight in discriminator.items()})
         totals: list[Tensor] = []
         terms: list[dict[str, Tensor]] = []
+        pixels = images[0, 0].numel()
         for group in self.groups:
             rows, objective = group.rows, OBJECTIVES[group.objective]
             judged = self.discriminator_logits(frozen, sample[rows]) if objective.adversary else None
-            batch = Batch(reconstruction[rows], kl[rows], mean[rows], log_variance[rows], sample[rows], step, judged)
+            codes = (mean[rows], log_variance[rows], sample[rows])
+            own = quantised.get(group.objective)
+            batch = Batch(reconstruction[rows], kl[rows], *codes, step, judged, own, pixels)
             loss = objective.loss(batch, group.strengths)
             totals.append(loss.total)
             terms.append(loss.terms)
@@ -130,6 +163,27 @@ class Program:
         stats = {"loss": total, "reconstruction": reconstruction, "kl": kl.sum(-1), "kl_per_latent": kl}
         stats = {name: value.detach() for name, value in (stats | self._spread(terms, total)).items()}
         return total, stats, sample.detach()
+
+    def _own_codes(
+        self, weights: Weights, codes: tuple[Tensor, Tensor, Tensor], noise: Tensor
+    ) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
+        """Return mean, log-variance and sample as each row's objective wants them, and by objective what it quantised.
+
+        `weights` are in full precision.
+        """
+        parts, quantised = [], {}
+        for group in self.groups:
+            rows, objective = group.rows, OBJECTIVES[group.objective]
+            mean, log_variance, sample = (part[rows] for part in codes)
+            if objective.codebook is not None:
+                values = quantised[group.objective] = quantise(mean, weights[CODEBOOK][rows])
+                # The value itself, with the gradient of what was quantised (straight through).
+                log_variance, sample = torch.zeros_like(mean), values.detach() + (mean - mean.detach())
+            elif objective.share is not None:
+                mean, log_variance = objective.share(mean, log_variance)
+                sample = mean + (0.5 * log_variance).exp() * noise[rows]
+            parts.append((mean, log_variance, sample))
+        return tuple(torch.cat(part) for part in zip(*parts, strict=True)), quantised
 
     def permuted_codes(self, weights: Weights, images: Tensor, noise: Tensor, order: Tensor) -> Tensor:
         """Permuted codes (K', B, L) of a discriminator's own batch; `weights` are those of the whole cohort."""

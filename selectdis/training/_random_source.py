@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from selectdis.data._fresh import hashed
+from selectdis.data._pairs import Pairs
 from selectdis.training._candidate import Candidate
 
 __all__ = ["BLOCK", "Purpose", "RandomBlock", "RandomSource", "draw_block", "keys_of_uses", "stream"]
@@ -55,18 +56,35 @@ def stream(seed: int, purpose: Purpose, block: int = 0) -> np.random.Generator:
 
 
 def draw_block(
-    block: int, seeds: Sequence[int], adversarial: Sequence[int], *, images: int, batch: int, latents: int
+    block: int,
+    seeds: Sequence[int],
+    adversarial: Sequence[int],
+    *,
+    images: int,
+    batch: int,
+    latents: int,
+    pairs: Pairs | None = None,
+    paired: Sequence[bool] = (),
 ) -> RandomBlock:
-    """All numbers of steps block * BLOCK to (block + 1) * BLOCK - 1; `adversarial`: seeds with a discriminator."""
+    """All numbers of steps block * BLOCK to (block + 1) * BLOCK - 1; `adversarial`: seeds with a discriminator.
+
+    Of candidates that are `paired` (one flag per seed) images b and b + batch / 2 are a pair of `pairs`.
+    """
 
     def indices(seed: int, purpose: Purpose) -> np.ndarray:
         return stream(seed, purpose, block).integers(images, size=(BLOCK, batch))
+
+    def order(row: int, seed: int) -> np.ndarray:
+        if pairs is None or not paired[row]:
+            return indices(seed, Purpose.ORDER)
+        drawn = pairs.draw(BLOCK * batch // 2, stream(seed, Purpose.ORDER, block))
+        return np.concatenate([side.reshape(BLOCK, batch // 2) for side in drawn], axis=1)
 
     def noise(seed: int, purpose: Purpose) -> np.ndarray:
         return stream(seed, purpose, block).standard_normal((BLOCK, batch, latents), np.float32)
 
     return RandomBlock(
-        order=_stack(indices(seed, Purpose.ORDER) for seed in seeds),
+        order=_stack(order(row, seed) for row, seed in enumerate(seeds)),
         noise=_stack(noise(seed, Purpose.NOISE) for seed in seeds),
         second_order=_stack(indices(seed, Purpose.DISCRIMINATOR_ORDER) for seed in adversarial),
         second_noise=_stack(noise(seed, Purpose.DISCRIMINATOR_NOISE) for seed in adversarial),
@@ -107,6 +125,8 @@ class RandomSource:
         Of the noise.
     ahead
         Draw the next block in a thread while the device works on this one.
+    pairs
+        What draws the pairs of the candidates that learn from some.
     """
 
     def __init__(
@@ -118,10 +138,17 @@ class RandomSource:
         device: torch.device,
         dtype: torch.dtype,
         ahead: bool,
+        pairs: Pairs | None = None,
     ) -> None:
         self._seeds = [candidate.seed for candidate in candidates]
         self._adversarial = [candidate.seed for candidate in adversaries]
-        self._sizes = {"images": images, "batch": candidates[0].batch_size, "latents": candidates[0].latents}
+        self._kinds: dict[str, Any] = {
+            "images": images,
+            "batch": candidates[0].batch_size,
+            "latents": candidates[0].latents,
+            "pairs": pairs,
+            "paired": [candidate.specification.share is not None for candidate in candidates],
+        }
         self._device, self._dtype = device, dtype
         self._numbers: dict[str, Tensor] = {}
         self._block = -1
@@ -147,7 +174,7 @@ class RandomSource:
         return known if known is not None else self._draw(block)
 
     def _draw(self, block: int) -> RandomBlock:
-        return draw_block(block, self._seeds, self._adversarial, **self._sizes)
+        return draw_block(block, self._seeds, self._adversarial, **self._kinds)
 
     def _upload(self, array: np.ndarray) -> Tensor:
         host = torch.from_numpy(array).to(self._dtype if array.dtype.kind == "f" else torch.int64)

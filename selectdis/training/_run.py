@@ -18,6 +18,7 @@ from selectdis._files import Writer, written
 from selectdis.errors import SelectdisError
 from selectdis.models import Model, build_model
 from selectdis.training._candidate import Candidate
+from selectdis.training._program import codebook_of, final_codes
 from selectdis.training._safetensors_file import WRITE_ERRORS, read_file, write_file
 
 __all__ = ["Run", "write_run"]
@@ -46,7 +47,7 @@ class Run(TransformerMixin, BaseEstimator):
         "diverged": the loss was not finite at `failed_step`, and there are no codes. "stopped": given up early.
     curves : dict of str to ndarray
         "step" (k,) and, as means over the steps up to each, "loss", "reconstruction", "kl" (k,), "kl_per_latent"
-        (k, latents) and the objective's own terms, in nats per image.
+        (k, latents; both where the objective has a KL) and the objective's own terms, in nats per image.
     seconds : float
         Its share of the time of its cohort.
     parameters : dict of str to Tensor
@@ -90,9 +91,13 @@ class Run(TransformerMixin, BaseEstimator):
         return self.encode(images)[0]
 
     def encode(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and log-variance of q(z|x), float32 (n, latents) each; see `transform`."""
+        """Mean and log-variance of q(z|x), float32 (n, latents) each; see `transform`.
+
+        Quantised codes are certain: their log-variance is minus infinity.
+        """
         model = self._usable()
-        batches = [model.encode(self._stacked(), batch) for batch in self._batches(images)]
+        weights, objective = self._stacked(), self.candidate.objective
+        batches = [final_codes(objective, weights, *model.encode(weights, batch)) for batch in self._batches(images)]
         if not batches:
             empty = np.empty((0, self.candidate.latents), np.float32)
             return empty, empty.copy()
@@ -123,7 +128,8 @@ class Run(TransformerMixin, BaseEstimator):
         model, weights = self._usable(), self._stacked()
         errors = []
         for batch in self._batches(images):
-            logits = model.decode(weights, model.encode(weights, batch)[0])
+            codes, _ = final_codes(self.candidate.objective, weights, *model.encode(weights, batch))
+            logits = model.decode(weights, codes)
             nats = F.binary_cross_entropy_with_logits(logits, batch, reduction="none")
             errors.append(nats.sum((2, 3, 4))[0].float().cpu().numpy())
         return np.concatenate(errors) if errors else np.empty(0, np.float32)
@@ -270,7 +276,7 @@ def _checked_parameters(
     parameters = {}
     model = _model(candidate, image_shape)
     buffers = model.modules.buffers if model.modules is not None else ()
-    for parameter in (*model.parameters, *buffers):
+    for parameter in (*model.parameters, *codebook_of(candidate), *buffers):
         array = arrays.get(f"parameters/{parameter.name}")
         wrong_type = array is None or (array.dtype not in (np.float32, np.float64) and parameter not in buffers)
         if array is None or array.shape != (parameter.shape or (1,)) or wrong_type:

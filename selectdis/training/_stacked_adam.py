@@ -1,51 +1,29 @@
-"""Adam for the kernels of `models._stacked`: one pass over everything, which leaves weights as the networks read them."""
+"""Adam where networks run by our own kernels: one pass, which leaves weights as the kernels read them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 import torch
-import triton
-import triton.language as tl
 from torch import Tensor
+
+from selectdis.models import _kernels as kernels
+from selectdis.training._adam import Settings
 
 __all__ = ["StackedAdam"]
 
 BLOCK = 1024
 
-Settings = tuple[float, ...]  # learning rate, beta1, beta2, epsilon
 Layouts = Mapping[str, tuple[int, ...]]  # parameter -> order of its axes in memory
 
 
-@triton.jit
-def update(weight, first, second, gradient, copy, settings, N, HAS_COPY: tl.constexpr, BLOCK: tl.constexpr):
-    """Update one tensor of each candidate; `settings` (K, 6): rate, betas, epsilon, and what corrects both moments."""
-    k = tl.program_id(1).to(tl.int64)
-    place = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    inside = place < N
-    place += k * N
-    rate = tl.load(settings + 6 * k)
-    beta1 = tl.load(settings + 6 * k + 1)
-    beta2 = tl.load(settings + 6 * k + 2)
-    epsilon = tl.load(settings + 6 * k + 3)
-    correction1 = tl.load(settings + 6 * k + 4)
-    correction2 = tl.load(settings + 6 * k + 5)
-    g = tl.load(gradient + place, mask=inside, other=0.0).to(tl.float32)
-    m = tl.load(first + place, mask=inside, other=0.0)
-    v = tl.load(second + place, mask=inside, other=0.0)
-    m = beta1 * m + (1.0 - beta1) * g
-    v = beta2 * v + (1.0 - beta2) * g * g
-    w = tl.load(weight + place, mask=inside, other=0.0)
-    w -= rate / correction1 * m / (tl.sqrt(v) / correction2 + epsilon)
-    tl.store(first + place, m, mask=inside)
-    tl.store(second + place, v, mask=inside)
-    tl.store(weight + place, w, mask=inside)
-    if HAS_COPY:
-        tl.store(copy + place, w.to(copy.dtype.element_ty), mask=inside)
+def decays(name: str) -> bool:
+    """Whether a parameter is a matrix of a layer, which may decay, and which the networks read in their precision."""
+    return name.endswith(".weight")
 
 
 class StackedAdam:
-    """Adam (Kingma & Ba 2015, Algorithm 1) for parameters (K, ...), each candidate with its own settings.
+    """The updates of `Adam` for parameters (K, ...), each candidate with its own settings.
 
     Attributes
     ----------
@@ -80,8 +58,8 @@ class StackedAdam:
         return tensor.permute(self._order(name, tensor))
 
     def _leaf(self, name: str, weight: Tensor, dtype: torch.dtype) -> Tensor:
-        is_bias = weight.ndim == 2
-        return self._in_memory(name, weight).to(weight.dtype if is_bias else dtype).requires_grad_()
+        # Detached, so that it is a leaf where it is no copy.
+        return self._in_memory(name, weight).detach().to(dtype if decays(name) else weight.dtype).requires_grad_()
 
     @torch.no_grad()
     def refresh(self) -> None:
@@ -105,5 +83,6 @@ class StackedAdam:
             separate = leaf.data_ptr() != weight.data_ptr()
             n = weight[0].numel()
             grid = (-(-n // BLOCK), len(weight))
-            update[grid](weight, first, second, leaf.grad, leaf if separate else None, settings, n, separate, BLOCK)
+            copy = leaf if separate else None
+            kernels.adam[grid](weight, first, second, leaf.grad, copy, settings, n, decays(name), separate, BLOCK)
             leaf.grad = None

@@ -3,9 +3,11 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from selectdis.data._pairs import ListedPairs
 from selectdis.training import Candidate
 
-OBJECTIVES = ("beta_vae", "annealed_vae", "factor_vae", "dip_vae_i", "dip_vae_ii", "beta_tc_vae")
+UNPAIRED = ("beta_vae", "annealed_vae", "factor_vae", "dip_vae_i", "dip_vae_ii", "beta_tc_vae", "qlae")
+OBJECTIVES = (*UNPAIRED, "ada_gvae", "ada_ml_vae")
 
 
 @dataclass(frozen=True)
@@ -14,6 +16,12 @@ class Images:
 
     name: str
     images: np.ndarray
+
+    @property
+    def pairs(self) -> ListedPairs:
+        """Each image and the next one."""
+        first = np.arange(len(self.images) - 1)
+        return ListedPairs(np.stack([first, first + 1], axis=1))
 
 
 def blobs(n: int = 200, size: int = 16, channels: int = 1) -> Images:

@@ -15,7 +15,7 @@ from selectdis.data._labels import dataset_of_columns, known_column
 from selectdis.data.reading._pictures import read_pictures
 from selectdis.errors import SelectdisError
 
-__all__ = ["TABLE_SUFFIXES", "table"]
+__all__ = ["TABLE_SUFFIXES", "read_table", "table"]
 
 TABLE_SUFFIXES = (".csv", ".tsv")
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
@@ -57,7 +57,7 @@ def table(
         Labelled (no grid), with the values' names in `factor_values`; unlabelled where there are no other columns.
     """
     where = Path(path).expanduser()
-    header, rows = _read(where)
+    header, rows = read_table(where)
     picture = _path_column(header, column, where)
     names = _factor_columns(header, picture, factors, where)
     paths = [where.parent / row[header.index(picture)] for row in rows]
@@ -69,7 +69,8 @@ def table(
     return dataset_of_columns(str(path), images, names, columns, source=source, bins=bins)
 
 
-def _read(path: Path) -> tuple[list[str], list[list[str]]]:
+def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of a CSV or TSV file, checked."""
     if not path.is_file():
         raise SelectdisError(f"there is no file {path}")
     try:
