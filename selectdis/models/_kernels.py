@@ -32,7 +32,7 @@ NONE, RELU, TANH, LEAKY = 0, 1, 2, 3
 @triton.jit
 def _activated(a, ACTIVATION: tl.constexpr):
     if ACTIVATION == 1:
-        a = tl.maximum(a, 0.0)
+        a = tl.where(a < 0, 0.0, a)  # a NaN stays one
     elif ACTIVATION == 2:
         a = 2.0 / (1.0 + tl.exp(-2.0 * a)) - 1.0
     elif ACTIVATION == 3:
@@ -44,11 +44,11 @@ def _activated(a, ACTIVATION: tl.constexpr):
 def _through(gradient, y, ACTIVATION: tl.constexpr):
     """Return the gradient before an activation whose value is `y`."""
     if ACTIVATION == 1:
-        gradient = tl.where(y > 0, gradient, 0.0)
+        gradient = tl.where(y <= 0, 0.0, gradient)
     elif ACTIVATION == 2:
         gradient = gradient * (1.0 - y * y)
     elif ACTIVATION == 3:
-        gradient = tl.where(y > 0, gradient, 0.2 * gradient)
+        gradient = tl.where(y <= 0, 0.2 * gradient, gradient)
     return gradient
 
 
@@ -116,7 +116,7 @@ def conv(
     own = (m < M)[:, None] & (n < OUTS)[None, :]
     place = k * (M * OUTS) + m[:, None] * OUTS + n[None, :]
     if HAS_MASK:
-        acc = tl.where(tl.load(mask + place, mask=own, other=0.0) > 0, acc, 0.0)
+        acc = tl.where(tl.load(mask + place, mask=own, other=0.0) <= 0, 0.0, acc)
         tl.store(sums + (k * tl.num_programs(0) + tile) * OUTS + n, tl.sum(acc, 0), mask=n < OUTS)
     tl.store(y + place, acc.to(y.dtype.element_ty), mask=own)
 
@@ -169,7 +169,7 @@ def deconv(
     pixel = (b * 2 * H + 2 * i + odd_row) * (2 * W) + 2 * j + odd_col
     place = k * (4 * M * OUTS) + pixel[:, None] * OUTS + n[None, :]
     if HAS_MASK:
-        acc = tl.where(tl.load(mask + place, mask=own, other=0.0) > 0, acc, 0.0)
+        acc = tl.where(tl.load(mask + place, mask=own, other=0.0) <= 0, 0.0, acc)
         tl.store(sums + (k * tl.num_programs(0) + tile) * OUTS + n, tl.sum(acc, 0), mask=n < OUTS)
     tl.store(y + place, acc.to(y.dtype.element_ty), mask=own)
 

@@ -154,7 +154,7 @@ class _Convolutions(torch.autograd.Function):
         g = (
             gradient.contiguous()
             if ctx.layers[-1].to_image
-            else torch.where(values[-1] > 0, gradient, 0.0).contiguous()
+            else torch.where(values[-1] <= 0, 0.0, gradient).contiguous()
         )
         to_bias: Tensor | None = sums_of_images(g)
         found: list[Tensor | None] = []
@@ -252,9 +252,9 @@ def backward_through(gradient: Tensor, value: Tensor, activation: int) -> Tensor
     if activation == kernels.NONE:
         return gradient
     slope = {
-        kernels.RELU: lambda: torch.where(value > 0, gradient, 0.0),
+        kernels.RELU: lambda: torch.where(value <= 0, 0.0, gradient),
         kernels.TANH: lambda: gradient * (1 - value * value),
-        kernels.LEAKY: lambda: torch.where(value > 0, gradient, 0.2 * gradient),
+        kernels.LEAKY: lambda: torch.where(value <= 0, 0.2 * gradient, gradient),
     }
     return slope[activation]()
 

@@ -118,8 +118,11 @@ class Cohort:
             ahead=compute.device.type == "cuda",
             pairs=self.pairs,
         )
-        captured = compute.device.type == "cuda" and self.program.modules is None and self.bank.resident
-        self._graph = StepGraph(self) if captured else None
+        self._graph = StepGraph(self) if self._can_be_captured() else None
+
+    def _can_be_captured(self) -> bool:
+        """Whether a step is the same work on the device each time, without anything from the host."""
+        return self.compute.device.type == "cuda" and self.program.modules is None and self.bank.resident
 
     def _adam(self, weights: Mapping[str, Tensor], settings: Sequence[Settings]) -> Adam | StackedAdam:
         if not isinstance(self.program, KernelProgram):
@@ -176,7 +179,8 @@ class Cohort:
         if self._graph is not None:
             self._graph.step()
         else:
-            self.step_with(self.random.at(self.step_count), torch.tensor(self.step_count, device=self.compute.device))
+            now = torch.full((), self.step_count, dtype=torch.int64, device=self.compute.device)
+            self.step_with(self.random.at(self.step_count), now)
         self.curves.steps_summed += 1
         self.step_count += 1
 

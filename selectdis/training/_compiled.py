@@ -15,6 +15,9 @@ __all__ = ["CompiledProgram", "compiled_or_plain", "give_up", "room_for_programs
 
 PROGRAMS = 256  # kept compiled in one process; torch's 8 are fewer than the kinds of candidates of a study
 
+# Shapes are those of the cohort, for good; a graph break would cost what compiling gains.
+OPTIONS: dict[str, Any] = {"fullgraph": True, "dynamic": False}
+
 _unusable: set[str] = set()  # types of devices for which compiling failed in this process
 
 
@@ -25,11 +28,9 @@ class CompiledProgram:
     """
 
     def __init__(self, program: Program) -> None:
-        # Shapes are those of the cohort, for good; a graph break would cost what compiling gains.
-        options: dict[str, Any] = {"fullgraph": True, "dynamic": False}
-        self.losses = torch.compile(program.losses, **options)
-        self.permuted_codes = torch.compile(program.permuted_codes, **options)
-        self.discriminator_losses = torch.compile(program.discriminator_losses, **options)
+        self.losses = torch.compile(program.losses, **OPTIONS)
+        self.permuted_codes = torch.compile(program.permuted_codes, **OPTIONS)
+        self.discriminator_losses = torch.compile(program.discriminator_losses, **OPTIONS)
 
 
 def compiled_or_plain(program: Program, device: torch.device) -> CompiledProgram | Program:

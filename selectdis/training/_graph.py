@@ -41,7 +41,10 @@ class StepGraph:
             self._graph = self._captured()
         if self._graph is not None:
             self._graph.replay()
-            return
+        else:
+            self._warm_up()
+
+    def _warm_up(self) -> None:
         self._eager_steps -= 1
         here, aside = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
         aside.wait_stream(here)

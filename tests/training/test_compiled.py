@@ -10,8 +10,6 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from torch._dynamo.backends.common import aot_autograd
-from torch._functorch.aot_autograd import make_boxed_func
 
 from selectdis.execution import train
 from selectdis.training import _compiled as compiled
@@ -35,7 +33,7 @@ def backend(monkeypatch):
     """Choose the backend of torch.compile."""
 
     def choose(name_or_function):
-        monkeypatch.setattr(compiled, "backend_options", lambda device: {"backend": name_or_function})
+        monkeypatch.setitem(compiled.OPTIONS, "backend", name_or_function)
 
     return choose
 
@@ -153,50 +151,3 @@ def test_too_little_memory_is_no_failure_to_compile(data, backend):
     with pytest.raises(ValueError, match="not enough memory"):
         train_cohort([small()], data, steps=2, device="cpu", compile=True)
     assert not compiled._unusable
-
-
-class Replay:
-    """What is dangerous in CUDA graphs, on CPU: a pass writes its results where it wrote them the last time.
-
-    When a step begins, all that the last one gave is overwritten, so that whoever still reads it gets NaN.
-    """
-
-    def __init__(self):
-        self.results = []
-
-    def compile(self, graph, inputs):
-        kept = {}
-
-        def run(*arguments):
-            given = {id(argument) for argument in arguments}
-            return tuple(
-                value if id(value) in given or not isinstance(value, torch.Tensor) else self.keep(kept, place, value)
-                for place, value in enumerate(graph.forward(*arguments))
-            )
-
-        return make_boxed_func(run)
-
-    def keep(self, kept, place, value):
-        if place not in kept:
-            kept[place] = value.clone()
-            self.results.append(kept[place])
-        return kept[place].copy_(value)
-
-    def begin(self, passes):
-        for result in self.results:
-            if result.is_floating_point():
-                result.fill_(torch.nan)
-
-
-@pytest.mark.parametrize("settings", [{}, {"architecture": "conv", "width": 16}])
-def test_nothing_is_read_after_a_graph_may_be_replayed(data, backend, monkeypatch, settings):
-    replay = Replay()
-    backend(aot_autograd(fw_compiler=replay.compile, bw_compiler=replay.compile))
-    monkeypatch.setattr(compiled.CompiledProgram, "begin", lambda passes: replay.begin(passes))
-    assert_exact(mixture(**settings), data, curve_every=7)
-    assert len(replay.results) > 50
-
-
-def test_cuda_replays_graphs():
-    assert compiled.backend_options(torch.device("cuda")) == {"mode": "reduce-overhead"}
-    assert compiled.backend_options(torch.device("cpu")) == {}

@@ -1,0 +1,193 @@
+"""Our own kernels without a GPU: Triton's interpreter runs them, and torch says what they should give."""
+
+import importlib
+import sys
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from selectdis.models import build_model
+
+FAMILY = ("_kernels", "_tiles", "_stacked", "_kernel_check")
+ACTIVATIONS = {
+    "none": lambda x: x,
+    "relu": torch.relu,
+    "tanh": torch.tanh,
+    "leaky_relu": lambda x: F.leaky_relu(x, 0.2),
+}
+
+
+@pytest.fixture(scope="module")
+def stacked():
+    """The module of layers, its kernels for the interpreter."""
+    with Interpreted() as modules:
+        yield modules["_stacked"]
+
+
+class Interpreted:
+    """Import the kernels anew, for Triton's interpreter, and forget them again."""
+
+    def __enter__(self):
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setenv("TRITON_INTERPRET", "1")
+        for name in FAMILY:
+            self.patch.delitem(sys.modules, f"selectdis.models.{name}", raising=False)
+        return {name: importlib.import_module(f"selectdis.models.{name}") for name in FAMILY}
+
+    def __exit__(self, *error):
+        self.patch.undo()
+        for name in FAMILY:
+            sys.modules.pop(f"selectdis.models.{name}", None)
+
+
+def numbers(*shape, seed=0):
+    return torch.from_numpy(np.random.default_rng((seed, *shape)).standard_normal(shape, np.float32))
+
+
+def convolved(x, parameters):
+    for w, b in zip(parameters[::2], parameters[1::2], strict=True):
+        padding = w.shape[1] // 2 - 1
+        x = torch.stack(
+            [
+                F.conv2d(a.permute(0, 3, 1, 2), v.permute(3, 2, 0, 1), c, stride=2, padding=padding)
+                for a, v, c in zip(x, w, b, strict=True)
+            ]
+        )
+        x = x.relu().permute(0, 1, 3, 4, 2)
+    return x
+
+
+def deconvolved(x, parameters):
+    *inner, last = zip(parameters[::2], parameters[1::2], strict=True)
+    for w, b in inner:
+        x = transposed(x, w.permute(0, 3, 4, 1, 2), b).relu()
+    return transposed(x, last[0].permute(0, 1, 4, 2, 3), last[1])
+
+
+def transposed(x, w, b):
+    rows = [
+        F.conv_transpose2d(a.permute(0, 3, 1, 2), v, c, stride=2, padding=1) for a, v, c in zip(x, w, b, strict=True)
+    ]
+    return torch.stack(rows).permute(0, 1, 3, 4, 2)
+
+
+def layered(x, parameters, activations):
+    for w, b, name in zip(parameters[::2], parameters[1::2], activations, strict=True):
+        x = ACTIVATIONS[name](torch.baddbmm(b.unsqueeze(1), x, w))
+    return x
+
+
+def assert_like(layers, reference, x, parameters):
+    """Values and all gradients, against torch in float64."""
+    own = [t.clone().requires_grad_(t.is_floating_point()) for t in (x, *parameters)]
+    floats = x.double() / 255 if x.dtype == torch.uint8 else x.double()
+    exact = [t.clone().requires_grad_() for t in (floats, *(p.double() for p in parameters))]
+    y, true = layers(own[0], own[1:]), reference(exact[0], exact[1:])
+    gradient = numbers(*y.shape, seed=1)
+    start = 0 if x.is_floating_point() else 1
+    found = torch.autograd.grad(y, own[start:], gradient)
+    wanted = torch.autograd.grad(true, exact[start:], gradient.double())
+    for a, b in zip((y, *found), (true, *wanted), strict=True):
+        assert a.shape == b.shape
+        assert (a.double() - b).norm().item() <= 2e-6 * b.norm().item()
+
+
+@pytest.mark.parametrize("images", ["bytes", "numbers"])
+@pytest.mark.parametrize(
+    ("size", "batch", "channels"),
+    [((16, 16), 2, (1, 32, 32)), ((8, 24), 3, (3, 16, 40)), ((12, 4), 1, (2, 32)), ((8, 8), 5, (4, 16))],
+)
+def test_convolutions(stacked, size, batch, channels, images):
+    sides = (4, 2)
+    parameters = []
+    for i, (inputs, outputs) in enumerate(pairwise(channels)):
+        parameters += [numbers(2, sides[i], sides[i], inputs, outputs) / 5, numbers(2, outputs)]
+    x = numbers(2, batch, *size, channels[0]).sigmoid()
+    if images == "bytes":
+        x = (255 * x).to(torch.uint8)
+    assert_like(lambda a, p: stacked.convolutions(a, p, "ieee"), convolved, x, parameters)
+
+
+@pytest.mark.parametrize(
+    ("size", "batch", "channels"), [((4, 4), 2, (64, 32, 1)), ((2, 6), 3, (16, 24, 3)), ((5, 3), 1, (32, 2))]
+)
+def test_transposed_convolutions(stacked, size, batch, channels):
+    *inner, last = pairwise(channels)
+    parameters = []
+    for inputs, outputs in inner:
+        parameters += [numbers(2, 4, 4, inputs, outputs) / 5, numbers(2, outputs)]
+    parameters += [numbers(2, last[0], 4, 4, last[1]), numbers(2, last[1])]
+    x = numbers(2, batch, *size, channels[0])
+    assert_like(lambda a, p: stacked.transposed_convolutions(a, p, "ieee"), deconvolved, x, parameters)
+
+
+@pytest.mark.parametrize("batch", [3, 64, 150])
+@pytest.mark.parametrize(
+    ("sizes", "activations"),
+    [((10, 33, 70, 2), ("relu", "tanh", "none")), ((7, 20, 20), ("leaky_relu", "leaky_relu")), ((5, 1), ("tanh",))],
+)
+def test_dense_layers(stacked, batch, sizes, activations):
+    parameters = []
+    for inputs, outputs in pairwise(sizes):
+        parameters += [numbers(3, inputs, outputs) / 3, numbers(3, outputs)]
+    assert_like(
+        lambda a, p: stacked.dense_layers(a, p, activations, "ieee"),
+        lambda a, p: layered(a, p, activations),
+        numbers(3, batch, sizes[0]),
+        parameters,
+    )
+
+
+@pytest.mark.parametrize("images", ["bytes", "numbers"])
+def test_reconstruction(stacked, images):
+    logits = 30 * numbers(2, 3, 3, 5, 7)
+    x = numbers(2, 3, 3, 5, 7).sigmoid()
+    x = (255 * x).to(torch.uint8) if images == "bytes" else x
+
+    def exact(a, _):
+        floats = x.double() / 255 if images == "bytes" else x.double()
+        return F.binary_cross_entropy_with_logits(a, floats, reduction="none").sum((2, 3, 4))
+
+    assert_like(lambda a, _: stacked.bernoulli(a, x), exact, logits, [])
+
+
+def test_a_candidate_does_not_depend_on_its_neighbours(stacked):
+    x, w, b = numbers(3, 2, 8, 8, 3).sigmoid(), numbers(3, 4, 4, 3, 16), numbers(3, 16)
+    together = stacked.convolutions(x, [w, b], "ieee")
+    w[1] = torch.nan
+    assert stacked.convolutions(x, [w, b], "ieee")[1].isnan().all()  # seen, and not taken for zero by a ReLU
+    for k in (0, 2):
+        alone = stacked.convolutions(x[k : k + 1], [w[k : k + 1], b[k : k + 1]], "ieee")
+        assert torch.equal(alone[0], together[k])
+        assert torch.equal(stacked.convolutions(x, [w, b], "ieee")[k], together[k])
+
+
+@pytest.mark.parametrize(("architecture", "shape"), [("conv", (3, 16, 16)), ("fc", (1, 16, 16))])
+def test_the_check_of_a_device_passes_and_can_fail(stacked, architecture, shape, monkeypatch):
+    check = sys.modules["selectdis.models._kernel_check"]
+    model = build_model(architecture, shape, 3, 20)
+    arguments = (model.kernels, model.parameters, shape, 2, torch.device("cpu"), "ieee", "float32")
+    assert check.disagreement(*arguments) == ""
+    product = stacked.product
+    monkeypatch.setattr(check, "product", lambda *a, **k: 1.001 * product(*a, **k))
+    assert "differs from torch by 0.001" in check.disagreement(*arguments)
+    if architecture == "conv":
+        monkeypatch.setattr(check, "product", product)
+        monkeypatch.setattr(check.Layer, "to_weight", lambda self, x, g, w, p: torch.zeros_like(w))
+        assert "conv" in check.disagreement(*arguments)
+
+
+def test_tiles_cover_a_layer_and_leave_no_split_empty():
+    from selectdis.models._tiles import tiles_of, weight_tiles
+
+    for inputs, outputs, side in ((1, 32, 4), (3, 32, 4), (32, 64, 2), (64, 32, 4), (5, 7, 2), (48, 96, 4)):
+        for kernel in ("conv", "deconv"):
+            tiles = tiles_of(kernel, inputs, outputs, side)
+            assert all(size >= 16 and size & (size - 1) == 0 for size in tiles[:3])
+        for height, images in ((64, 64), (16, 3), (4, 1)):
+            tiles = weight_tiles(height, inputs, outputs, side, images)
+            places = images * (height // 2) ** 2
+            assert tiles.splits == 1 or places >= tiles.splits * 512

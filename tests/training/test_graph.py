@@ -1,0 +1,87 @@
+"""Steps as replays of one that was captured, with a stand-in for CUDA's graphs.
+
+torch's tracer records the operators of a step, with every number that came from the host as a constant, and a replay
+calls them again on the same tensors: what a captured step does not find where it looks stays as it was at first.
+"""
+
+import pytest
+import torch
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from selectdis.data import load_dataset
+from selectdis.training import _graph as graph
+from selectdis.training import train_cohort
+from selectdis.training._cohort import Cohort
+from tests.training.conftest import mixture, same, small
+
+STEPS = 140  # more than two blocks of random numbers
+
+
+class Replayed:
+    """The operators of a step. Recording computes them once, which a capture does not, so its traces are wiped."""
+
+    def __init__(self, step):
+        cohort = step._cohort
+        state = [*cohort.tensors().values(), *cohort.curves.sums.values(), cohort.failed_step, cohort.alive, step._now]
+        state += [optimiser.steps for optimiser in cohort.optimisers.values()]
+        before = [tensor.clone() for tensor in state]
+        self.operators = make_fx(lambda nothing: step._once())(torch.zeros(()))
+        for tensor, value in zip(state, before, strict=True):
+            tensor.copy_(value)
+
+    def replay(self):
+        with torch.no_grad():
+            self.operators(torch.zeros(()))
+
+
+@pytest.fixture
+def captured(monkeypatch):
+    """Steps are captured, and the captures counted."""
+    made = []
+
+    def capture(step):
+        made.append(Replayed(step))
+        return made[-1]
+
+    def warm_up(step):
+        step._eager_steps -= 1
+        step._once()
+
+    monkeypatch.setattr(Cohort, "_can_be_captured", lambda cohort: True)
+    monkeypatch.setattr(graph.StepGraph, "_captured", capture)
+    monkeypatch.setattr(graph.StepGraph, "_warm_up", warm_up)
+    return made
+
+
+def trained(candidates, data, **options):
+    return train_cohort(candidates, data, device="cpu", steps=STEPS, **options)
+
+
+@pytest.mark.parametrize("settings", [{}, {"architecture": "conv", "width": 16}])
+def test_replays_are_the_steps_that_they_stand_for(data, captured, monkeypatch, settings):
+    candidates = mixture(**settings) if not settings else [small(o, **settings) for o in ("beta_vae", "factor_vae")]
+    replayed = trained(candidates, data, curve_every=7)
+    assert len(captured) == 1
+    monkeypatch.setattr(Cohort, "_can_be_captured", lambda cohort: False)
+    assert all(map(same, replayed, trained(candidates, data, curve_every=7)))
+
+
+def test_what_is_drawn_anew_is_drawn_anew(captured, monkeypatch):
+    data = load_dataset("noisy_dsprites", image_size=16, sizes=(2, 2, 1, 4, 4))
+    replayed = trained([small()], data)
+    monkeypatch.setattr(Cohort, "_can_be_captured", lambda cohort: False)
+    assert same(replayed[0], trained([small()], data)[0])
+
+
+def test_a_candidate_that_diverges_is_frozen_and_the_others_go_on(data, captured):
+    wild = small("dip_vae_i", learning_rate=1e6)
+    runs = trained([wild, small()], data)
+    assert [run.status for run in runs] == ["diverged", "complete"]
+    assert same(runs[1], trained([small()], data)[0])
+
+
+def test_a_training_goes_on_from_a_checkpoint(data, captured, tmp_path):
+    file = tmp_path / "state.safetensors"
+    train_cohort(mixture(), data, steps=70, device="cpu", checkpoint=file, curve_every=7)
+    resumed = trained(mixture(), data, checkpoint=file, curve_every=7)
+    assert all(map(same, resumed, trained(mixture(), data, curve_every=7)))
