@@ -3,9 +3,9 @@
 `benchmarks/training.py --device cuda` prints all of it within eight minutes of a card: first every core compiles
 kernels, then one process measures everything. The variants of a network in a precision are built, take turns in each
 round, and are printed; a row gives the median of the rounds. A row says how much of the device's GEMM peak the
-operations of the networks are (only of beta-VAEs, for which they are counted), and the days that 12,600 models x 300,000
+operations of the networks are (of beta-VAEs, for which they are counted), and the days that 12,600 models x 300,000
 steps would take at its rate; "six objectives" is a mixture as in that study, of which FactorVAE takes most. What cannot
-be built, since it does not fit into the memory beside the others, is said and left out. On CPU the same runs, smaller.
+be built, since it does not fit into the memory beside the others, is said and left out. On CPU the same, smaller.
 """
 
 from __future__ import annotations

@@ -26,7 +26,6 @@ from typing import Any
 from networks import CASES, Case, cohort_step, flops, gemm_peak, plain_step
 from on_device import PRECISIONS, on_device
 
-
 # In a worker process --------------------------------------------------------------------------------
 
 

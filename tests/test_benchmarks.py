@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.models.test_kernels import Interpreted
+
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
@@ -94,3 +96,30 @@ def test_a_cohort_of_the_benchmark_has_all_objectives_and_its_own_seeds(on_devic
     (cohort,) = seen
     assert [c.objective for c in cohort.candidates][::2] == list(on_device.networks.SIX)
     assert len({c.seed for c in cohort.candidates}) == 12
+
+
+def test_all_tiles_that_are_tried_give_the_same(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    import kernels
+
+    (case,) = (case for case in kernels.CASES if case.name == "conv, 16 pixels")
+    passes = kernels.passes_of(case, batch=1)
+    assert [str(own) for own in passes[:3]] == [
+        "conv 4x4 at 16, 1 to 32, forward",
+        "conv 4x4 at 16, 1 to 32, to_weight",
+        "conv 2x2 at 8, 32 to 64, forward",
+    ]
+    assert str(passes[-1]) == "image 4x4 at 8, 32 to 1, to_weight"
+    with Interpreted():
+        for own in [own for own in passes if own.layer != "dense"] + passes[5:8]:
+            rule = kernels.rule_of(own, "cpu", "float32")
+            call, tiles = kernels.call_of(own, 1, "cpu", "float32"), kernels.tried(own, rule, "float32")
+            assert tiles[0] == rule
+            assert len(set(tiles)) == len(tiles) > 8
+            found = []
+            for each in {own[:3] + own[5:]: own for own in tiles}.values():  # warps and stages are the compiler's
+                with kernels.every_tile(each) as seen:
+                    made = call()
+                assert seen[0] == each
+                found.append(made[0] if isinstance(made, tuple) else made)
+            assert all(torch.allclose(found[0], other, rtol=1e-4, atol=1e-4) for other in found)
