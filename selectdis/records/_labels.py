@@ -30,7 +30,7 @@ __all__ = [
     "with_settings",
 ]
 
-_SETTINGS = ("architecture", "latents", "learning_rate", "batch_size", "width", "steps")
+_SETTINGS = ("architecture", "latents", "learning_rate", "weight_decay", "batch_size", "width", "steps")
 
 _OBJECTIVES = {
     "beta_vae": "β-VAE",
@@ -39,8 +39,19 @@ _OBJECTIVES = {
     "dip_vae_i": "DIP-VAE-I",
     "dip_vae_ii": "DIP-VAE-II",
     "beta_tc_vae": "β-TCVAE",
+    "qlae": "QLAE",
+    "ada_gvae": "Ada-GVAE",
+    "ada_ml_vae": "Ada-ML-VAE",
 }
-_STRENGTHS = {"beta": "β", "gamma": "γ", "lambda_od": "λ_od", "lambda_d": "λ_d", "c_max": "c_max"}
+_STRENGTHS = {
+    "beta": "β",
+    "gamma": "γ",
+    "lambda_od": "λ_od",
+    "lambda_d": "λ_d",
+    "c_max": "c_max",
+    "lambda_quantize": "λ_quantize",
+    "lambda_commit": "λ_commit",
+}
 _SCORES = {
     "win_rate": "win rate",
     "beta_vae": "BetaVAE score",

@@ -25,7 +25,7 @@ __all__ = [
 
 # These know all their configurations beforehand; tpe and gp ask for what comes after the first ones.
 ENQUEUED = ("grid", "qmc", "random")
-SETTINGS = ("architecture", "latents", "learning_rate", "width", "discriminator_width")
+SETTINGS = ("architecture", "latents", "learning_rate", "weight_decay", "width", "discriminator_width")
 Params = dict[str, Any]
 Values = tuple[Any, ...] | Range
 
@@ -38,8 +38,8 @@ def values_of(search: SearchSpec, objective: str) -> dict[str, Values]:
     values: dict[str, Values] = {"objective": (objective,), "architecture": search.architecture}
     has_adversary = objective in OBJECTIVES and OBJECTIVES[objective].adversary is not None
     values |= {"latents": search.latents, "learning_rate": search.learning_rate}
-    for name in ("width", "discriminator_width"):
-        if (own := getattr(search, name)) is not None and (name == "width" or has_adversary):
+    for name in ("weight_decay", "width", "discriminator_width"):
+        if (own := getattr(search, name)) is not None and (name != "discriminator_width" or has_adversary):
             values[name] = own
     return values | {f"{objective}.{name}": own for name, own in search.objective[objective].items()}
 
