@@ -95,7 +95,7 @@ def test_activity_stands_in_for_kl():
     active[1, 0] = False
     assert np.array_equal(udr(codes, active=active), udr(codes, active * 1.0))
     for both in ({}, {"kl": active * 1.0, "active": active}):
-        with pytest.raises(SelectdisError, match="needs either kl or active, found (neither|both)"):
+        with pytest.raises(SelectdisError, match=r"needs either kl or active, found (neither|both)"):
             udr(codes, **both)
     with pytest.raises(SelectdisError, match="active must be"):
         udr(codes, active=active[:2])
