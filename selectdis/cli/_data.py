@@ -53,6 +53,7 @@ def info(name: NameArgument, option: OptionsOption = None, strict: StrictOption 
     table = Table(show_header=False, box=None)
     table.add_row("images", f"{len(data):,} of {h} x {w}, {'grey' if c == 1 else f'{c} channels'}")
     table.add_row("factors", _kind(data))
+    table.add_row("pairs", escape(f"none: {data.no_pairs}" if data.no_pairs else _pairs(data)))
     table.add_row("source", escape(data.source))
     table.add_row("fingerprint", data.fingerprint)
     console = Console()
@@ -124,6 +125,13 @@ def _option(text: str) -> tuple[str, Any]:
 
 def _present(name: str) -> int:
     return sum((data_folder() / name / file.name).is_file() for file in DATASETS[name].files)
+
+
+def _pairs(data: ImageDataset) -> str:
+    """Return what pairs of images the data set gives, to objectives that learn from some."""
+    if data.listed_pairs is not None:
+        return f"{len(data.listed_pairs):,} listed"
+    return f"that differ in {data.pairs_differ_in or 'some'} factors, and agree in the others"
 
 
 def _kind(data: ImageDataset) -> str:

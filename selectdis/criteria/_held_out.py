@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from selectdis._arrays import check_codes
-from selectdis.criteria._registry import Criterion
+from selectdis.criteria._registry import Criterion, HeldOut
 from selectdis.errors import SelectdisError
 
 __all__ = ["ACTIVE_UNITS", "ELBO", "KL", "RECONSTRUCTION", "active_units", "gaussian_kl", "held_out"]
@@ -104,12 +104,21 @@ def _describe(name: str, paper: str, low: float, high: float, better: bool | Non
         name=name,
         produces=(name,),
         function=function,
-        compute=lambda run: {name: held_out(run.reconstruction_error, run.kl)[name]},
+        compute=lambda run: {name: _score(name, run)},
         needs="run",
         paper=paper,
         range=(low, high),
         higher_is_better=better,
+        needs_kl=name in ("kl", "elbo"),
     )
+
+
+def _score(name: str, run: HeldOut) -> float:
+    if name == "active_units":
+        return float(run.active.sum())
+    if name == "reconstruction":
+        return float(check_codes(np.asarray(run.reconstruction_error).reshape(-1, 1), "reconstruction_error").mean())
+    return held_out(run.reconstruction_error, np.asarray(run.kl))[name]
 
 
 INFINITY = float("inf")

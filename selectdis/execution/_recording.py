@@ -82,6 +82,7 @@ def describe(candidate: Candidate, job: CohortJob) -> dict[str, Any]:
         "candidate": candidate.id,
         "configuration": candidate.configuration,
         **flat,
+        "weight_decay": candidate.weight_decay,
         "strength": candidate.strength,
         **{f"strength.{name}": value for name, value in strengths.items()},
         "steps": job.training.steps,

@@ -17,6 +17,7 @@ from selectdis.data import ImageDataset
 from selectdis.data._labels import continuous_factors, factors_of
 from selectdis.errors import SelectdisError
 from selectdis.metrics import resolve_metrics
+from selectdis.records._record import ACTIVE, KL
 from selectdis.scoring._evaluation import Evaluation
 from selectdis.scoring._version import SCORES_VERSION
 from selectdis.spec._model import EvaluationSpec
@@ -131,7 +132,8 @@ class Scorer:
         Returns
         -------
         scores : dict
-            ``metric.*`` (with labels), ``criterion.*``, ``kl_per_latent`` (a list of nats), and `about`.
+            ``metric.*`` (with labels), ``criterion.*``, ``active_latents`` (a list of bool), where the objective has a
+            KL ``kl_per_latent`` (a list of nats), and `about`.
         codes : ndarray (probe, latents)
             Means, float32.
         """
@@ -141,9 +143,9 @@ class Scorer:
             warnings.simplefilter("ignore", RuntimeWarning)  # scikit-learn's, of separable classes
             codes = self._encoded(run)
             scores: dict[str, Any] = {f"metric.{name}": value for name, value in self._metrics(codes).items()}
-            unsupervised, kl_per_latent = self._criteria(run, codes)
+            unsupervised, per_latent = self._criteria(run, codes)
             scores |= {f"criterion.{name}": value for name, value in unsupervised.items()}
-        return scores | {"kl_per_latent": kl_per_latent.tolist()} | self.about, run.transform(self.probe)
+        return scores | per_latent | self.about, run.transform(self.probe)
 
     def _encoded(self, run: Run) -> Codes:
         """Codes of the images `needed`, mean and, where the study asks for them, sampled."""
@@ -161,14 +163,21 @@ class Scorer:
             scores |= self.evaluation.score(table[rows], suffix=suffix)
         return scores
 
-    def _criteria(self, run: Run, codes: Codes) -> tuple[dict[str, float], np.ndarray]:
-        """Of codes from all images, for which there are many; of likelihood from those that were held out."""
+    def _criteria(self, run: Run, codes: Codes) -> tuple[dict[str, float], dict[str, list[float]]]:
+        """Of codes from all images, for which there are many; of likelihood from those that were held out.
+
+        Also, of each latent, whether it is active and, where there is one, its KL.
+        """
         mean, log_variance = run.encode(self.unseen)
-        kl = gaussian_kl(mean, log_variance)
-        held_out = HeldOut(mean, run.reconstruction_error(self.unseen), kl)
+        objective = run.candidate.specification
+        kl = gaussian_kl(mean, log_variance) if objective.has_kl else None
+        active = objective.active(mean, log_variance)
+        held_out = HeldOut(mean, run.reconstruction_error(self.unseen), kl, active)
         rows = np.searchsorted(self.needed, self.of_criteria)
         scores: dict[str, float] = {}
         for criterion in self._chosen("run"):
+            if criterion.needs_kl and kl is None:
+                continue  # missing, and not zero
             if not criterion.of_codes:
                 scores |= criterion.compute(held_out)
                 continue
@@ -179,7 +188,8 @@ class Scorer:
             decoded = self._decoded(run, mean)
             for criterion in chosen:
                 scores |= criterion.compute(decoded)
-        return scores, kl.mean(axis=0)
+        per_latent = {ACTIVE: active.tolist()} | ({} if kl is None else {KL: kl.mean(axis=0).tolist()})
+        return scores, per_latent
 
     def _chosen(self, needs: str) -> list[Criterion]:
         every = "all" in self.spec.criteria

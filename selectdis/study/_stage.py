@@ -12,7 +12,7 @@ import pandas as pd
 from optuna.trial import FrozenTrial
 
 from selectdis.data._reference import DataReference
-from selectdis.records import Record, as_frame, checked_pool, is_settled, of_one_version, scores_version
+from selectdis.records import Record, active_latents, as_frame, checked_pool, is_settled, of_one_version, scores_version
 from selectdis.scoring._files import model_path
 from selectdis.scoring._many_runs import pool_criteria
 from selectdis.scoring._version import SCORES_VERSION, is_outdated
@@ -170,7 +170,7 @@ class Stage:
     def _judge(self) -> None:
         """Compute the criteria over many runs where they are not of the runs that there are."""
         records = self.raw_records()
-        usable = {r["candidate"] for r in records if is_settled(r) and "kl_per_latent" in r}
+        usable = {r["candidate"] for r in records if is_settled(r) and active_latents(r) is not None}
         version = max((scores_version(record) or 1 for record in records), default=1)
         current = self.study.user_attrs.get(POOL_VERSION, 1)
         newer = not isinstance(current, int) or current < version

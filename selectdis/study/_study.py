@@ -19,6 +19,7 @@ from selectdis.data import ImageDataset
 from selectdis.data._reference import DataReference
 from selectdis.errors import OldNameWarning, SelectdisError
 from selectdis.execution._study_jobs import default_n_jobs, device_here
+from selectdis.objectives import takes_pairs
 from selectdis.records import frame_of_one_version, is_settled, with_settings
 from selectdis.spec import StudySpec, check_keepable, check_spec, forgotten_overrides, keep_spec, read_spec
 from selectdis.study._batch import RunRequest
@@ -176,6 +177,8 @@ class Study:
             self.data.check_proxy(data)
         if self.spec.target is not None and (rule := self.rule()).target_columns:
             self.data.check_target(self.data.target(), rule)  # now rather than after the whole search
+        if self.spec.target is not None and any(takes_pairs(name) for name in self.spec.search.objective):
+            self.data.check_pairs(self.data.target(), self.spec.search.objective)
         sampled = self.spec.search.sampler not in ENQUEUED
         with self._driving(listeners) as told:
             for number, data in enumerate(proxies, start=1):
@@ -222,7 +225,8 @@ class Study:
         Raises
         ------
         SelectdisError
-            If there is no target, or no finished run on the proxy.
+            If there is no target, or no finished run on the proxy, or a chosen configuration learns from pairs and the
+            target gives none.
         """
         start = time.monotonic()
         given = TransferOptions.of(rule, top, seeds)
@@ -234,6 +238,7 @@ class Study:
             raise SelectdisError(f"the study {self.name!r} has no runs on its proxy yet: run it first")
         self.data.check_target(data, rule)
         chosen = rule.configurations(proxies)[: max(rule.top, 1)]
+        self.data.check_pairs(data, proxies.loc[proxies["configuration"].isin(chosen), "objective"].unique())
         with self._driving(listeners) as told:
             for proxy in self.proxy_stages():
                 self.store.check_unchanged(proxy.study)

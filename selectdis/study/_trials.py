@@ -207,7 +207,9 @@ class Trials:
         for name, distribution in distributions_holding(queued, known).items():
             ask(name, distribution)
         if not queued:
-            suggest(ask, self.spec.search)
+            begun = next((other.distributions for other in self._now() if "objective" in other.distributions), {})
+            wanted = _params(trial).get("objective")
+            suggest(ask, self.spec.search, begun, wanted if wanted in self.spec.search.objective else None)
 
     def _is_open(self, trial: FrozenTrial) -> bool:
         return trial.state == TrialState.RUNNING and (not self.shared or trial.number in self.mine)

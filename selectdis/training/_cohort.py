@@ -14,6 +14,7 @@ from torch import Tensor
 from selectdis.models import initial_values
 from selectdis.models._module_pair import ModuleState
 from selectdis.models._parameters import Parameter
+from selectdis.objectives import takes_pairs
 from selectdis.training._adam import Adam, Settings
 from selectdis.training._candidate import Candidate
 from selectdis.training._compiled import CompiledProgram, compiled_or_plain, give_up
@@ -102,8 +103,8 @@ class Cohort:
             settings = [_discriminator_settings(c) for c in self.adversaries]
             self.optimisers["discriminator"] = self._adam(self.discriminator, settings)
         self.weights = self.optimisers["model"].weights
-        takes_pairs = any(candidate.specification.share is not None for candidate in candidates)
-        self.pairs = pairs_of(data) if takes_pairs else None
+        paired = any(takes_pairs(candidate.objective) for candidate in candidates)
+        self.pairs = pairs_of(data) if paired else None
         self.step_count = 0
         self.failed_step = torch.full((len(candidates),), -1, dtype=torch.int64, device=compute.device)
         self.alive = torch.ones(len(candidates), dtype=torch.bool, device=compute.device)

@@ -14,6 +14,7 @@ from selectdis.scoring import _scorer
 from selectdis.scoring._scorer import Scorer, check_split
 from selectdis.scoring._version import SCORES_VERSION
 from selectdis.spec import EvaluationSpec
+from selectdis.training import Candidate, train_cohort
 from tests.scoring.conftest import DATA, SPEC
 
 VOTES = {"n_train": 30, "n_test": 40, "votes_train": 30, "votes_test": 40, "seed": 3}
@@ -85,6 +86,23 @@ def test_likelihood_is_of_held_out_images(scorer, run):
         assert scores[f"criterion.{name}"] == pytest.approx(value)
         assert f"criterion.{name}.sampled" not in scores
     assert scores["kl_per_latent"] == pytest.approx(kl.mean(axis=0).tolist())
+    assert scores["active_latents"] == (kl.mean(axis=0) > 0.01).tolist()
+
+
+def test_a_run_without_a_posterior_has_no_kl_and_says_what_is_active(scorer):
+    candidate = Candidate("qlae", 0, latents=3, architecture="fc", width=16)
+    (run,) = train_cohort([candidate], scorer.training_data, steps=3, device="cpu")
+    run.parameters["codebook.values"][1] = 0.25  # whatever the encoder says of this latent
+    scores, _ = scorer.score(run)
+    assert not {"criterion.kl", "criterion.elbo", "kl_per_latent"} & set(scores)
+    codes = run.transform(scorer.held_out.images_at(np.arange(16)))
+    assert scores["active_latents"] == [len(np.unique(column)) > 1 for column in codes.T]
+    assert scores["active_latents"][1] is False
+    assert scores["criterion.active_units"] == sum(scores["active_latents"])
+    errors = run.reconstruction_error(scorer.held_out.images_at(np.arange(16)))
+    assert scores["criterion.reconstruction"] == pytest.approx(errors.mean())
+    for name in ("metric.mig", "criterion.gaussian_tc"):
+        assert scores[f"{name}.sampled"] == scores[name]  # a sample of a certain code is the code
 
 
 def test_as_many_unseen_images_as_the_study_tests_on():
@@ -106,8 +124,8 @@ def test_batches_change_nothing(scorer, run, monkeypatch):
     expected, _ = scorer.score(run)
     monkeypatch.setattr(_scorer, "ENCODE_BATCH", 7)
     again, _ = scorer.score(run)
-    assert again.pop("kl_per_latent") == expected.pop("kl_per_latent")
-    assert again.pop("protocol") == expected.pop("protocol")
+    for name in ("kl_per_latent", "active_latents", "protocol"):
+        assert again.pop(name) == expected.pop(name)
     assert again == pytest.approx(expected, rel=1e-4)
 
 
