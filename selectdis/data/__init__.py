@@ -6,6 +6,7 @@ from selectdis.data._load import load_dataset
 from selectdis.data._preview import preview
 from selectdis.data._source import DATASETS, RemoteFile, Source
 from selectdis.data.drawn._arms import SOURCE as ARMS
+from selectdis.data.drawn._cells import SOURCE as CELLS
 from selectdis.data.drawn._faces import SOURCE as FACES
 from selectdis.data.drawn._glyphs import SOURCE as GLYPHS
 from selectdis.data.drawn._scenes import SOURCE as SCENES
@@ -28,6 +29,7 @@ DATASETS |= {
     "glyphs": GLYPHS,
     "faces": FACES,
     "arms": ARMS,
+    "cells": CELLS,
     "digits": DIGITS,
     "dsprites": DSPRITES,
     "color_dsprites": COLOR,
