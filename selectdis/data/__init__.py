@@ -11,6 +11,7 @@ from selectdis.data.drawn._faces import SOURCE as FACES
 from selectdis.data.drawn._glyphs import SOURCE as GLYPHS
 from selectdis.data.drawn._scenes import SOURCE as SCENES
 from selectdis.data.drawn._sprites import SOURCE as SPRITES
+from selectdis.data.drawn._textures import SOURCE as TEXTURES
 from selectdis.data.public._cars3d import SOURCE as CARS3D
 from selectdis.data.public._digits import SOURCE as DIGITS
 from selectdis.data.public._dsprites import SOURCE as DSPRITES
@@ -30,6 +31,7 @@ DATASETS |= {
     "faces": FACES,
     "arms": ARMS,
     "cells": CELLS,
+    "textures": TEXTURES,
     "digits": DIGITS,
     "dsprites": DSPRITES,
     "color_dsprites": COLOR,
