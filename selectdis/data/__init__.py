@@ -7,6 +7,7 @@ from selectdis.data._preview import preview
 from selectdis.data._source import DATASETS, RemoteFile, Source
 from selectdis.data.drawn._arms import SOURCE as ARMS
 from selectdis.data.drawn._cells import SOURCE as CELLS
+from selectdis.data.drawn._clocks import SOURCE as CLOCKS
 from selectdis.data.drawn._faces import SOURCE as FACES
 from selectdis.data.drawn._glyphs import SOURCE as GLYPHS
 from selectdis.data.drawn._scenes import SOURCE as SCENES
@@ -32,6 +33,7 @@ DATASETS |= {
     "arms": ARMS,
     "cells": CELLS,
     "textures": TEXTURES,
+    "clocks": CLOCKS,
     "digits": DIGITS,
     "dsprites": DSPRITES,
     "color_dsprites": COLOR,
