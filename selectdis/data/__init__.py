@@ -11,6 +11,7 @@ from selectdis.data.drawn._clocks import SOURCE as CLOCKS
 from selectdis.data.drawn._faces import SOURCE as FACES
 from selectdis.data.drawn._glyphs import SOURCE as GLYPHS
 from selectdis.data.drawn._scenes import SOURCE as SCENES
+from selectdis.data.drawn._solids import SOURCE as SOLIDS
 from selectdis.data.drawn._sprites import SOURCE as SPRITES
 from selectdis.data.drawn._textures import SOURCE as TEXTURES
 from selectdis.data.public._cars3d import SOURCE as CARS3D
@@ -34,6 +35,7 @@ DATASETS |= {
     "cells": CELLS,
     "textures": TEXTURES,
     "clocks": CLOCKS,
+    "solids": SOLIDS,
     "digits": DIGITS,
     "dsprites": DSPRITES,
     "color_dsprites": COLOR,
