@@ -13,6 +13,7 @@ from selectdis.data.drawn._glyphs import SOURCE as GLYPHS
 from selectdis.data.drawn._scenes import SOURCE as SCENES
 from selectdis.data.drawn._solids import SOURCE as SOLIDS
 from selectdis.data.drawn._sprites import SOURCE as SPRITES
+from selectdis.data.drawn._strokes import SOURCE as STROKES
 from selectdis.data.drawn._textures import SOURCE as TEXTURES
 from selectdis.data.public._cars3d import SOURCE as CARS3D
 from selectdis.data.public._digits import SOURCE as DIGITS
@@ -36,6 +37,7 @@ DATASETS |= {
     "textures": TEXTURES,
     "clocks": CLOCKS,
     "solids": SOLIDS,
+    "strokes": STROKES,
     "digits": DIGITS,
     "dsprites": DSPRITES,
     "color_dsprites": COLOR,
