@@ -10,6 +10,7 @@ from selectdis.data.drawn._cells import SOURCE as CELLS
 from selectdis.data.drawn._clocks import SOURCE as CLOCKS
 from selectdis.data.drawn._faces import SOURCE as FACES
 from selectdis.data.drawn._glyphs import SOURCE as GLYPHS
+from selectdis.data.drawn._photos import SOURCE as PHOTOS
 from selectdis.data.drawn._scenes import SOURCE as SCENES
 from selectdis.data.drawn._solids import SOURCE as SOLIDS
 from selectdis.data.drawn._sprites import SOURCE as SPRITES
@@ -38,6 +39,7 @@ DATASETS |= {
     "clocks": CLOCKS,
     "solids": SOLIDS,
     "strokes": STROKES,
+    "photos": PHOTOS,
     "digits": DIGITS,
     "dsprites": DSPRITES,
     "color_dsprites": COLOR,
