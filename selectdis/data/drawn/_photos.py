@@ -11,13 +11,13 @@ from PIL import Image
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._sizes import Sizes
 from selectdis.data._source import Source
-from selectdis.data.drawn._grid import around, classes, drawn_grid, span
+from selectdis.data.drawn._grid import classes, drawn_grid, span
 
 __all__ = ["SOURCE", "photos"]
 
 FACTORS = {
     "photo": classes(2, 2),  # a temple, a flower
-    "hue": around(2 * np.pi, 8, 8, 6),  # how far all colours are turned
+    "hue": span(np.deg2rad(-75), np.deg2rad(75), 6),  # how far all colours are turned
     "brightness": span(0.45, 1.0, 5, 4, 4),
     "zoom": span(0.85, 0.4, 6, 5, 5),  # side of the crop, against the height of the photograph
     "x": span(-0.26, 0.26, 14, 12, 10),  # its centre, against the height

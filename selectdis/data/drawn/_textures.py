@@ -16,10 +16,10 @@ __all__ = ["SOURCE", "textures"]
 
 FACTORS = {
     "tint": around(1.0, 6, 5, 5),  # of the light threads
-    "contrast": span(0.45, 1.0, 5, 4, 4),
+    "contrast": span(0.5, 1.0, 4, 3, 3),
     "weave": span(0.0, 1.0, 4),  # how strong the second wave is against the first
-    "frequency": span(1.0, 3.0, 7, 6, 5),  # waves across the picture
-    "orientation": around(np.pi, 12, 10, 8),
+    "frequency": span(0.8, 2.4, 8, 6, 5),  # waves across the picture
+    "orientation": span(-np.pi / 4, np.pi / 4, 13, 11, 8),
 }
 PAIR = ("contrast", "frequency")
 SECOND = 1.5  # waves of the second component for each of the first, at right angles
@@ -36,8 +36,8 @@ def textures(
     image_size : {64, 32, 16}
         Pixels per side.
     sizes : mapping or sequence of int, optional
-        Values of tint, contrast, weave, frequency (1 to 3 waves across the picture), orientation (half a turn): a
-        mapping (others keep their default) or five numbers.
+        Values of tint, contrast, weave, frequency (0.8 to 2.4 waves across the picture), orientation (-45 to 45
+        degrees): a mapping (others keep their default) or five numbers.
     gray : bool
         One channel; the tints become tones.
     correlation : float
