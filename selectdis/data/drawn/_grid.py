@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy.stats import multivariate_normal, norm
+from scipy.optimize import brentq
 
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._sizes import IMAGE_SIZES, Sizes, check_image_size, check_sizes, spaced
@@ -19,6 +19,7 @@ __all__ = ["Draw", "Factor", "GridRenderer", "around", "check_correlation", "cla
 
 BLOCK_PIXELS = 2**17  # of one plane: what a drawing computes then fits the cache
 STRONGEST = 0.95  # correlation: beyond it hardly anything but the diagonal is left
+SHARPEST = 100.0  # by the square of half a range: hardly anything is then left beside the diagonal of ten values
 # Values of the factors, (k,) each; pixels per side; one channel instead of three -> float32 (k, c, side, side) in 0..1
 Draw = Callable[[Mapping[str, np.ndarray], int, bool], np.ndarray]
 
@@ -155,28 +156,43 @@ def _together(pairs: np.ndarray, correlation: float) -> np.ndarray:
     pairs : (n, 2) int
         The two factors of each image of a grid.
     correlation : float
-        Of the Gaussian copula: rank correlation of the factors is about 6 / pi * arcsin(correlation / 2).
-
-    Notes
-    -----
-    Of each cell (a, b) a share in proportion to the copula's probability of it is kept, all of the most probable one;
-    Träuble et al. 2021 (On Disentangled Representations Learned from Correlated Data) draw from such a distribution.
+        Of their values, in 0, 1, ...
     """
     n_first, n_second = pairs.max(axis=0) + 1
-    density = _copula(n_first, n_second, correlation)
-    cells = np.ravel_multi_index(tuple(pairs.T), density.shape)
+    joint = _joint(n_first, n_second, correlation)
+    cells = np.ravel_multi_index(tuple(pairs.T), joint.shape)
     rng = np.random.default_rng(0)
     kept = []
-    for cell, share in enumerate((density / density.max()).ravel()):
+    for cell, share in enumerate((joint / joint.max()).ravel()):
         members = np.flatnonzero(cells == cell)
         kept.append(rng.permutation(members)[: round(share * len(members))])
     return np.sort(np.concatenate(kept)).astype(np.int64)
 
 
-def _copula(n_first: int, n_second: int, correlation: float) -> np.ndarray:
-    """Return float64 (n_first, n_second): probabilities of the cells of an even grid under a Gaussian copula."""
-    far = 8.0  # as good as infinite, and finite
-    edges = [np.clip(norm.ppf(np.arange(n + 1) / n), -far, far) for n in (n_first, n_second)]
-    corners = np.stack(np.meshgrid(*edges, indexing="ij"), axis=-1)
-    below = multivariate_normal([0, 0], [[1, correlation], [correlation, 1]]).cdf(corners)
-    return np.maximum(np.diff(np.diff(below, axis=0), axis=1), 0)
+def _joint(n_first: int, n_second: int, correlation: float) -> np.ndarray:
+    """Return float64 (n_first, n_second): a distribution of two even factors with a `correlation`.
+
+    In proportion to exp(-sharpness (a - b)^2), as in Träuble et al. 2021 (On Disentangled Representations Learned from
+    Correlated Data, section 3), and then balanced (Sinkhorn 1964), so that each factor alone stays even.
+    """
+    first, second = (np.linspace(-1, 1, n) if n > 1 else np.zeros(1) for n in (n_first, n_second))
+    distance = (first[:, None] - np.sign(correlation) * second) ** 2
+
+    def balanced(sharpness: float) -> np.ndarray:
+        joint = np.exp(-sharpness * distance)
+        for _ in range(200):
+            joint /= joint.sum(axis=1, keepdims=True) * n_first
+            joint /= joint.sum(axis=0) * n_second
+        return joint
+
+    def excess(sharpness: float) -> float:
+        spread = np.sqrt((first**2).mean() * (second**2).mean())
+        found = first @ balanced(sharpness) @ second / spread if spread else 0.0
+        return float(abs(found) - abs(correlation))
+
+    if (short := excess(SHARPEST)) < 0:
+        raise SelectdisError(
+            f"a correlation of {correlation} cannot be had between {n_first} and {n_second} values, at most "
+            f"{np.floor(100 * (short + abs(correlation))) / 100}: give both more values, or the same number of them"
+        )
+    return balanced(brentq(excess, 0, SHARPEST, xtol=1e-6))
