@@ -107,10 +107,10 @@ def drawn_grid(
         values["instance"] = np.arange(instances)
         labels = np.repeat(np.indices(chosen).reshape(len(chosen), -1).T, instances, axis=0)
     shape = (math.prod(chosen) * instances, 1 if gray else 3, size, size)
-    images = render_small(LazyImages(shape, GridRenderer(draw, values, size, gray)))
-    data = ImageDataset(name, images, tuple(factors), chosen, labels, source="rendered")
+    images = LazyImages(shape, GridRenderer(draw, values, size, gray))
     if not together:
-        return data
+        return ImageDataset(name, render_small(images), tuple(factors), chosen, labels, source="rendered")
+    data = ImageDataset(name, images, tuple(factors), chosen, labels, source="rendered")
     columns = [list(factors).index(factor) for factor in pair]
     return data.subset(_together(data.factors_at(range(len(data)))[:, columns], together))
 
