@@ -174,7 +174,7 @@ class View:
             return
         with tempfile.TemporaryDirectory() as temporary:
             save_pictures(trained, info.data, Path(temporary))
-            self.store.client.log_artifacts(run.id, temporary, "pictures")
+            self.store.send_pictures(run, temporary)
         self.store.log(run, tags={_PICTURES: run.tags[_RUN]})
         self._note(key)
 
@@ -248,7 +248,7 @@ def _digest(record: Record, parameters: Mapping[str, str], has_curves: bool) -> 
 
 
 def _changed(run: ShownRun, scores: Mapping[str, float], time: int) -> list[tuple[str, float, int, int]]:
-    """Return the scores that MLflow lacks, at step 0: at another one it would chart a curve, not a bar."""
+    """Return the scores that MLflow lacks, at step 0: at another it would chart each as a curve of one point."""
     changed = {name: value for name, value in scores.items() if run.metrics.get(name) != value}
     # Of two values MLflow shows the later one; a first one always gets the same time, and so is there once.
     return [(name, value, _now() if name in run.metrics else time, 0) for name, value in changed.items()]
