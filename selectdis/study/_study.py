@@ -227,8 +227,8 @@ class Study:
         start = time.monotonic()
         given = TransferOptions.of(rule, top, seeds)
         rule = given.rule(self.rule)
-        check_rule(rule, self.spec)
         self._check_can_work()
+        check_rule(rule, self.spec)
         data = self.data.target(target, **options)
         proxies = self.records
         if proxies.empty:
