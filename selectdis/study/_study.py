@@ -21,7 +21,7 @@ from selectdis.errors import OldNameWarning, SelectdisError
 from selectdis.execution._study_jobs import default_n_jobs, device_here
 from selectdis.objectives import takes_pairs
 from selectdis.records import frame_of_one_version, is_settled, with_settings
-from selectdis.spec import StudySpec, check_keepable, check_spec, forgotten_overrides, keep_spec, read_spec
+from selectdis.spec import StudySpec, check_keepable, check_rule, check_spec, forgotten_overrides, keep_spec, read_spec
 from selectdis.study._batch import RunRequest
 from selectdis.study._data import StudyData, without_objects
 from selectdis.study._database import LOST_AFTER
@@ -232,6 +232,7 @@ class Study:
         given = TransferOptions.of(rule, top, seeds)
         rule = given.rule(self.rule)
         self._check_can_work()
+        check_rule(rule, self.spec)
         data = self.data.target(target, **options)
         proxies = self.records
         if proxies.empty:
@@ -243,10 +244,15 @@ class Study:
             for proxy in self.proxy_stages():
                 self.store.check_unchanged(proxy.study)
             stage = self._begin("target", data)
+            before = TransferOptions.kept(stage)
             given.keep(stage, self.rule)
             stage.trials.enqueue(self._carried(proxies, chosen))
             stage.run(self._request(seeds or self.spec.select.seeds, self._deadline(start)), told)
-            transfer = Transfer.of(stage, rule, proxies)
+            try:
+                transfer = Transfer.of(stage, rule, proxies)
+            except Exception:  # a rule that cannot be applied would stand in the way of every view
+                before.write(stage)
+                raise
             if transfer.pick is not None:
                 given.keep_pick(stage, transfer.pick.candidate)
                 told.picked(transfer)
