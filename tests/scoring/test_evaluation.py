@@ -1,6 +1,7 @@
 """Joining data and metrics: draws, one encoding an image, errors."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -237,3 +238,16 @@ def test_torch_tensors_are_codes_too():
     torch = pytest.importorskip("torch")
     scores = sd.evaluate(lambda images: torch.tensor(encode(images), requires_grad=True), grid(), "mig")
     assert scores["mig"] > 0.9
+
+
+@pytest.mark.parametrize("protocol", ["disjoint", "reference"])
+def test_an_id_is_left_out_also_where_images_repeat(protocol):
+    data = scattered()
+    ids = np.random.default_rng(0).permutation(len(data))
+    factors = np.column_stack([ids, data.factors])
+    with_id = replace(
+        data, factor_names=("id", *data.factor_names), factor_sizes=(len(data), *data.factor_sizes), factors=factors
+    )
+    with pytest.warns(FactorWarning, match="'id' of scattered has another value in every row"):
+        found = sd.evaluate(encode, with_id, ["mig", "factor_vae"], protocol=protocol, **FEW)
+    assert found == sd.evaluate(encode, data, ["mig", "factor_vae"], protocol=protocol, **FEW)
