@@ -275,7 +275,15 @@ class Evaluation:
             n_jobs=self.n_jobs,
             table=table,
             draws=self._positions,
+            repeats=_repeats(train) if self.protocol == "reference" else None,
         )
+
+
+def _repeats(indices: np.ndarray) -> np.ndarray:
+    """Return which of `indices` (n,) come earlier too, (n,) bool."""
+    repeats = np.ones(len(indices), dtype=bool)
+    repeats[np.unique(indices, return_index=True)[1]] = False
+    return repeats
 
 
 Evaluation.__init__ = renamed(jobs="n_jobs")(Evaluation.__init__)  # type: ignore[method-assign]

@@ -116,6 +116,16 @@ def test_the_reference_draws_train_and_test_on_their_own_and_with_replacement():
         Evaluation(grid(), "mig", protocol="disjont")
 
 
+def test_images_that_repeat_are_no_information_to_infomec():
+    data = scattered()
+    noise = np.random.default_rng(1).standard_normal((len(data), 4))
+    evaluation = Evaluation(data, "infomec", n_train=900, n_test=100, protocol="reference")
+    drawn = np.random.default_rng([0, 0]).integers(len(data), size=900)
+    once = np.array([row for place, row in enumerate(drawn) if row not in drawn[:place]])
+    expected = sd.metrics.infomec(noise[once], data.factors_at(once))
+    assert evaluation.score(noise[evaluation.indices]) == pytest.approx(expected._asdict())
+
+
 def test_models_are_fitted_to_training_images_and_judged_on_the_others():
     evaluation = Evaluation(grid(), "explicitness", n_train=200, n_test=100)
     codes = encode(grid().images_at(np.arange(len(grid()))))[:, :2]
