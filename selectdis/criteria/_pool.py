@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from selectdis._arrays import check_codes, check_stack, warn_degenerate
+from selectdis._arrays import as_numpy, check_codes, check_stack, warn_degenerate
 from selectdis.errors import SelectdisError
 
 __all__ = ["check_pool", "groups_of", "standardise"]
@@ -33,7 +33,7 @@ def check_pool(
 
 def groups_of(configurations: np.ndarray | None, n_runs: int, score: str) -> list[np.ndarray]:
     """Return the indices of the runs that are compared with one another; warn of runs that stand alone."""
-    labels = np.zeros(n_runs) if configurations is None else np.asarray(configurations)
+    labels = np.zeros(n_runs) if configurations is None else as_numpy(configurations)
     if labels.shape != (n_runs,):
         raise SelectdisError(f"configurations must hold one label per run ({n_runs}); found shape {labels.shape}")
     inverse = np.unique(labels, return_inverse=True)[1]
