@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from selectdis._progress import hidden, progress_bar
+from selectdis.data import ImageDataset
 from selectdis.errors import renamed
 from selectdis.execution._plan import plan_cohorts, worker_count
 from selectdis.execution._pool import run_tasks
@@ -115,6 +116,8 @@ def train(
     workers = worker_count(n_jobs) if compute.device.type == "cpu" else 1
     if not candidates:
         return []
+    if isinstance(data, ImageDataset):
+        data.draw_once()
     options = {
         "steps": steps,
         "device": str(compute.device),
