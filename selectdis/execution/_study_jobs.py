@@ -58,12 +58,15 @@ def jobs_of(candidates: Iterable[Candidate], template: CohortJob, *, n_jobs: int
     candidates = list(candidates)
     if not candidates:
         return []
+    data = template.data.load()
     cohorts = plan_cohorts(
         candidates,
-        template.data.load().image_shape,
+        data.image_shape,
         device=device_here(template.training.device),
         n_jobs=n_jobs,
         interrupted=_interrupted(template.checkpoint.parent),
+        precision=template.training.precision,
+        n_images=len(data),
     )
     return [replace(template, candidates=tuple(candidates[i] for i in cohort)) for cohort in cohorts]
 

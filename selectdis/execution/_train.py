@@ -133,6 +133,8 @@ def train(
         device=compute.device,
         n_jobs=workers,
         interrupted=states.cohorts() if states else (),
+        precision=precision,
+        n_images=len(data.images),
     )
     tasks = [
         CohortTask(number, own, None if states is None else states.path(own))

@@ -100,10 +100,16 @@ def _decode(weights: Weights, codes: Tensor, *, stages: int, top: int) -> Tensor
     return x.view(batch, k, -1, *x.shape[2:]).transpose(0, 1)  # (B, K * c, h, w) -> (K, B, c, h, w)
 
 
+def _activations(image_shape: tuple[int, int, int], width: int) -> int:
+    stages = STAGES.get(image_shape[1], STAGES[64])
+    areas = (image_shape[1] * image_shape[2] // 4 ** (i + 1) for i in range(len(stages)))
+    return 2 * (sum(channels * area for (channels, _), area in zip(stages, areas, strict=True)) + width)
+
+
 CONV = Architecture(
     name="conv",
     build=conv_model,
     width=256,
-    activations=lambda image_shape, width: 32 * image_shape[1] * image_shape[2],
+    activations=_activations,
     stacks_on_cpu=False,  # its layers are large enough for one candidate to fill a core
 )

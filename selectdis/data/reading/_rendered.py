@@ -154,9 +154,10 @@ def _draw(lazy: LazyImages, path: Path, name: str) -> None:
     with atomic_write(path) as temporary, progress_bar("blocks") as show:
         offset = _reserve(temporary, lazy)
         call = joblib.delayed(_draw_rows)
-        parallel = joblib.Parallel(n_jobs=min(joblib.cpu_count(), len(starts)), return_as="generator_unordered")
-        with joblib.parallel_config(inner_max_num_threads=1), blocked_in_children():
-            done = parallel(call(lazy, str(temporary), offset, start, rows) for start in starts)
+        with joblib.parallel_config("loky", n_jobs=min(joblib.cpu_count(), len(starts)), inner_max_num_threads=1):
+            parallel = joblib.Parallel(return_as="generator_unordered")
+            with blocked_in_children():
+                done = parallel(call(lazy, str(temporary), offset, start, rows) for start in starts)
         for count, _ in enumerate(done, start=1):
             show(f"drawing {name}", count, len(starts))
             raise_if_asked()
