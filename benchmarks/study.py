@@ -216,7 +216,8 @@ def watched(clock: Clock, device: str, size: Size) -> Any:
     replace(ImageDataset, "draw_once", timed("draw"))
     replace(Cohort, "__init__", timed("set up"))
     replace(Training, "go", timed("train", trained))
-    replace(overlap, "encode_to_file", timed("encode"))
+    replace(overlap, "encode_on_device", timed("encode"))
+    replace(overlap, "leave_codes", timed("write codes"))
     if device == "cpu":  # the way of a GPU, so that it can be tried
         replace(jobs, "scoring_processes", lambda _: lambda device: max(len(os.sched_getaffinity(0)) - 1, 1))
         replace(plan, "cohort_size", lambda _: lambda candidate, shape, count, device="auto", **_: min(count, size.cohort))

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import threading
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -22,18 +23,20 @@ from selectdis._signals import blocked_in_children
 from selectdis.execution._job import CohortJob
 from selectdis.execution._pool import is_lost, wait_or_give_up
 from selectdis.execution._recording import (
-    encode_to_file,
+    encode_on_device,
     encoded_here,
     failed_record,
     finished_run,
+    leave_codes,
     raise_if_of_the_machine,
     record_of_codes,
     record_of_run,
 )
 from selectdis.execution._stop import StopSignal, end_with_parent, follow_parent
 from selectdis.execution._worker import forget_checkpoint, train_job
+from selectdis.scoring._encoded import Encoded
 from selectdis.scoring._probe import scorer_of
-from selectdis.training import Candidate
+from selectdis.training import Candidate, Run
 from selectdis.training._memory import host_memory
 from selectdis.training._runtime import TrainingInterrupted
 
@@ -42,6 +45,7 @@ __all__ = ["overlapped"]
 Record = dict[str, Any]
 WAITING_SHARE = 0.25  # of the free memory that codes which wait for their scores may fill, before training waits
 LOOK_SECONDS = 0.2
+WRITERS = 2  # threads that write codes
 
 
 @dataclass(frozen=True)
@@ -119,35 +123,44 @@ class Trainer(threading.Thread):
             self.out.put(None)
 
     def _train(self, job: CohortJob) -> None:
-        failure = train_job(job, self)  # type: ignore[arg-type]
-        for candidate in job.candidates:
-            if self():
-                return
-            if (found := self._prepared(job, candidate, failure)) is not None:
-                self.out.put(found)
-        forget_checkpoint(job)
+        failure = train_job(job, self)
+        with ThreadPoolExecutor(WRITERS) as writers:  # the device goes on with the next run meanwhile
+            written = deque[Future[None]]()
+            for candidate in job.candidates:
+                if self():
+                    break
+                if (codes := self._encoded(job, candidate, failure)) is not None:
+                    written.append(writers.submit(self._leave, job, *codes))
+                if len(written) > WRITERS:
+                    written.popleft().result()
+            for one in written:
+                one.result()
+        scorer_of(job.data, job.evaluation).leave_device()
+        if not self():
+            forget_checkpoint(job)
 
-    def _prepared(
-        self, job: CohortJob, candidate: Candidate, failure: str
-    ) -> Scorable | tuple[CohortJob, list[Record]] | None:
-        """Return what is to be scored of a candidate, or its record where there are no codes."""
+    def _encoded(self, job: CohortJob, candidate: Candidate, failure: str) -> tuple[Run, Encoded] | None:
+        """Return the codes of a candidate that are to be written; put out its record where there are none."""
         if encoded_here(job, candidate):
-            return self._counted(Scorable(job, candidate, 0))
-        run = finished_run(job, candidate)
-        if run is None:
-            return job, [failed_record(job, candidate, failure)]
-        if run.status == "diverged":
-            return job, [record_of_run(job, run)]
-        try:
-            return self._counted(Scorable(job, candidate, encode_to_file(job, run)))
-        except Exception as error:
-            raise_if_of_the_machine(error)
-            return job, [failed_record(job, candidate, f"encoding: {type(error).__name__}: {error}"[:500])]
+            self.out.put(Scorable(job, candidate, 0))
+        elif (run := finished_run(job, candidate)) is None:
+            self.out.put((job, [failed_record(job, candidate, failure)]))
+        elif run.status == "diverged":
+            self.out.put((job, [record_of_run(job, run)]))
+        else:
+            try:
+                return run, encode_on_device(job, run)
+            except Exception as error:
+                raise_if_of_the_machine(error)
+                reason = f"encoding: {type(error).__name__}: {error}"[:500]
+                self.out.put((job, [failed_record(job, candidate, reason)]))
+        return None
 
-    def _counted(self, scorable: Scorable) -> Scorable:
+    def _leave(self, job: CohortJob, run: Run, encoded: Encoded) -> None:
+        leave_codes(job, run, encoded)
         with self._room:
-            self._waiting += scorable.nbytes
-        return scorable
+            self._waiting += encoded.nbytes
+        self.out.put(Scorable(job, run.candidate, encoded.nbytes))
 
     def _wait_for_room(self) -> None:
         with self._room:

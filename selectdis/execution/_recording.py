@@ -22,10 +22,11 @@ from selectdis.training._runtime import compute_settings, torch_settings
 __all__ = [
     "describe",
     "encode_cohort",
-    "encode_to_file",
+    "encode_on_device",
     "encoded_here",
     "failed_record",
     "finished_run",
+    "leave_codes",
     "raise_if_of_the_machine",
     "record_of_codes",
     "record_of_run",
@@ -48,13 +49,14 @@ def encode_cohort(job: CohortJob, stop: Callable[[], bool]) -> None:
     """Make the codes of all runs of a job that are on disk, as far as they are missing; a failure shows in scoring."""
     for candidate in job.candidates:
         if stop():
-            return
+            break
         if encoded_here(job, candidate) or (run := finished_run(job, candidate)) is None or run.status == "diverged":
             continue
         try:
-            encode_to_file(job, run)
+            leave_codes(job, run, encode_on_device(job, run))
         except Exception as error:
             raise_if_of_the_machine(error)
+    scorer_of(job.data, job.evaluation).leave_device()
 
 
 def scoring_processes(device: str) -> int:
@@ -105,15 +107,17 @@ def record_of_run(job: CohortJob, run: Run) -> Record:
     return _scored(job, run.candidate, _facts(run), lambda: scorer_of(job.data, job.evaluation).score(run))
 
 
-def encode_to_file(job: CohortJob, run: Run) -> int:
-    """Encode a run where its cohort trained, for `record_of_codes`; return how many bytes that left."""
+def encode_on_device(job: CohortJob, run: Run) -> Encoded:
+    """Make a run's codes where its cohort trained, as exactly as it trained."""
     compute = compute_settings(job.training.device, job.training.precision)
     with torch_settings(compute):
-        encoded = scorer_of(job.data, job.evaluation).encode(run.to(str(compute.device)))
-    write_encoded(
-        encoded_place(job.folder, job.data, run.candidate.id), encoded, _about(job, run.candidate) | _facts(run)
-    )
-    return encoded.nbytes
+        return scorer_of(job.data, job.evaluation).encode(run.to(str(compute.device)))
+
+
+def leave_codes(job: CohortJob, run: Run, encoded: Encoded) -> None:
+    """Write the codes of a run for `record_of_codes`."""
+    path = encoded_place(job.folder, job.data, run.candidate.id)
+    write_encoded(path, encoded, _about(job, run.candidate) | _facts(run))
 
 
 def encoded_here(job: CohortJob, candidate: Candidate) -> bool:
@@ -122,7 +126,7 @@ def encoded_here(job: CohortJob, candidate: Candidate) -> bool:
 
 
 def record_of_codes(job: CohortJob, candidate: Candidate) -> Record:
-    """Score the codes that `encode_to_file` left, leave those of the probe, and return the record."""
+    """Score the codes that `leave_codes` wrote, leave those of the probe, and return the record."""
     found = _codes(job, candidate)
     if found is None:
         raise FileNotFoundError(2, "the codes are gone", str(encoded_path(job.folder, job.data, candidate.id)))

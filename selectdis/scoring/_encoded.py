@@ -5,10 +5,7 @@ Scores are then computed from these arrays alone, in any process, without the mo
 
 from __future__ import annotations
 
-import contextlib
-import os
-import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from selectdis._files import quick_write
 from selectdis.errors import SelectdisError
 from selectdis.training._safetensors_file import WRITE_ERRORS, read_file, write_file
 
@@ -70,8 +68,8 @@ class Encoded:
 class ImageSource:
     """Images by index, in chunks where a run's weights are.
 
-    On CPU they are read chunk by chunk. A device keeps them for the next run where a quarter of its free memory is
-    enough, and is sent them anew for each run elsewhere.
+    On CPU they are read chunk by chunk. A device keeps them for the next run, until `forget`, where a quarter of its
+    free memory is enough, and is sent them anew for each run elsewhere.
 
     Parameters
     ----------
@@ -112,11 +110,13 @@ class ImageSource:
 
     def _whole(self, where: device) -> Tensor:
         if str(where) not in self._resident:
-            import torch
-
-            starts = range(0, len(self._indices), DEVICE_CHUNK)
-            parts = [self._sent(self._indices[start : start + DEVICE_CHUNK], where) for start in starts]
-            self._resident[str(where)] = torch.cat(parts)
+            whole: Tensor | None = None
+            for start in range(0, len(self._indices), DEVICE_CHUNK):
+                part = self._sent(self._indices[start : start + DEVICE_CHUNK], where)
+                whole = part.new_empty((len(self._indices), *part.shape[1:])) if whole is None else whole
+                whole[start : start + len(part)] = part
+            assert whole is not None
+            self._resident[str(where)] = whole
         return self._resident[str(where)]
 
     def _sent(self, indices: np.ndarray, where: device) -> Tensor:
@@ -184,7 +184,7 @@ def write_encoded(path: Path, encoded: Encoded, about: Mapping[str, Any]) -> Non
     """
     arrays = {own.name: getattr(encoded, own.name) for own in fields(encoded)}
     try:
-        write_file(path, arrays, {"kind": KIND, **about}, _unsynced)
+        write_file(path, arrays, {"kind": KIND, **about}, quick_write)
     except WRITE_ERRORS as error:
         raise error if isinstance(error, OSError) else OSError(str(error)) from None
 
@@ -196,16 +196,3 @@ def read_encoded(path: Path) -> tuple[Encoded, dict[str, Any]] | None:
         return Encoded(**arrays), about
     except (SelectdisError, TypeError):
         return None
-
-
-@contextlib.contextmanager
-def _unsynced(path: Path) -> Iterator[Path]:
-    """As `atomic_write`, but the disk is not waited for: a torn file is known by its checksum, and made again."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name[:200]}.{uuid.uuid4().hex[:12]}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

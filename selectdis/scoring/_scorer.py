@@ -155,6 +155,11 @@ class Scorer:
             shuffled,
         )
 
+    def leave_device(self) -> None:
+        """Give back the images that a device holds for `encode`: the next cohort trains there."""
+        self._source.forget()
+        self._unseen_source.forget()
+
     def score_codes(self, encoded: Encoded) -> dict[str, Any]:
         """Return what a record says of a run.
 

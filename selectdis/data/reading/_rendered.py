@@ -23,7 +23,7 @@ from typing import Any
 import joblib
 import numpy as np
 
-from selectdis._files import atomic_write
+from selectdis._files import quick_write
 from selectdis._progress import progress_bar
 from selectdis._signals import blocked_in_children, pause, raise_if_asked
 from selectdis.data.reading._cache import data_folder
@@ -90,37 +90,43 @@ def _drawn(images: Any) -> Iterator[LazyImages]:
 
 
 def _file_of(lazy: LazyImages, name: str) -> MappedArray:
-    folder, key = rendered_folder(), _key(lazy)
-    if (found := _found(folder, key)) is not None:
+    picked = np.unique(np.linspace(0, len(lazy) - 1, SAMPLES).astype(np.int64))
+    sample = np.ascontiguousarray(lazy.render(picked))
+    folder, key = rendered_folder(), _key(lazy, sample)
+    if (found := _found(folder, key, picked, sample)) is not None:
         return found
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder / f".{key}.lock"):
-        if (found := _found(folder, key)) is None:
+        if (found := _found(folder, key, picked, sample)) is None:
             path = folder / f"{re.sub(r'[^A-Za-z0-9]+', '-', Path(name).name)[:40]}-{key}.npy"
             _draw(lazy, path, name)
             found = open_npy(path)
     return found
 
 
-def _found(folder: Path, key: str) -> MappedArray | None:
+def _found(folder: Path, key: str, picked: np.ndarray, sample: np.ndarray) -> MappedArray | None:
+    """Return the file of `key`; one that does not hold the `sample` (after a power cut, say) is removed."""
     for path in folder.glob(f"*-{key}.npy"):
-        with contextlib.suppress(OSError):
-            os.utime(path)  # used now, as the bound on all of them wants to know
-        with contextlib.suppress(SelectdisError, OSError):
-            return open_npy(path)
+        try:
+            os.utime(path)  # used now: the bound on all of them goes by that
+            found = open_npy(path)
+            if np.array_equal(found.at(picked), sample):
+                return found
+        except (SelectdisError, OSError):
+            continue
+        path.unlink(missing_ok=True)
     return None
 
 
-def _key(lazy: LazyImages) -> str:
-    """Return a name of what is drawn: from the drawer, its settings, its module's text, and some of its images."""
+def _key(lazy: LazyImages, sample: np.ndarray) -> str:
+    """Return a name of what is drawn: from the drawer, its settings, its module's text, and a sample of the images."""
     render = lazy.render
     kind = render if inspect.isfunction(render) else type(render)
     settings = re.sub(r" at 0x[0-9a-f]+", "", repr(render))
     digest = hashlib.sha256(repr((lazy.shape, kind.__module__, kind.__qualname__, settings)).encode())
     with contextlib.suppress(OSError, TypeError, KeyError):
         digest.update(inspect.getsource(sys.modules[kind.__module__]).encode())
-    picked = np.unique(np.linspace(0, len(lazy) - 1, SAMPLES).astype(np.int64))
-    digest.update(np.ascontiguousarray(render(picked)).tobytes())
+    digest.update(sample.tobytes())
     return digest.hexdigest()[:24]
 
 
@@ -151,7 +157,7 @@ def _draw(lazy: LazyImages, path: Path, name: str) -> None:
     )
     rows = max(1, BLOCK_BYTES // max(lazy.nbytes // len(lazy), 1))
     starts = range(0, len(lazy), rows)
-    with atomic_write(path) as temporary, progress_bar("blocks") as show:
+    with quick_write(path) as temporary, progress_bar("blocks") as show:
         offset = _reserve(temporary, lazy)
         call = joblib.delayed(_draw_rows)
         with joblib.parallel_config("loky", n_jobs=min(joblib.cpu_count(), len(starts)), inner_max_num_threads=1):
