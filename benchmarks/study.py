@@ -15,6 +15,7 @@ to the last record in which optimiser steps were under way, and of the whole stu
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shutil
 import sys
@@ -88,7 +89,9 @@ class Clock:
             first, last = trained[0][0], max(self.last_record, trained[-1][1])
             rate = self.steps / max(self.seconds("train"), 1e-9)
             print(f"  scores after the last step {last - trained[-1][1]:6.2f} s")
-            print(f"  trains {self.seconds('train') / max(last - first, 1e-9):.0%} of first step to last record, ", end="")
+            print(
+                f"  trains {self.seconds('train') / max(last - first, 1e-9):.0%} of first step to last record, ", end=""
+            )
             print(f"{self.seconds('train') / self.now:.0%} of all; {rate:,.0f} steps/s of a candidate")
         print(f"  {self.records} of {candidates} records\n", flush=True)
 
@@ -220,7 +223,9 @@ def watched(clock: Clock, device: str, size: Size) -> Any:
     replace(overlap, "leave_codes", timed("write codes"))
     if device == "cpu":  # the way of a GPU, so that it can be tried
         replace(jobs, "scoring_processes", lambda _: lambda device: max(len(os.sched_getaffinity(0)) - 1, 1))
-        replace(plan, "cohort_size", lambda _: lambda candidate, shape, count, device="auto", **_: min(count, size.cohort))
+        replace(
+            plan, "cohort_size", lambda _: lambda candidate, shape, count, device="auto", **_: min(count, size.cohort)
+        )
     try:
         yield
     finally:
@@ -237,7 +242,7 @@ def memory(count: int, training: Any, plan: Any) -> str:
     peak = torch.cuda.max_memory_allocated() / 1e9
     torch.cuda.reset_peak_memory_stats()
     cohort = training.cohort
-    images = cohort.bank.nbytes if hasattr(cohort.bank, "nbytes") else 0
+    images = math.prod(cohort.data.images.shape)
     counted = count * plan.candidate_bytes(cohort.candidates[0], cohort.data.image_shape, cohort.compute.precision)
     return f"; {peak:.2f} GB at most, {images / 1e9:.2f} GB of it images; the rule counts {counted / 1e9:.2f} GB"
 

@@ -6,6 +6,7 @@ import math
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import torch
 
@@ -133,9 +134,15 @@ def plan_cohorts(
     fair = math.ceil(len(rest) / n_jobs)
     new: list[list[int]] = []
     for members in programs.values():
-        memory = {"precision": precision, "n_images": n_images}
-        sizes = (cohort_size(candidates[i], image_shape, len(members), device, **memory) for i in members)
-        size = min(fair, *sizes)
+        size_of = partial(
+            cohort_size,
+            image_shape=image_shape,
+            count=len(members),
+            device=device,
+            precision=precision,
+            n_images=n_images,
+        )
+        size = min(fair, *(size_of(candidates[i]) for i in members))
         parts = math.ceil(len(members) / size)
         new += [members[part * len(members) // parts : (part + 1) * len(members) // parts] for part in range(parts)]
     return cohorts + sorted(new)  # in the order of the candidates, which a search that is cut short has balanced

@@ -42,7 +42,9 @@ def records_of(job: CohortJob, failure: str, stop: StopSignal) -> list[Record]:
     n_jobs = scoring_processes(job.training.device)
     if compute_settings(job.training.device).device.type == "cuda":
         encode_cohort(job, stop)
-    return [record for _, record in run_tasks(job.candidates, partial(_record, job, failure), stop, n_jobs=max(n_jobs, 1))]
+    return [
+        record for _, record in run_tasks(job.candidates, partial(_record, job, failure), stop, n_jobs=max(n_jobs, 1))
+    ]
 
 
 def encode_cohort(job: CohortJob, stop: Callable[[], bool]) -> None:
@@ -147,7 +149,7 @@ def _codes(job: CohortJob, candidate: Candidate) -> tuple[Encoded, Record] | Non
 
 
 def _about(job: CohortJob, candidate: Candidate) -> Record:
-    """What codes are of: others are made again."""
+    """Say what codes are of: others are made again."""
     return {
         "candidate": candidate.to_dict(),
         "steps": job.training.steps,

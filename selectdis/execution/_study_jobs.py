@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -113,14 +112,14 @@ def run_jobs(
         with stop_on_interrupt(jobs[0].folder) as stop:
             if scheduler is None:
                 jobs[0].data.draw()
+            results: Iterator[tuple[CohortJob, Records]]
             if scheduler is None and work is run_cohort and (n := scoring_processes(jobs[0].training.device)):
                 results = overlapped(jobs, stop, more, n_jobs=n)
             else:
                 results = run_tasks(jobs, work, stop, n_jobs=n_jobs, scheduler=scheduler, more=more, timeout=timeout)
-            with closing(results):
-                for job, records in results:
-                    yield job, records
-                    forget_codes(job.folder, job.data, [r["candidate"] for r in records])
+            for job, records in results:
+                yield job, records
+                forget_codes(job.folder, job.data, [r["candidate"] for r in records])
     except SelectdisError:
         raise
     except (OSError, MemoryError) as error:  # what no other candidate would mend

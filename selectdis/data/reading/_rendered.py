@@ -79,7 +79,7 @@ def _reason(error: Exception) -> str:
 
 
 def _drawn(images: Any) -> Iterator[LazyImages]:
-    """The images below `images` that somebody draws."""
+    """Yield the images below `images` that somebody draws."""
     if not isinstance(images, LazyImages):
         return
     render = images.render
@@ -181,7 +181,7 @@ def _reserve(path: Path, lazy: LazyImages) -> int:
 def _draw_rows(lazy: LazyImages, path: str, offset: int, start: int, rows: int) -> None:
     """Draw some images into their place in the file."""
     images = np.ascontiguousarray(lazy[start : start + rows])
-    place, left = offset + start * (lazy.nbytes // len(lazy)), memoryview(images).cast("B")
+    place, left = offset + start * (lazy.nbytes // len(lazy)), images.data.cast("B")
     descriptor = os.open(path, os.O_WRONLY)
     try:
         while left:
@@ -200,7 +200,9 @@ def _make_room(folder: Path, needed: int) -> None:
         Where the images are above the bound, or the disk is too full.
     """
     if needed > LIMIT:
-        raise SelectdisError(f"they need {needed / 1e9:.0f} GB, and {LIMIT / 1e9:.0f} GB is the bound of all such files")
+        raise SelectdisError(
+            f"they need {needed / 1e9:.0f} GB, and {LIMIT / 1e9:.0f} GB is the bound of all such files"
+        )
     files = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in folder.glob("*.npy"))
     while files and sum(size for _, size, _ in files) + needed > LIMIT:
         files.pop(0)[2].unlink(missing_ok=True)
