@@ -21,6 +21,7 @@ import shutil
 import sys
 import threading
 import time
+import traceback
 import warnings
 from collections import defaultdict
 from collections.abc import Callable
@@ -82,7 +83,10 @@ class Clock:
     def summary(self, title: str, candidates: int) -> None:
         """Print the phases, and the share in which the device trained."""
         trained = self.spans["train"]
-        print(f"\n{title}: {self.now:.1f} s", flush=True)
+        print(
+            f"\n{title}: {self.now:.1f} s, {time.perf_counter() - START:.1f} s since the start of the process",
+            flush=True,
+        )
         for name, spans in self.spans.items():
             print(f"  {name:24s} {self.seconds(name):8.2f} s in {len(spans)}")
         if trained:
@@ -157,6 +161,8 @@ def study(size: Size, steps: int, options: argparse.Namespace, clock: Clock) -> 
             sd.Study(spec, folder=options.folder / size.name, n_jobs=1).run(listeners=[Notes()])
     except KeyboardInterrupt:
         clock.say("cut short")
+    except Exception:  # the other study may still say something
+        clock.say(traceback.format_exc())
     finally:
         plan.CUDA_LARGEST = largest
 
@@ -223,9 +229,7 @@ def watched(clock: Clock, device: str, size: Size) -> Any:
     replace(overlap, "leave_codes", timed("write codes"))
     if device == "cpu":  # the way of a GPU, so that it can be tried
         replace(jobs, "scoring_processes", lambda _: lambda device: max(len(os.sched_getaffinity(0)) - 1, 1))
-        replace(
-            plan, "cohort_size", lambda _: lambda candidate, shape, count, device="auto", **_: min(count, size.cohort)
-        )
+        replace(plan, "cohort_size", lambda _: lambda *_, count, **__: min(count, size.cohort))
     try:
         yield
     finally:
