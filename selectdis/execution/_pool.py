@@ -17,7 +17,7 @@ from selectdis.execution._dask import on_dask
 from selectdis.execution._stop import StopSignal, end_with_parent, follow_parent
 from selectdis.training._runtime import TrainingInterrupted
 
-__all__ = ["run_tasks", "stoppable"]
+__all__ = ["is_lost", "run_tasks", "stoppable", "wait_or_give_up"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -133,14 +133,20 @@ def _with_restarts(
                     yield left[number], result
             return
         except Exception as error:
-            if not {cls.__name__ for cls in type(error).__mro__} & LOST:
+            if not is_lost(error):
                 raise
             failures += 1
-            _wait_or_give_up(error, failures, more)
+            wait_or_give_up(error, failures, more)
         left = [task for number, task in enumerate(left) if number not in done]
 
 
-def _wait_or_give_up(error: Exception, failures: int, more: Callable[[], bool]) -> None:
+def is_lost(error: BaseException) -> bool:
+    """Whether `error` says that a worker, or the way to it, was lost."""
+    return bool({cls.__name__ for cls in type(error).__mro__} & LOST)
+
+
+def wait_or_give_up(error: BaseException, failures: int, more: Callable[[], bool]) -> None:
+    """Say that a worker was lost, and wait longer each time; raise where it happened too often in a row."""
     if failures > MAX_RESTARTS:
         raise SelectdisError(
             f"the workers died {failures} times in a row without finishing a run ({error!r:.200}); run the same again, "

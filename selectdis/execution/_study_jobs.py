@@ -11,10 +11,13 @@ from typing import Any
 from selectdis._files import open_file
 from selectdis.errors import SelectdisError
 from selectdis.execution._job import CohortJob
+from selectdis.execution._overlap import overlapped
 from selectdis.execution._plan import plan_cohorts, worker_count
 from selectdis.execution._pool import Work, run_tasks
+from selectdis.execution._recording import scoring_processes
 from selectdis.execution._stop import stop_on_interrupt
 from selectdis.execution._worker import run_cohort
+from selectdis.scoring._files import forget_codes
 from selectdis.training import Candidate
 from selectdis.training._runtime import compute_settings
 
@@ -54,12 +57,15 @@ def jobs_of(candidates: Iterable[Candidate], template: CohortJob, *, n_jobs: int
     candidates = list(candidates)
     if not candidates:
         return []
+    data = template.data.load()
     cohorts = plan_cohorts(
         candidates,
-        template.data.load().image_shape,
+        data.image_shape,
         device=device_here(template.training.device),
         n_jobs=n_jobs,
         interrupted=_interrupted(template.checkpoint.parent),
+        precision=template.training.precision,
+        n_images=len(data),
     )
     return [replace(template, candidates=tuple(candidates[i] for i in cohort)) for cohort in cohorts]
 
@@ -89,7 +95,9 @@ def run_jobs(
     work: Work[CohortJob, Records] = run_cohort,
     timeout: float = 120.0,
 ) -> Iterator[tuple[CohortJob, Records]]:
-    """Do `jobs` and yield each with its records as soon as it ends; see `run_tasks` for the arguments.
+    """Do `jobs` and yield each with its records, or some of them, as soon as they are made; see `run_tasks`.
+
+    Where this machine's GPU trains, runs are scored in processes while it trains the next cohort.
 
     Raises
     ------
@@ -102,7 +110,16 @@ def run_jobs(
         return
     try:
         with stop_on_interrupt(jobs[0].folder) as stop:
-            yield from run_tasks(jobs, work, stop, n_jobs=n_jobs, scheduler=scheduler, more=more, timeout=timeout)
+            if scheduler is None:
+                jobs[0].data.draw()
+            results: Iterator[tuple[CohortJob, Records]]
+            if scheduler is None and work is run_cohort and (n := scoring_processes(jobs[0].training.device)):
+                results = overlapped(jobs, stop, more, n_jobs=n)
+            else:
+                results = run_tasks(jobs, work, stop, n_jobs=n_jobs, scheduler=scheduler, more=more, timeout=timeout)
+            for job, records in results:
+                yield job, records
+                forget_codes(job.folder, job.data, [r["candidate"] for r in records])
     except SelectdisError:
         raise
     except (OSError, MemoryError) as error:  # what no other candidate would mend

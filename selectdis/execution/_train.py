@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from selectdis._progress import hidden, progress_bar
+from selectdis.data import ImageDataset
 from selectdis.errors import renamed
 from selectdis.execution._plan import plan_cohorts, worker_count
 from selectdis.execution._pool import run_tasks
@@ -117,6 +118,8 @@ def train(
     workers = worker_count(n_jobs) if compute.device.type == "cpu" else 1
     if not candidates:
         return []
+    if isinstance(data, ImageDataset):
+        data.draw_once()
     options = {
         "steps": steps,
         "device": str(compute.device),
@@ -132,6 +135,8 @@ def train(
         device=compute.device,
         n_jobs=workers,
         interrupted=states.cohorts() if states else (),
+        precision=precision,
+        n_images=len(data.images),
     )
     tasks = [
         CohortTask(number, own, None if states is None else states.path(own))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from selectdis._files import atomic_write, inside, own_file
@@ -11,12 +12,21 @@ from selectdis.records import is_candidate_id
 from selectdis.training import Run
 from selectdis.training._run import write_run
 
-__all__ = ["check_places", "codes_path", "codes_place", "model_path", "save_run"]
+__all__ = [
+    "check_places",
+    "codes_path",
+    "codes_place",
+    "encoded_path",
+    "encoded_place",
+    "forget_codes",
+    "model_path",
+    "save_run",
+]
 
 
 def check_places(folder: str | Path, data: DataReference) -> None:
     """Refuse a folder where the files of runs on `data` would go elsewhere, before anything is trained."""
-    for kind in ("models", "codes", "checkpoints"):
+    for kind in ("models", "codes", "encoded", "checkpoints"):
         inside(folder, kind, data.slug, "file")
 
 
@@ -38,6 +48,22 @@ def codes_path(folder: str | Path, data: DataReference, candidate: str) -> Path:
 def codes_place(folder: str | Path, data: DataReference, candidate: str) -> Path:
     """Return where to write the codes, in the place of whatever is there."""
     return inside(folder, "codes", data.slug, f"{_checked(candidate)}.npy")
+
+
+def encoded_path(folder: str | Path, data: DataReference, candidate: str) -> Path:
+    """Return where the codes lie that a run's scores are computed from; a link there is refused."""
+    return own_file(folder, "encoded", data.slug, f"{_checked(candidate)}.safetensors")
+
+
+def encoded_place(folder: str | Path, data: DataReference, candidate: str) -> Path:
+    """Return where to write those codes, in the place of whatever is there."""
+    return inside(folder, "encoded", data.slug, f"{_checked(candidate)}.safetensors")
+
+
+def forget_codes(folder: str | Path, data: DataReference, candidates: Iterable[str]) -> None:
+    """Remove the codes that scores were computed from, once these are recorded."""
+    for candidate in candidates:
+        encoded_path(folder, data, candidate).unlink(missing_ok=True)
 
 
 def _checked(candidate: str) -> str:

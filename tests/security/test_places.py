@@ -193,7 +193,9 @@ def test_what_is_no_file_where_a_user_names_one_is_one_sentence(tmp_path, call):
             sd.Run.load(tmp_path / "fifo.npz")
         assert "is a FIFO, where a file is needed" in call("score", "fifo.npz").refusal
         assert "is a FIFO, where a file is needed" in call("score", "fifo.npy", "fifo.npz").refusal
-        assert "is a FIFO, where a file is needed" in call("data", "preview", "folder:pictures", "--out", "o.png").refusal
+        assert (
+            "is a FIFO, where a file is needed" in call("data", "preview", "folder:pictures", "--out", "o.png").refusal
+        )
         for words in (["run", "fifo.yaml"], ["backtest", "fifo.csv"], ["analyze", "fifo.npy"]):
             assert call(*words).refusal
         for name in ("fifo.npy", "fifo.npz", "fifo.csv", "fifo.h5"):
