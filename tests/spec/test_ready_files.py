@@ -30,6 +30,8 @@ def test_protocol_of_the_paper(path):
     configurations = [candidate_from(params, spec) for params in grid(spec.search)]
     assert len(configurations) * spec.seeds.count == 1_800
     assert (spec.training.steps, spec.training.batch_size, spec.search.latents) == (300_000, 64, (10,))
+    assert (spec.evaluation.protocol, spec.evaluation.held_out) == ("reference", 0.0)
+    assert "A step of FactorVAE is one update of the VAE and one of the discriminator" in path.read_text()
     assert len(spec.search.objective) == 6
     _has_the_grids(spec, spec.search.objective)
 
