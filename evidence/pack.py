@@ -35,12 +35,12 @@ def gram(run: sd.Run, codes: np.ndarray) -> np.ndarray:
 
 def pack(file: Path, folder: Path, place: int, out: Path, device: str) -> None:
     """Write the file of one data set of a study."""
-    stage = sd.Study.from_file(file, folder=folder).proxy_stages[place]
+    stage = sd.Study.from_file(file, folder=folder).proxy_stages()[place]
     data = stage.info.data
     index = data.sample_indices(min(IMAGES, len(data)), np.random.default_rng(0))
     images = data.images_at(index)
     rows: dict[str, list] = {"candidates": [], "mean": [], "log_variance": [], "gram": []}
-    for record in stage.raw_records:
+    for record in stage.raw_records():
         run = stage.load_run(record["candidate"])
         if run is None or run.status == "diverged":
             continue
@@ -58,14 +58,15 @@ def pack(file: Path, folder: Path, place: int, out: Path, device: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Write the files of all data sets of a study."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("file", type=Path, help="of the study")
     parser.add_argument("folder", type=Path, help="of the study")
     parser.add_argument("--out", type=Path, default=Path("evidence"))
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--jobs", type=int, default=1, help="data sets at once")
     options = parser.parse_args()
-    count = len(sd.Study.from_file(options.file, folder=options.folder).proxies)
+    count = len(sd.Study.from_file(options.file, folder=options.folder).proxies())
     work = partial(pack, options.file, options.folder, out=options.out, device=options.device)
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         list(pool.map(work, range(count)))

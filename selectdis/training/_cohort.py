@@ -19,15 +19,15 @@ from selectdis.training._adam import Adam, Settings
 from selectdis.training._candidate import Candidate
 from selectdis.training._compiled import CompiledProgram, compiled_or_plain, give_up
 from selectdis.training._curves import Curves
-from selectdis.training._graph import StepGraph
 from selectdis.training._images import ImageBank, image_shape, pairs_of
-from selectdis.training._kernel_program import KERNELS, KernelProgram, usable_kernels
 from selectdis.training._memory import is_out_of_memory
 from selectdis.training._program import Program
 from selectdis.training._random_source import Purpose, RandomSource, keys_of_uses, stream
+from selectdis.training.cuda._graph import StepGraph
+from selectdis.training.cuda._kernel_program import KERNELS, KernelProgram, usable_kernels
 
 if TYPE_CHECKING:
-    from selectdis.training._stacked_adam import StackedAdam
+    from selectdis.training.cuda._stacked_adam import StackedAdam
 
 __all__ = ["PRECISIONS", "Cohort", "ComputeSettings"]
 
@@ -128,7 +128,7 @@ class Cohort:
     def _adam(self, weights: Mapping[str, Tensor], settings: Sequence[Settings]) -> Adam | StackedAdam:
         if not isinstance(self.program, KernelProgram):
             return Adam(weights, settings)
-        from selectdis.training._stacked_adam import StackedAdam  # which needs Triton
+        from selectdis.training.cuda._stacked_adam import StackedAdam  # which needs Triton
 
         return StackedAdam(weights, self.program.layouts, settings, self.compute.network_dtype)
 

@@ -1,7 +1,5 @@
 """Our own kernels without a GPU: Triton's interpreter runs them, and torch says what they should give."""
 
-import importlib
-import sys
 from itertools import pairwise
 
 import numpy as np
@@ -9,38 +7,17 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from selectdis.models import _kernel_check as check
+from selectdis.models import _stacked as stacked
 from selectdis.models import build_model
+from selectdis.models._tiles import tiles_of, weight_tiles
 
-FAMILY = ("_kernels", "_tiles", "_stacked", "_kernel_check")
 ACTIVATIONS = {
     "none": lambda x: x,
     "relu": torch.relu,
     "tanh": torch.tanh,
     "leaky_relu": lambda x: F.leaky_relu(x, 0.2),
 }
-
-
-@pytest.fixture(scope="module")
-def stacked():
-    """The module of layers, its kernels for the interpreter."""
-    with Interpreted() as modules:
-        yield modules["_stacked"]
-
-
-class Interpreted:
-    """Import the kernels anew, for Triton's interpreter, and forget them again."""
-
-    def __enter__(self):
-        self.patch = pytest.MonkeyPatch()
-        self.patch.setenv("TRITON_INTERPRET", "1")
-        for name in FAMILY:
-            self.patch.delitem(sys.modules, f"selectdis.models.{name}", raising=False)
-        return {name: importlib.import_module(f"selectdis.models.{name}") for name in FAMILY}
-
-    def __exit__(self, *error):
-        self.patch.undo()
-        for name in FAMILY:
-            sys.modules.pop(f"selectdis.models.{name}", None)
 
 
 def numbers(*shape, seed=0):
@@ -100,7 +77,7 @@ def assert_like(layers, reference, x, parameters):
     ("size", "batch", "channels"),
     [((16, 16), 2, (1, 32, 32)), ((8, 24), 3, (3, 16, 40)), ((12, 4), 1, (2, 32)), ((8, 8), 5, (4, 16))],
 )
-def test_convolutions(stacked, size, batch, channels, images):
+def test_convolutions(size, batch, channels, images):
     sides = (4, 2)
     parameters = []
     for i, (inputs, outputs) in enumerate(pairwise(channels)):
@@ -114,7 +91,7 @@ def test_convolutions(stacked, size, batch, channels, images):
 @pytest.mark.parametrize(
     ("size", "batch", "channels"), [((4, 4), 2, (64, 32, 1)), ((2, 6), 3, (16, 24, 3)), ((5, 3), 1, (32, 2))]
 )
-def test_transposed_convolutions(stacked, size, batch, channels):
+def test_transposed_convolutions(size, batch, channels):
     *inner, last = pairwise(channels)
     parameters = []
     for inputs, outputs in inner:
@@ -129,7 +106,7 @@ def test_transposed_convolutions(stacked, size, batch, channels):
     ("sizes", "activations"),
     [((10, 33, 70, 2), ("relu", "tanh", "none")), ((7, 20, 20), ("leaky_relu", "leaky_relu")), ((5, 1), ("tanh",))],
 )
-def test_dense_layers(stacked, batch, sizes, activations):
+def test_dense_layers(batch, sizes, activations):
     parameters = []
     for inputs, outputs in pairwise(sizes):
         parameters += [numbers(3, inputs, outputs) / 3, numbers(3, outputs)]
@@ -142,7 +119,7 @@ def test_dense_layers(stacked, batch, sizes, activations):
 
 
 @pytest.mark.parametrize("images", ["bytes", "numbers"])
-def test_reconstruction(stacked, images):
+def test_reconstruction(images):
     logits = 30 * numbers(2, 3, 3, 5, 7)
     x = numbers(2, 3, 3, 5, 7).sigmoid()
     x = (255 * x).to(torch.uint8) if images == "bytes" else x
@@ -154,7 +131,7 @@ def test_reconstruction(stacked, images):
     assert_like(lambda a, _: stacked.bernoulli(a, x), exact, logits, [])
 
 
-def test_a_candidate_does_not_depend_on_its_neighbours(stacked):
+def test_a_candidate_does_not_depend_on_its_neighbours():
     x, w, b = numbers(3, 2, 8, 8, 3).sigmoid(), numbers(3, 4, 4, 3, 16), numbers(3, 16)
     together = stacked.convolutions(x, [w, b], "ieee")
     w[1] = torch.nan
@@ -166,8 +143,7 @@ def test_a_candidate_does_not_depend_on_its_neighbours(stacked):
 
 
 @pytest.mark.parametrize(("architecture", "shape"), [("conv", (3, 16, 16)), ("fc", (1, 16, 16))])
-def test_the_check_of_a_device_passes_and_can_fail(stacked, architecture, shape, monkeypatch):
-    check = sys.modules["selectdis.models._kernel_check"]
+def test_the_check_of_a_device_passes_and_can_fail(architecture, shape, monkeypatch):
     model = build_model(architecture, shape, 3, 20)
     arguments = (model.kernels, model.parameters, shape, 2, torch.device("cpu"), "ieee", "float32")
     assert check.disagreement(*arguments) == ""
@@ -181,8 +157,6 @@ def test_the_check_of_a_device_passes_and_can_fail(stacked, architecture, shape,
 
 
 def test_tiles_cover_a_layer_and_leave_no_split_empty():
-    from selectdis.models._tiles import tiles_of, weight_tiles
-
     for inputs, outputs, side in ((1, 32, 4), (3, 32, 4), (32, 64, 2), (64, 32, 4), (5, 7, 2), (48, 96, 4)):
         for kernel in ("conv", "deconv"):
             tiles = tiles_of(kernel, inputs, outputs, side)
