@@ -10,18 +10,18 @@ import numpy as np
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._sizes import Sizes
 from selectdis.data._source import Source
-from selectdis.data.drawn._grid import around, classes, drawn_grid, span
+from selectdis.data.drawn._grid import classes, drawn_grid, span
 
 __all__ = ["SOURCE", "solids"]
 
 FACTORS = {
     "shape": classes(5, 5),  # chair, house, car, stairs, crane
     "elevation": span(np.deg2rad(15), np.deg2rad(70), 7, 6, 6),  # of the camera
-    "azimuth": around(2 * np.pi, 18, 16, 12),
+    # A quarter turn: straight from a side, light from the left would look like light from the right
+    "azimuth": span(np.deg2rad(5), np.deg2rad(85), 16, 14, 12),
     "light": span(np.deg2rad(-80), np.deg2rad(80), 6),  # from the left to the right of the camera
 }
 PAIR = ("azimuth", "light")
-FIRST_VIEW = np.deg2rad(10)  # never straight at a side: light from the left would look like light from the right
 OVERSAMPLE = 2
 # A face away from the lamp is not simply black, or light from far left would look like light from farther left
 BACKGROUND, DARKEST, LIGHTEST, LAMP_HEIGHT = 0.0, 0.25, 1.0, np.deg2rad(35)
@@ -37,7 +37,7 @@ def solids(*, image_size: int = 64, sizes: Sizes = None, correlation: float = 0.
     image_size : {64, 32, 16}
         Pixels per side.
     sizes : mapping or sequence of int, optional
-        Values of shape (up to 5: chair, house, car, stairs, crane), elevation (15 to 70 degrees), azimuth (a full
+        Values of shape (up to 5: chair, house, car, stairs, crane), elevation (15 to 70 degrees), azimuth (a quarter
         turn), light (left to right): a mapping (others keep their default) or four numbers.
     correlation : float
         Of azimuth and light, from -0.95 to 0.95. Other than 0, images are left out.
@@ -90,7 +90,7 @@ def _seen(shape: int, elevation: float, azimuth: float, side: int) -> tuple[np.n
 
 def _camera(elevation: float, azimuth: float) -> np.ndarray:
     """Return the rotation (3, 3) from the solid's axes to the camera's: x right, y up, z towards it."""
-    cos, sin = np.cos(azimuth + FIRST_VIEW), np.sin(azimuth + FIRST_VIEW)
+    cos, sin = np.cos(azimuth), np.sin(azimuth)
     around_up = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
     cos, sin = np.cos(elevation), np.sin(elevation)
     return np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]]) @ around_up
