@@ -224,7 +224,7 @@ def test_workers_of_a_dask_cluster_know_the_parts_of_a_plugin(tmp_path):
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("leaderboard", "not imported for a folder: worth, breadth can be shown as recorded, and not computed again"),
+        ("leaderboard", "not imported for a folder: breadth, worth can be shown as recorded, and not computed again"),
         ("report", "written: "),
         ("ui", "does not exist: run the study first"),  # it tracks itself in a diary
         ("run", "needs the plugins partners, which are imported for a study file alone"),

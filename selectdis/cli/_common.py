@@ -103,8 +103,8 @@ def open_study(
     if missing := _plugins.absent(study.spec.plugins):
         scores = ", ".join(score for score in _plugins.DIRECTIONS if score not in SCORES) or "what they bring"
         warnings.warn(
-            f"the plugins {', '.join(missing)} are not imported for a folder: {scores} can be shown as recorded, "
-            "and not computed again",
+            f"the plugins {', '.join(missing)} are not imported for a folder: {scores} can be shown as recorded, and "
+            "not computed again",
             stacklevel=2,
         )
     return study

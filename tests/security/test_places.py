@@ -25,8 +25,9 @@ from selectdis.study._listener import Listeners
 from selectdis.tracking._own_database import find_artifacts, own_uri
 from selectdis.tracking._rebuild import track as show
 from tests.cli.conftest import call
+from tests.databases import quick_databases
 
-__all__ = ["call"]
+__all__ = ["call", "quick_databases"]
 
 SPEC = {
     "name": "t",
@@ -191,11 +192,9 @@ def test_what_is_no_file_where_a_user_names_one_is_one_sentence(tmp_path, call):
     with at_most(60):
         with pytest.raises(SelectdisError, match="is a FIFO, where a file is needed"):
             sd.Run.load(tmp_path / "fifo.npz")
-        assert "is a FIFO, where a file is needed" in call("score", "fifo.npz").refusal
-        assert "is a FIFO, where a file is needed" in call("score", "fifo.npy", "fifo.npz").refusal
-        assert (
-            "is a FIFO, where a file is needed" in call("data", "preview", "folder:pictures", "--out", "o.png").refusal
-        )
+        preview = ["data", "preview", "folder:pictures", "--out", "o.png"]
+        for words in (["score", "fifo.npz"], ["score", "fifo.npy", "fifo.npz"], preview):
+            assert "is a FIFO, where a file is needed" in call(*words).refusal
         for words in (["run", "fifo.yaml"], ["backtest", "fifo.csv"], ["analyze", "fifo.npy"]):
             assert call(*words).refusal
         for name in ("fifo.npy", "fifo.npz", "fifo.csv", "fifo.h5"):

@@ -80,10 +80,7 @@ class Broken(Mine):
     [
         ({"rule": "mig > reconstructoin"}, "no score is called 'reconstructoin'; did you mean 'reconstruction'"),
         ({"rule": "mig > udr_spearman_of"}, "no score is called"),
-        (
-            {"rule": selection.Rule(selection.by_mean("mig"), selection.by_criterion("mine"))},
-            "no score is called 'mine'",
-        ),
+        ({"rule": selection.Rule(None, selection.by_criterion("mine"))}, "no score is called 'mine'"),
         ({"rule": "nonsense > elbo"}, "no column 'metric.nonsense'"),
         ({"seeds": 10**20}, "seeds must be a whole number from 1 to"),
         ({"top": 0}, "top must be a whole number"),
