@@ -12,13 +12,14 @@ from typing import Any
 from selectdis._files import atomic_write
 from selectdis.errors import SelectdisError
 from selectdis.execution._job import CohortJob
-from selectdis.execution._recording import finished_run, raise_if_of_the_machine, records_of
+from selectdis.execution._recording import encode_cohort, finished_run, raise_if_of_the_machine, records_of
 from selectdis.execution._stop import StopSignal
 from selectdis.scoring._files import check_places, save_run
 from selectdis.scoring._probe import scorer_of
 from selectdis.training import Candidate, Run, remove_checkpoint, train_cohort
+from selectdis.training._runtime import compute_settings
 
-__all__ = ["forget_checkpoint", "run_cohort", "train_job"]
+__all__ = ["forget_checkpoint", "run_cohort", "train_job", "train_only"]
 
 Records = list[dict[str, Any]]
 Stop = Callable[[], bool]
@@ -41,6 +42,17 @@ def _run_cohort(job: CohortJob, stop: StopSignal) -> Records:
     records = records_of(job, train_job(job, stop), stop)
     forget_checkpoint(job)
     return records
+
+
+def train_only(job: CohortJob, stop: StopSignal | None = None) -> Records:
+    """Train as `run_cohort` does, leave models and, of a GPU, codes for a later call, and return no records."""
+    stop = stop or StopSignal()
+    with _ONE_AT_A_TIME:
+        train_job(job, stop)
+        if compute_settings(job.training.device).device.type == "cuda":
+            encode_cohort(job, stop)
+        forget_checkpoint(job)
+    return []
 
 
 def train_job(job: CohortJob, stop: Stop) -> str:
@@ -99,8 +111,16 @@ def _train_from(job: CohortJob, stop: Stop) -> list[Run]:
         compile=options.compile,
         checkpoint=job.checkpoint,
         should_stop=stop,
+        at=job.on_the_way,
+        on_the_way=lambda runs: _save_on_the_way(job, runs),
         **chosen,
     )
+
+
+def _save_on_the_way(job: CohortJob, runs: Sequence[Run]) -> None:
+    for run in runs:
+        if run.status != "diverged":
+            save_run(job.folder, job.data, run, at=run.steps)
 
 
 def forget_checkpoint(job: CohortJob) -> None:
