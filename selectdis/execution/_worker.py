@@ -12,7 +12,13 @@ from typing import Any
 from selectdis._files import atomic_write
 from selectdis.errors import SelectdisError
 from selectdis.execution._job import CohortJob
-from selectdis.execution._recording import encode_cohort, finished_run, raise_if_of_the_machine, records_of
+from selectdis.execution._recording import (
+    encode_cohort,
+    encoded_here,
+    finished_run,
+    raise_if_of_the_machine,
+    records_of,
+)
 from selectdis.execution._stop import StopSignal
 from selectdis.scoring._files import check_places, save_run
 from selectdis.scoring._probe import scorer_of
@@ -67,7 +73,11 @@ def train_job(job: CohortJob, stop: Stop) -> str:
         warnings.simplefilter("ignore")  # the driver loaded the same data, and said what there is to say
         job.data.draw()
     check_places(job.folder, job.data)
-    missing = [candidate for candidate in job.candidates if finished_run(job, candidate) is None]
+    missing = [
+        candidate
+        for candidate in job.candidates
+        if finished_run(job, candidate) is None and not encoded_here(job, candidate)
+    ]
     trained, failure = _trained(job, missing, stop) if missing else ([], "")
     for run in trained:
         if run.candidate in missing:

@@ -256,7 +256,7 @@ class EvaluationSpec(Section):
     def _ends_with_the_last(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         if any(not 0 < share <= 1 for share in value) or value[-1] != 1 or list(value) != sorted(set(value)):
             raise ValueError(
-                f"must be rising shares of the steps above 0 that end with 1, such as [0.25, 0.5, 1]; found {list(value)}"
+                f"must be rising shares of the steps, above 0, that end with 1, as [0.25, 0.5, 1]; found {[*value]}"
             )
         return value
 

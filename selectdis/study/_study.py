@@ -158,8 +158,8 @@ class Study:
         Parameters
         ----------
         scores : bool
-            False trains alone, and leaves models (and of a GPU the codes that scores are made of) in the folder: a later
-            run, here or where the folder is copied to, scores them.
+            False trains alone, and leaves models (and of a GPU the codes that scores are made of) in the folder: a
+            later run, here or where the folder is copied to, scores them.
         listeners : sequence of Listener
             Told of what happens, beside the tracker of the study file.
 
