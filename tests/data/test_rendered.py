@@ -58,7 +58,7 @@ def test_a_file_is_drawn_once_and_read_from_then_on(cache):
     CALLS.clear()
     second.draw_once()
     assert CALLS == [64]  # by which the file is known
-    for data in (first, second, pickle.loads(pickle.dumps(first))):
+    for data in (first, second, pickle.loads(pickle.dumps(first))):  # noqa: S301
         np.testing.assert_array_equal(data.images[:], expected)
         np.testing.assert_array_equal(data.images_at([5, 3, 1_999]), expected[[5, 3, 1_999]])
         np.testing.assert_array_equal(data.subset(np.arange(7, 900)).images[3:9], expected[10:16])
