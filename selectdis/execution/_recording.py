@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from selectdis.errors import SelectdisError
 from selectdis.execution._job import CohortJob
 from selectdis.execution._plan import worker_count
 from selectdis.execution._pool import run_tasks
@@ -164,7 +165,10 @@ def records_of_codes(job: CohortJob, candidate: Candidate) -> list[Record]:
 
 
 def _codes(job: CohortJob, candidate: Candidate, at: int | None) -> tuple[Encoded, Record] | None:
-    found = read_encoded(encoded_path(job.folder, job.data, candidate.id, at))
+    try:
+        found = read_encoded(encoded_path(job.folder, job.data, candidate.id, at))
+    except SelectdisError:  # something else in its place
+        return None
     about = _about(job, candidate, at)
     if found is None or {name: found[1].get(name) for name in about} != about:
         return None
