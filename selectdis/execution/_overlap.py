@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import threading
-import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -33,7 +32,7 @@ from selectdis.execution._recording import (
     records_of_codes,
 )
 from selectdis.execution._stop import StopSignal, end_with_parent, follow_parent
-from selectdis.execution._worker import forget_checkpoint, train_job
+from selectdis.execution._worker import forget_checkpoint, load_quietly, train_job
 from selectdis.scoring._encoded import Encoded
 from selectdis.scoring._probe import scorer_of
 from selectdis.training import Candidate, Run
@@ -317,6 +316,4 @@ def _prepare_in_child(plugins: tuple[tuple[str, str], ...], job: CohortJob, stop
 
 def _ready(plugins: tuple[tuple[str, str], ...], job: CohortJob) -> None:
     _plugins.load(plugins)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the driver loaded the same data, and said what there is to say
-        job.data.draw()
+    load_quietly(job)

@@ -15,6 +15,7 @@ from selectdis.execution._job import CohortJob
 from selectdis.execution._plan import worker_count
 from selectdis.execution._pool import run_tasks
 from selectdis.execution._stop import StopSignal
+from selectdis.records import is_finished
 from selectdis.scoring._encoded import Encoded, read_encoded, write_encoded
 from selectdis.scoring._files import encoded_path, encoded_place, model_path
 from selectdis.scoring._probe import scorer_of, write_codes
@@ -94,9 +95,9 @@ def finished_run(job: CohortJob, candidate: Candidate, at: int | None = None) ->
 
 
 def _records(job: CohortJob, failure: str, candidate: Candidate, stop: StopSignal) -> list[Record]:
-    """Return the records of the run that is on disk: those on the way as far as there are, and that of its end."""
-    on_the_way = [_record(job, candidate, at) for at in job.on_the_way]
+    """Return the records of the run that is on disk: that of its end, after those on the way where it has scores."""
     last = _record(job, candidate) or failed_record(job, candidate, failure)
+    on_the_way = [_record(job, candidate, at) for at in job.on_the_way] if is_finished(last) else []
     return [*(record for record in on_the_way if record is not None), last]
 
 
@@ -120,10 +121,17 @@ def record_of_run(job: CohortJob, run: Run, at: int | None = None) -> Record:
 
 
 def encode_on_device(job: CohortJob, run: Run) -> Encoded:
-    """Make a run's codes where its cohort trained, as exactly as it trained."""
+    """Make a run's codes where its cohort trained, as exactly as it trained; where that has no memory, on the CPU."""
     compute = compute_settings(job.training.device, job.training.precision)
-    with torch_settings(compute):
-        return scorer_of(job.data, job.evaluation).encode(run.to(str(compute.device)))
+    scorer = scorer_of(job.data, job.evaluation)
+    try:
+        with torch_settings(compute):
+            return scorer.encode(run.to(str(compute.device)))
+    except Exception as error:
+        if compute.device.type == "cpu" or not is_out_of_memory(error):
+            raise
+    scorer.leave_device()
+    return scorer.encode(run.to("cpu"))
 
 
 def leave_codes(job: CohortJob, run: Run, encoded: Encoded, at: int | None = None) -> None:

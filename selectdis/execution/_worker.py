@@ -25,7 +25,7 @@ from selectdis.scoring._probe import scorer_of
 from selectdis.training import Candidate, Run, remove_checkpoint, train_cohort
 from selectdis.training._runtime import compute_settings
 
-__all__ = ["forget_checkpoint", "run_cohort", "train_job", "train_only"]
+__all__ = ["forget_checkpoint", "load_quietly", "run_cohort", "train_job", "train_only"]
 
 Records = list[dict[str, Any]]
 Stop = Callable[[], bool]
@@ -45,6 +45,7 @@ def run_cohort(job: CohortJob, stop: StopSignal | None = None) -> Records:
 
 
 def _run_cohort(job: CohortJob, stop: StopSignal) -> Records:
+    load_quietly(job)
     records = records_of(job, train_job(job, stop), stop)
     forget_checkpoint(job)
     return records
@@ -54,11 +55,19 @@ def train_only(job: CohortJob, stop: StopSignal | None = None) -> Records:
     """Train as `run_cohort` does, leave models and, of a GPU, codes for a later call, and return no records."""
     stop = stop or StopSignal()
     with _ONE_AT_A_TIME:
+        load_quietly(job)
         train_job(job, stop)
         if compute_settings(job.training.device).device.type == "cuda":
             encode_cohort(job, stop)
         forget_checkpoint(job)
     return []
+
+
+def load_quietly(job: CohortJob) -> None:
+    """Load the data of a job in this process; the driver did the same, and said what there is to say."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        job.data.draw()
 
 
 def train_job(job: CohortJob, stop: Stop) -> str:
@@ -69,9 +78,6 @@ def train_job(job: CohortJob, stop: Stop) -> str:
     TrainingInterrupted
         If the driver asked for the end; the state of the cohort is saved.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the driver loaded the same data, and said what there is to say
-        job.data.draw()
     check_places(job.folder, job.data)
     missing = [
         candidate
