@@ -18,6 +18,7 @@ from selectdis.cli._output import check_out, written
 from selectdis.data import DATASETS, ImageDataset, data_folder, load_dataset
 from selectdis.data import fetch as fetch_files
 from selectdis.data import preview as draw_preview
+from selectdis.data.reading._rendered import LIMIT, cached_files
 from selectdis.errors import SelectdisError
 
 __all__ = ["data_app"]
@@ -105,6 +106,36 @@ def fetch(
         paths = fetch_files(name, folder=folder, progress=show)
     for path in paths:
         Console().print(escape(str(path)), soft_wrap=True)
+
+
+@data_app.command()
+def cache(
+    clear: Annotated[
+        list[str] | None, typer.Option("--clear", metavar="NAME", help="Remove the files that begin so; 'all' for all.")
+    ] = None,
+) -> None:
+    """List the files of images that were drawn or unpacked, or remove some: what is needed is made again."""
+    files = cached_files()
+    if clear:
+        gone = [file for file in files if any(name == "all" or file.path.name.startswith(name) for name in clear)]
+        if not gone:
+            raise SelectdisError(f"no file in {data_folder()} begins with {' or '.join(clear)}: `selectdis data cache`")
+        for file in gone:
+            file.path.unlink(missing_ok=True)
+        print(f"removed {len(gone)} files, {sum(file.nbytes for file in gone) / 1e9:.2f} GB")
+        return
+    table = Table("file", "what", "images", "GB", "last used", box=None, header_style="bold")
+    for file in files:
+        used = f"{file.used:%Y-%m-%d %H:%M}"
+        table.add_row(escape(file.path.name), file.what, file.shape, f"{file.nbytes / 1e9:.2f}", used)
+    console = Console()
+    console.print(table)
+    total = sum(file.nbytes for file in files) / 1e9
+    console.print(
+        f"\n{total:.2f} GB in {escape(str(data_folder()))} (SELECTDIS_DATA moves it); drawn ones have at most "
+        f"{LIMIT / 1e9:.0f} GB, of which the one used longest ago goes first.",
+        soft_wrap=True,
+    )
 
 
 def _load(name: str, options: list[str] | None, strict: bool) -> ImageDataset:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 import threading
-import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
@@ -29,11 +28,11 @@ from selectdis.execution._recording import (
     finished_run,
     leave_codes,
     raise_if_of_the_machine,
-    record_of_codes,
     record_of_run,
+    records_of_codes,
 )
 from selectdis.execution._stop import StopSignal, end_with_parent, follow_parent
-from selectdis.execution._worker import forget_checkpoint, train_job
+from selectdis.execution._worker import forget_checkpoint, load_quietly, train_job
 from selectdis.scoring._encoded import Encoded
 from selectdis.scoring._probe import scorer_of
 from selectdis.training import Candidate, Run
@@ -42,10 +41,21 @@ from selectdis.training._runtime import TrainingInterrupted
 
 __all__ = ["overlapped"]
 
-Record = dict[str, Any]
+Records = list[dict[str, Any]]
 WAITING_SHARE = 0.25  # of the free memory that codes which wait for their scores may fill, before training waits
 LOOK_SECONDS = 0.2
 WRITERS = 2  # threads that write codes
+
+
+Codes = dict[int | None, tuple[Run, Encoded]]
+
+
+class Diverged(Exception):
+    """A run that has no codes."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run)
+        self.run = run
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,7 @@ class Scorable:
 
 def overlapped(
     jobs: Sequence[CohortJob], stop: StopSignal, more: Callable[[], bool], *, n_jobs: int, scores: bool = True
-) -> Iterator[tuple[CohortJob, list[Record]]]:
+) -> Generator[tuple[CohortJob, Records]]:
     """Train `jobs` in this process, and yield each record as soon as one of `n_jobs` others has made it.
 
     Parameters
@@ -98,7 +108,7 @@ class Trainer(threading.Thread):
     def __init__(self, jobs: Sequence[CohortJob], stop: StopSignal, more: Callable[[], bool], scores: bool) -> None:
         super().__init__(name="selectdis-trainer", daemon=True)
         self.jobs, self.stop, self.more, self.scores = jobs, stop, more, scores
-        self.out: SimpleQueue[Scorable | tuple[CohortJob, list[Record]] | None] = SimpleQueue()  # None: the end
+        self.out: SimpleQueue[Scorable | tuple[CohortJob, Records] | None] = SimpleQueue()  # None: the end
         self.error: BaseException | None = None
         self._over = threading.Event()
         self._room = threading.Condition()
@@ -130,7 +140,7 @@ class Trainer(threading.Thread):
                 if self():
                     break
                 if (codes := self._encoded(job, candidate, failure)) is not None:
-                    written.append(writers.submit(self._leave, job, *codes))
+                    written.append(writers.submit(self._leave, job, candidate, codes))
                 if len(written) > WRITERS:
                     written.popleft().result()
             for one in written:
@@ -139,28 +149,42 @@ class Trainer(threading.Thread):
         if not self():
             forget_checkpoint(job)
 
-    def _encoded(self, job: CohortJob, candidate: Candidate, failure: str) -> tuple[Run, Encoded] | None:
-        """Return the codes of a candidate that are to be written; put out its record where there are none."""
-        if encoded_here(job, candidate):
-            self.out.put(Scorable(job, candidate, 0))
-        elif (run := finished_run(job, candidate)) is None:
-            self.out.put((job, [failed_record(job, candidate, failure)]))
-        elif run.status == "diverged":
-            self.out.put((job, [record_of_run(job, run)]))
-        else:
-            try:
-                return run, encode_on_device(job, run)
-            except Exception as error:
-                raise_if_of_the_machine(error)
-                reason = f"encoding: {type(error).__name__}: {error}"[:500]
-                self.out.put((job, [failed_record(job, candidate, reason)]))
+    def _encoded(self, job: CohortJob, candidate: Candidate, failure: str) -> Codes | None:
+        """Return the codes that are to be written of a candidate; put out its record where there is nothing to score.
+
+        By the step on the way, None for the end; those that are in files already are not among them.
+        """
+        try:
+            if (last := self._codes(job, candidate, None)) is None:
+                self.out.put((job, [failed_record(job, candidate, failure)]))
+                return None
+            on_the_way = (self._codes(job, candidate, at) for at in job.on_the_way)
+            return last | {at: own for codes in on_the_way if codes is not None for at, own in codes.items()}
+        except Diverged as diverged:
+            self.out.put((job, [record_of_run(job, diverged.run)]))
+        except Exception as error:
+            raise_if_of_the_machine(error)
+            reason = f"encoding: {type(error).__name__}: {error}"[:500]
+            self.out.put((job, [failed_record(job, candidate, reason)]))
         return None
 
-    def _leave(self, job: CohortJob, run: Run, encoded: Encoded) -> None:
-        leave_codes(job, run, encoded)
+    def _codes(self, job: CohortJob, candidate: Candidate, at: int | None) -> Codes | None:
+        """Return codes by `at`, or none where they are in a file; None where there is no run."""
+        if encoded_here(job, candidate, at):
+            return {}
+        if (run := finished_run(job, candidate, at)) is None:
+            return None
+        if run.status == "diverged":
+            raise Diverged(run)
+        return {at: (run, encode_on_device(job, run))}
+
+    def _leave(self, job: CohortJob, candidate: Candidate, codes: Codes) -> None:
+        for at, (run, encoded) in codes.items():
+            leave_codes(job, run, encoded, at)
+        nbytes = sum(encoded.nbytes for _, encoded in codes.values())
         with self._room:
-            self._waiting += encoded.nbytes
-        self.out.put(Scorable(job, run.candidate, encoded.nbytes))
+            self._waiting += nbytes
+        self.out.put(Scorable(job, candidate, nbytes))
 
     def _wait_for_room(self) -> None:
         with self._room:
@@ -184,14 +208,14 @@ def _until_trained(trainer: Trainer) -> None:
         pass
 
 
-def _scored(trainer: Trainer, stop: StopSignal, n_jobs: int) -> Iterator[tuple[CohortJob, list[Record]]]:
+def _scored(trainer: Trainer, stop: StopSignal, n_jobs: int) -> Iterator[tuple[CohortJob, Records]]:
     pool = ScoringPool(n_jobs, stop)
     pool.warm(trainer.jobs[0])
     training = True
     while training or pool.busy:
-        for scorable, record in pool.results(0 if training else LOOK_SECONDS):
+        for scorable, records in pool.results(0 if training else LOOK_SECONDS):
             trainer.scored(scorable)
-            yield scorable.job, [record]
+            yield scorable.job, records
         if not training:
             continue
         try:
@@ -211,8 +235,8 @@ class ScoringPool:
 
     def __init__(self, n_jobs: int, stop: StopSignal) -> None:
         self.n_jobs, self.stop = n_jobs, stop
-        self._done: SimpleQueue[Future[Record | None]] = SimpleQueue()
-        self._running: dict[Future[Record | None], Scorable] = {}
+        self._done: SimpleQueue[Future[Records | None]] = SimpleQueue()
+        self._running: dict[Future[Records | None], Scorable] = {}
         self._failures = 0
 
     @property
@@ -229,7 +253,7 @@ class ScoringPool:
         for _ in range(self.n_jobs):
             self._start(_prepare_in_child, job)
 
-    def results(self, seconds: float) -> Iterator[tuple[Scorable, Record]]:
+    def results(self, seconds: float) -> Iterator[tuple[Scorable, Records]]:
         """Yield what is scored by now, after a wait of at most `seconds` for a first one."""
         while True:
             try:
@@ -238,11 +262,11 @@ class ScoringPool:
                 return
             seconds = 0
             scorable = self._running.pop(future, None)
-            if scorable is not None and (record := self._record(future, scorable)) is not None:
-                yield scorable, record
+            if scorable is not None and (records := self._records(future, scorable)) is not None:
+                yield scorable, records
 
-    def _record(self, future: Future[Record | None], scorable: Scorable) -> Record | None:
-        """Return the record, None where the driver asked to stop; the work of lost processes is done again."""
+    def _records(self, future: Future[Records | None], scorable: Scorable) -> Records | None:
+        """Return the records, None where the driver asked to stop; the work of lost processes is done again."""
         error = future.exception()
         if error is None:
             self._failures = 0
@@ -275,13 +299,13 @@ class ScoringPool:
         return future
 
 
-def _score_in_child(plugins: tuple[tuple[str, str], ...], job: CohortJob, stop: StopSignal) -> Record | None:
-    record = None
+def _score_in_child(plugins: tuple[tuple[str, str], ...], job: CohortJob, stop: StopSignal) -> Records | None:
+    records = None
     if not stop():
         _ready(plugins, job)
-        record = record_of_codes(job, job.candidates[0])
+        records = records_of_codes(job, job.candidates[0])
     end_with_parent(stop.parent)
-    return record
+    return records
 
 
 def _prepare_in_child(plugins: tuple[tuple[str, str], ...], job: CohortJob, stop: StopSignal) -> None:
@@ -292,6 +316,4 @@ def _prepare_in_child(plugins: tuple[tuple[str, str], ...], job: CohortJob, stop
 
 def _ready(plugins: tuple[tuple[str, str], ...], job: CohortJob) -> None:
     _plugins.load(plugins)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the driver loaded the same data, and said what there is to say
-        job.data.draw()
+    load_quietly(job)

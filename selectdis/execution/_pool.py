@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -38,7 +38,7 @@ def run_tasks(
     scheduler: str | None = None,
     more: Callable[[], bool] = lambda: True,
     timeout: float = 120.0,
-) -> Iterator[tuple[T, R]]:
+) -> Generator[tuple[T, R]]:
     """Do `tasks` and yield each with its result as soon as it ends, in any order.
 
     Parameters
@@ -120,7 +120,7 @@ def _on_processes(
 
 def _with_restarts(
     tasks: Sequence[T], results: Callable[[Sequence[T]], Results[R]], more: Callable[[], bool]
-) -> Iterator[tuple[T, R]]:
+) -> Generator[tuple[T, R]]:
     """Start the pool again for what is left when a worker was killed; give up when nothing at all gets done."""
     left, failures = list(tasks), 0
     while left and more():

@@ -12,13 +12,20 @@ from typing import Any
 from selectdis._files import atomic_write
 from selectdis.errors import SelectdisError
 from selectdis.execution._job import CohortJob
-from selectdis.execution._recording import finished_run, raise_if_of_the_machine, records_of
+from selectdis.execution._recording import (
+    encode_cohort,
+    encoded_here,
+    finished_run,
+    raise_if_of_the_machine,
+    records_of,
+)
 from selectdis.execution._stop import StopSignal
 from selectdis.scoring._files import check_places, save_run
 from selectdis.scoring._probe import scorer_of
 from selectdis.training import Candidate, Run, remove_checkpoint, train_cohort
+from selectdis.training._runtime import compute_settings
 
-__all__ = ["forget_checkpoint", "run_cohort", "train_job"]
+__all__ = ["forget_checkpoint", "load_quietly", "run_cohort", "train_job", "train_only"]
 
 Records = list[dict[str, Any]]
 Stop = Callable[[], bool]
@@ -38,9 +45,29 @@ def run_cohort(job: CohortJob, stop: StopSignal | None = None) -> Records:
 
 
 def _run_cohort(job: CohortJob, stop: StopSignal) -> Records:
+    load_quietly(job)
     records = records_of(job, train_job(job, stop), stop)
     forget_checkpoint(job)
     return records
+
+
+def train_only(job: CohortJob, stop: StopSignal | None = None) -> Records:
+    """Train as `run_cohort` does, leave models and, of a GPU, codes for a later call, and return no records."""
+    stop = stop or StopSignal()
+    with _ONE_AT_A_TIME:
+        load_quietly(job)
+        train_job(job, stop)
+        if compute_settings(job.training.device).device.type == "cuda":
+            encode_cohort(job, stop)
+        forget_checkpoint(job)
+    return []
+
+
+def load_quietly(job: CohortJob) -> None:
+    """Load the data of a job in this process; the driver did the same, and said what there is to say."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        job.data.draw()
 
 
 def train_job(job: CohortJob, stop: Stop) -> str:
@@ -51,11 +78,12 @@ def train_job(job: CohortJob, stop: Stop) -> str:
     TrainingInterrupted
         If the driver asked for the end; the state of the cohort is saved.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the driver loaded the same data, and said what there is to say
-        job.data.draw()
     check_places(job.folder, job.data)
-    missing = [candidate for candidate in job.candidates if finished_run(job, candidate) is None]
+    missing = [
+        candidate
+        for candidate in job.candidates
+        if finished_run(job, candidate) is None and not encoded_here(job, candidate)
+    ]
     trained, failure = _trained(job, missing, stop) if missing else ([], "")
     for run in trained:
         if run.candidate in missing:
@@ -99,8 +127,16 @@ def _train_from(job: CohortJob, stop: Stop) -> list[Run]:
         compile=options.compile,
         checkpoint=job.checkpoint,
         should_stop=stop,
+        at=job.on_the_way,
+        on_the_way=lambda runs: _save_on_the_way(job, runs),
         **chosen,
     )
+
+
+def _save_on_the_way(job: CohortJob, runs: Sequence[Run]) -> None:
+    for run in runs:
+        if run.status != "diverged":
+            save_run(job.folder, job.data, run, at=run.steps)
 
 
 def forget_checkpoint(job: CohortJob) -> None:

@@ -30,14 +30,17 @@ def check_places(folder: str | Path, data: DataReference) -> None:
         inside(folder, kind, data.slug, "file")
 
 
-def model_path(folder: str | Path, data: DataReference, candidate: str) -> Path:
-    """Return where the trained parameters of `candidate` (an id) on `data` lie; a link there is refused."""
-    return own_file(folder, "models", data.slug, f"{_checked(candidate)}.safetensors")
+def model_path(folder: str | Path, data: DataReference, candidate: str, at: int | None = None) -> Path:
+    """Return where the parameters of `candidate` (an id) on `data` lie, of the end or `at` a step on the way.
+
+    A link there is refused.
+    """
+    return own_file(folder, "models", data.slug, f"{_named(candidate, at)}.safetensors")
 
 
-def save_run(folder: str | Path, data: DataReference, run: Run) -> None:
+def save_run(folder: str | Path, data: DataReference, run: Run, at: int | None = None) -> None:
     """Write a trained run where `model_path` looks for it, in the place of whatever is there."""
-    write_run(run, inside(folder, "models", data.slug, f"{_checked(run.candidate.id)}.safetensors"), atomic_write)
+    write_run(run, inside(folder, "models", data.slug, f"{_named(run.candidate.id, at)}.safetensors"), atomic_write)
 
 
 def codes_path(folder: str | Path, data: DataReference, candidate: str) -> Path:
@@ -50,20 +53,26 @@ def codes_place(folder: str | Path, data: DataReference, candidate: str) -> Path
     return inside(folder, "codes", data.slug, f"{_checked(candidate)}.npy")
 
 
-def encoded_path(folder: str | Path, data: DataReference, candidate: str) -> Path:
+def encoded_path(folder: str | Path, data: DataReference, candidate: str, at: int | None = None) -> Path:
     """Return where the codes lie that a run's scores are computed from; a link there is refused."""
-    return own_file(folder, "encoded", data.slug, f"{_checked(candidate)}.safetensors")
+    return own_file(folder, "encoded", data.slug, f"{_named(candidate, at)}.safetensors")
 
 
-def encoded_place(folder: str | Path, data: DataReference, candidate: str) -> Path:
+def encoded_place(folder: str | Path, data: DataReference, candidate: str, at: int | None = None) -> Path:
     """Return where to write those codes, in the place of whatever is there."""
-    return inside(folder, "encoded", data.slug, f"{_checked(candidate)}.safetensors")
+    return inside(folder, "encoded", data.slug, f"{_named(candidate, at)}.safetensors")
 
 
 def forget_codes(folder: str | Path, data: DataReference, candidates: Iterable[str]) -> None:
-    """Remove the codes that scores were computed from, once these are recorded."""
-    for candidate in candidates:
-        encoded_path(folder, data, candidate).unlink(missing_ok=True)
+    """Remove the codes that scores were computed from, of the end and on the way, once these are recorded."""
+    recorded = {*candidates}
+    for path in inside(folder, "encoded", data.slug, "file").parent.glob("*.safetensors"):
+        if path.name.partition(".")[0] in recorded:
+            path.unlink(missing_ok=True)
+
+
+def _named(candidate: str, at: int | None) -> str:
+    return _checked(candidate) if at is None else f"{_checked(candidate)}.at-{at}"
 
 
 def _checked(candidate: str) -> str:

@@ -252,6 +252,16 @@ class EvaluationSpec(Section):
     protocol: Literal["disjoint", "reference"] = "disjoint"
     probe: int = Field(default=1_000, ge=10, le=10**7)
     seed: Seed = 0
+    at: Annotated[tuple[float, ...], BeforeValidator(_as_non_empty_list)] = (1.0,)  # shares of the steps
+
+    @field_validator("at")
+    @classmethod
+    def _ends_with_the_last(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if any(not 0 < share <= 1 for share in value) or value[-1] != 1 or list(value) != sorted(set(value)):
+            raise ValueError(
+                f"must be rising shares of the steps, above 0, that end with 1, as [0.25, 0.5, 1]; found {[*value]}"
+            )
+        return value
 
 
 class RuleSpec(Section):

@@ -17,8 +17,9 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
@@ -26,12 +27,12 @@ import numpy as np
 from selectdis._files import quick_write
 from selectdis._progress import progress_bar
 from selectdis._signals import blocked_in_children, pause, raise_if_asked
-from selectdis.data.reading._cache import data_folder
+from selectdis.data.reading._cache import cache_path, data_folder
 from selectdis.data.reading._file_array import MappedArray, PackedBits, open_npy
 from selectdis.data.reading._lazy import LazyImages
 from selectdis.errors import SelectdisError
 
-__all__ = ["LIMIT", "draw_once", "rendered_folder"]
+__all__ = ["LIMIT", "CachedFile", "cached_files", "draw_once", "rendered_folder"]
 
 LIMIT = 50 * 10**9  # bytes of all the files together
 DISK_SHARE = 0.9  # of the free disk, which one file may take
@@ -42,6 +43,36 @@ SAMPLES = 64  # images that are drawn anew to know a file by
 def rendered_folder() -> Path:
     """Return the folder of the files; it need not exist."""
     return data_folder() / "rendered"
+
+
+class CachedFile(NamedTuple):
+    """A file of images that can be made again."""
+
+    path: Path
+    what: str  # "drawn" or "unpacked"
+    shape: str
+    nbytes: int
+    used: datetime
+
+
+def cached_files() -> list[CachedFile]:
+    """Return the files of drawn and of unpacked images in the cache folder, by name."""
+    found = []
+    for folder, what in ((rendered_folder(), "drawn"), (cache_path("any").parent, "unpacked")):
+        for path in sorted(folder.glob("*.npy")):
+            with contextlib.suppress(OSError):  # cleared meanwhile
+                about = path.stat()
+                found.append(
+                    CachedFile(path, what, _shape(path), about.st_size, datetime.fromtimestamp(about.st_mtime))
+                )
+    return found
+
+
+def _shape(path: Path) -> str:
+    try:
+        return " x ".join(f"{side:,}" for side in open_npy(path).shape)
+    except SelectdisError:
+        return "damaged"
 
 
 def draw_once(images: Any, name: str) -> None:
