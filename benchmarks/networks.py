@@ -1,7 +1,8 @@
-"""The networks that the benchmark of training compares, and a plain loop over one of them."""
+"""The networks that the benchmarks of training compare: a plain loop over one, a cohort, their operations, the peak."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,9 @@ class Case:
     size: int
     width: int
 
+
+# The objectives of Locatello et al. 2019, in the order in which a cohort has them.
+SIX = ("beta_vae", "annealed_vae", "factor_vae", "dip_vae_i", "dip_vae_ii", "beta_tc_vae")
 
 CASES = (
     Case("conv, 64 pixels", "conv", 64, 256),
@@ -115,3 +119,52 @@ def flops(case: Case) -> float:
         side *= 2
     weights = [2 * 256 * widths[0] * 16 + 256 * 30, *convolutions]
     return 64 * 2 * (3 * sum(weights) - convolutions[0])
+
+
+def cohort_step(case: Case, device: str, precision: str, count: int, *, mixed: bool = False) -> Callable[[], int]:
+    """One step of a cohort of `count` beta-VAEs (0: as many as the rule says for many), or of all six objectives."""
+    from types import SimpleNamespace
+
+    from selectdis.execution import cohort_size
+    from selectdis.training import Candidate
+    from selectdis.training._cohort import Cohort
+    from selectdis.training._runtime import compute_settings
+
+    settings = {"architecture": case.architecture, "width": case.width}
+    count = count or cohort_size(Candidate(**settings), (1, case.size, case.size), 1000, device)
+    objectives = [SIX[i * len(SIX) // count] if mixed else "beta_vae" for i in range(count)]  # sorted, as cohorts are
+    candidates = [Candidate(objective, seed, **settings) for seed, objective in enumerate(objectives)]
+    data = SimpleNamespace(name="noise", images=images_of(case.size))
+    cohort = Cohort(candidates, data, compute_settings(device, precision))
+
+    def step() -> int:
+        cohort.step()
+        return count
+
+    return step
+
+
+def gemm_peak(device: str = "cpu", precision: str = "float32") -> float:
+    """The best rate of a square product, over the libraries in torch, in FLOP a second; on CPU on one thread."""
+    import torch
+
+    from selectdis.training._cohort import PRECISIONS
+    from selectdis.training._runtime import compute_settings, torch_settings
+
+    dtype = torch.bfloat16 if precision == "bf16" else PRECISIONS[precision]
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+    best = 0.0
+    with torch_settings(compute_settings(device, precision)):
+        for n in (256, 512, 1024, *((4096, 8192) if device == "cuda" else ())):
+            a, b = torch.randn(2, n, n, device=device).to(dtype)
+            products = [lambda a=a, b=b: a @ b]
+            if device == "cpu" and hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+                products.append(lambda a=a, b=b: torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], ""))
+            for product in products:
+                for _ in range(20):
+                    wait()
+                    start = time.perf_counter()
+                    product()
+                    wait()
+                    best = max(best, 2 * n**3 / (time.perf_counter() - start))
+    return best

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -31,7 +32,10 @@ def disagreement(
     products: str,
     precision: str,
 ) -> str:
-    """Return the layer that differs most and by how much, or nothing: each on random numbers of its own."""
+    """Return the layer that differs most and by how much, or nothing: each on random numbers of its own.
+
+    A discriminator sees codes of one batch and of two, so that its layers are compared at both sizes.
+    """
     generator = torch.Generator(device).manual_seed(0)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
 
@@ -45,8 +49,9 @@ def disagreement(
         own = tuple(parameter.shape[axis] for axis in order or range(len(parameter.shape)))
         weight = (draw(*own) / math.sqrt(math.prod(own) / own[-1])).to(dtype)
         if order is None:
-            x, g = draw(batch, own[0]).to(dtype), draw(batch, own[1]).to(dtype)
-            pairs = _dense(x, weight, draw(own[1]), g, products)
+            counts = (batch, 2 * batch) if parameter.name.startswith("discriminator.") else (batch,)
+            inputs = [(draw(n, own[0]).to(dtype), draw(n, own[1]).to(dtype)) for n in counts]
+            pairs = chain.from_iterable(_dense(x, weight, draw(own[1]), g, products) for x, g in inputs)
         else:
             part = parameter.name.partition(".")[0]
             layer = Layer(transposed=part == "decoder", to_image=order[0] == 0)

@@ -287,8 +287,8 @@ def fold(
 @triton.jit
 def reduce(parts, y, PARTS: tl.constexpr, N: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr):
     """Sum parts (PARTS, N) into y (N,)."""
-    k = tl.program_id(1).to(tl.int64)
-    n = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    k = tl.program_id(0).to(tl.int64)  # also one of K x B images: more than the other axes of a grid may hold
+    n = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     acc = tl.zeros((ROWS, BLOCK), tl.float32)
     for s in range(tl.cdiv(PARTS, ROWS)):
         r = s * ROWS + tl.arange(0, ROWS)
@@ -315,8 +315,8 @@ def bernoulli_forward(logits, images, y, PIXELS: tl.constexpr, BLOCK: tl.constex
 @triton.jit
 def bernoulli_backward(logits, images, scale, y, PIXELS: tl.constexpr, BLOCK: tl.constexpr):
     """Gradient of the nats of each image, times its `scale`."""
-    image = tl.program_id(1).to(tl.int64)
-    place = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    image = tl.program_id(0).to(tl.int64)
+    place = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     inside = place < PIXELS
     a = tl.load(logits + image * PIXELS + place, mask=inside, other=0.0).to(tl.float32)
     x = _pixels(images + image * PIXELS + place, inside, tl.float32)

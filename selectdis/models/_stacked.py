@@ -22,6 +22,8 @@ __all__ = ["bernoulli", "convolutions", "dense_layers", "transposed_convolutions
 RELU = kernels.RELU
 ACTIVATIONS = {"none": kernels.NONE, "relu": RELU, "tanh": kernels.TANH, "leaky_relu": kernels.LEAKY}
 BLOCK = 1024  # numbers that a program of a pass over elements takes
+# Kernels count the numbers of one candidate in 32 bits, CUDA programs on all but the first axis of a grid in 16.
+MOST_NUMBERS, MOST_PROGRAMS = 2**31 - 1, 2**16 - 1
 
 
 def _cdiv(a: int, b: int) -> int:
@@ -29,6 +31,9 @@ def _cdiv(a: int, b: int) -> int:
 
 
 def _run(kernel: Any, grid: tuple[int, ...], arguments: tuple[Any, ...], tiles: Tiles) -> None:
+    numbers = max(a[0].numel() for a in arguments if isinstance(a, Tensor))
+    if numbers > MOST_NUMBERS or max(grid[1:]) > MOST_PROGRAMS:
+        raise ValueError(f"a batch this large is more than the kernels count: {numbers} numbers, a grid of {grid}")
     kernel[grid](
         *arguments,
         BM=tiles.rows,
@@ -87,7 +92,7 @@ def reduced(parts: Tensor, dtype: torch.dtype) -> Tensor:
     y = parts.new_empty((k, n), dtype=dtype)
     rows = min(power(count, 1), 64)
     block = max(16, min(power(n), 4096 // rows))
-    kernels.reduce[(_cdiv(n, block), k)](parts, y, count, n, rows, block)
+    kernels.reduce[(k, _cdiv(n, block))](parts, y, count, n, rows, block)
     return y
 
 
@@ -296,7 +301,7 @@ class _Bernoulli(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         logits, images = ctx.saved_tensors
         y, pixels = torch.empty_like(logits), logits[0, 0].numel()
-        grid = (_cdiv(pixels, BLOCK), logits.shape[0] * logits.shape[1])
+        grid = (logits.shape[0] * logits.shape[1], _cdiv(pixels, BLOCK))
         kernels.bernoulli_backward[grid](logits, images, gradient.contiguous(), y, pixels, BLOCK)
         return y, None
 

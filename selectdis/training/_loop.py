@@ -131,8 +131,6 @@ def _give_back_memory(compute: ComputeSettings) -> None:
     if compute.device.type == "cpu":
         trim_heap()
         return
-    if compute.compile:
-        torch.compiler.reset()
     torch.cuda.empty_cache()
 
 

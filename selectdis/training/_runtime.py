@@ -56,7 +56,7 @@ def torch_settings(compute: ComputeSettings) -> Iterator[None]:
     """
     with room_for_programs(compute.compile):
         if compute.device.type == "cuda":
-            with _cuda_settings(tf32=compute.precision in ("tf32", "bf16")):
+            with _set_device(compute.device), _cuda_settings(tf32=compute.precision in ("tf32", "bf16")):
                 yield
             return
         with _one_thread():
@@ -103,6 +103,11 @@ def trim_heap() -> None:
     """Give freed memory back to the system, where the C library can; oneDNN's kernels live outside the heap."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def _set_device(device: torch.device) -> torch.cuda.device:
+    """Kernels of our own and graphs go to the device that is set, wherever their tensors lie."""
+    return torch.cuda.device(-1 if device.index is None else device.index)  # -1: the one that is set
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from selectdis.models import _kernel_check as check
 from selectdis.models import _stacked as stacked
-from selectdis.models import build_model
+from selectdis.models import build_model, discriminator_parameters
 from selectdis.models._tiles import tiles_of, weight_tiles
 
 ACTIVATIONS = {
@@ -75,7 +75,15 @@ def assert_like(layers, reference, x, parameters):
 @pytest.mark.parametrize("images", ["bytes", "numbers"])
 @pytest.mark.parametrize(
     ("size", "batch", "channels"),
-    [((16, 16), 2, (1, 32, 32)), ((8, 24), 3, (3, 16, 40)), ((12, 4), 1, (2, 32)), ((8, 8), 5, (4, 16))],
+    [
+        ((16, 16), 2, (1, 32, 32)),
+        ((8, 24), 3, (3, 16, 40)),
+        ((12, 4), 1, (2, 32)),
+        ((8, 8), 5, (4, 16)),
+        ((128, 128), 1, (1, 1)),
+        ((2, 2), 1, (1, 1)),
+        ((4, 8), 2, (17, 65, 5)),
+    ],
 )
 def test_convolutions(size, batch, channels, images):
     sides = (4, 2)
@@ -89,7 +97,15 @@ def test_convolutions(size, batch, channels, images):
 
 
 @pytest.mark.parametrize(
-    ("size", "batch", "channels"), [((4, 4), 2, (64, 32, 1)), ((2, 6), 3, (16, 24, 3)), ((5, 3), 1, (32, 2))]
+    ("size", "batch", "channels"),
+    [
+        ((4, 4), 2, (64, 32, 1)),
+        ((2, 6), 3, (16, 24, 3)),
+        ((5, 3), 1, (32, 2)),
+        ((64, 64), 1, (1, 1)),
+        ((1, 1), 1, (1, 1, 1)),
+        ((3, 1), 2, (17, 65, 5)),
+    ],
 )
 def test_transposed_convolutions(size, batch, channels):
     *inner, last = pairwise(channels)
@@ -101,10 +117,14 @@ def test_transposed_convolutions(size, batch, channels):
     assert_like(lambda a, p: stacked.transposed_convolutions(a, p, "ieee"), deconvolved, x, parameters)
 
 
-@pytest.mark.parametrize("batch", [3, 64, 150])
+@pytest.mark.parametrize("batch", [1, 3, 64, 150])
 @pytest.mark.parametrize(
     ("sizes", "activations"),
-    [((10, 33, 70, 2), ("relu", "tanh", "none")), ((7, 20, 20), ("leaky_relu", "leaky_relu")), ((5, 1), ("tanh",))],
+    [
+        ((10, 33, 70, 2), ("relu", "tanh", "none")),
+        ((7, 20, 20), ("leaky_relu", "leaky_relu")),
+        ((1, 1, 1), ("tanh", "none")),
+    ],
 )
 def test_dense_layers(batch, sizes, activations):
     parameters = []
@@ -131,6 +151,53 @@ def test_reconstruction(images):
     assert_like(lambda a, _: stacked.bernoulli(a, x), exact, logits, [])
 
 
+@pytest.mark.parametrize("batch", [1, 2])
+def test_no_address_is_outside(batch):
+    """Numbers before and after each tensor are NaN, which a result would show, and stay as they are."""
+    fence = 64
+
+    def fenced(values):
+        whole = torch.full((values.numel() + 2 * fence,), torch.nan)
+        whole[fence:-fence] = values.flatten()
+        fences.append(whole)
+        return whole[fence:-fence].view(values.shape)
+
+    fences = []
+    x = fenced(numbers(1, batch, 6, 10, 3))
+    down = [fenced(numbers(1, 4, 4, 3, 5)), fenced(numbers(1, 5))]
+    up = [fenced(numbers(1, 4, 4, 5, 7)), fenced(numbers(1, 7)), fenced(numbers(1, 7, 4, 4, 2)), fenced(numbers(1, 2))]
+    flat = [fenced(numbers(1, 12 * 20 * 2, 3)), fenced(numbers(1, 3))]
+    leaves = [t.requires_grad_() for t in (x, *down, *up, *flat)]
+    images = stacked.transposed_convolutions(stacked.convolutions(x, down, "ieee"), up, "ieee")
+    codes = stacked.dense_layers(images.flatten(2), flat, ("leaky_relu",), "ieee")
+    gradients = torch.autograd.grad(codes.sum() + stacked.bernoulli(images, fenced(images.detach())).sum(), leaves)
+    assert all(g.isfinite().all() for g in (images, codes, *gradients))
+    assert all(whole[:fence].isnan().all() and whole[-fence:].isnan().all() for whole in fences)
+
+
+def test_more_images_than_an_axis_of_a_grid_holds(monkeypatch):
+    """All candidates' images together may be many; a candidate's own are counted, and refused before they overflow."""
+    grids = []
+
+    class Noted:
+        def __getitem__(self, grid):
+            grids.append(grid)
+            return lambda *arguments, **settings: None
+
+    for name in ("bernoulli_forward", "bernoulli_backward", "reduce", "matmul"):
+        monkeypatch.setattr(stacked.kernels, name, Noted())
+    logits = torch.zeros(70, 1000, 1, 1, 1).requires_grad_()
+    stacked.bernoulli(logits, torch.zeros(70, 1000, 1, 1, 1)).sum().backward()
+    stacked.sums_of_images(logits)
+    assert all(max((*grid, 0, 0)[1:]) <= 65_535 for grid in grids)
+    assert grids[0][0] == grids[1][0] == 70_000
+    huge = torch.zeros(1, 1).expand(1, 2**16, 2**16)
+    with pytest.raises(ValueError, match="more than the kernels count"):
+        stacked.product(torch.zeros(1, 1, 2**16), huge, "ieee")
+    with pytest.raises(ValueError, match="more than the kernels count"):
+        stacked.product(torch.zeros(1, 2**23 + 1, 1), torch.zeros(1, 1, 1), "ieee")
+
+
 def test_a_candidate_does_not_depend_on_its_neighbours():
     x, w, b = numbers(3, 2, 8, 8, 3).sigmoid(), numbers(3, 4, 4, 3, 16), numbers(3, 16)
     together = stacked.convolutions(x, [w, b], "ieee")
@@ -144,10 +211,13 @@ def test_a_candidate_does_not_depend_on_its_neighbours():
 
 @pytest.mark.parametrize(("architecture", "shape"), [("conv", (3, 16, 16)), ("fc", (1, 16, 16))])
 def test_the_check_of_a_device_passes_and_can_fail(architecture, shape, monkeypatch):
-    model = build_model(architecture, shape, 3, 20)
-    arguments = (model.kernels, model.parameters, shape, 2, torch.device("cpu"), "ieee", "float32")
+    model = build_model(architecture, shape, 1, 20)
+    parameters = (*model.parameters, *discriminator_parameters(1, 5))
+    arguments = (model.kernels, parameters, shape, 2, torch.device("cpu"), "ieee", "float32")
+    product, rows = stacked.product, set()
+    monkeypatch.setattr(check, "product", lambda x, *a, **k: rows.add(x.shape[1]) or product(x, *a, **k))
     assert check.disagreement(*arguments) == ""
-    product = stacked.product
+    assert {2, 4} <= rows  # codes of one batch and of two
     monkeypatch.setattr(check, "product", lambda *a, **k: 1.001 * product(*a, **k))
     assert "differs from torch by 0.001" in check.disagreement(*arguments)
     if architecture == "conv":

@@ -335,6 +335,21 @@ def test_settings_of_cuda_are_put_back(precision, tf32):
     assert (matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark) == before
 
 
+def test_a_device_with_a_number_is_the_one_that_is_set(monkeypatch):
+    """Triton's kernels and CUDA graphs go there."""
+    now = [0]
+
+    def exchange(number):
+        before, now[0] = now[0], number if number >= 0 else now[0]
+        return before
+
+    monkeypatch.setattr(torch.cuda, "_exchange_device", exchange)
+    monkeypatch.setattr(torch.cuda, "_maybe_exchange_device", exchange)
+    with torch_settings(ComputeSettings(torch.device("cuda:1"))):
+        assert now == [1]
+    assert now == [0]
+
+
 NEWER_NAMES = """
 import torch
 from selectdis.training._cohort import ComputeSettings

@@ -4,11 +4,14 @@ torch's tracer records the operators of a step, with every number that came from
 calls them again on the same tensors: what a captured step does not find where it looks stays as it was at first.
 """
 
+from contextlib import contextmanager, nullcontext
+
 import pytest
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from selectdis.data import load_dataset
+from selectdis.training import _loop as loop
 from selectdis.training import train_cohort
 from selectdis.training._cohort import Cohort
 from selectdis.training.cuda import _graph as graph
@@ -85,3 +88,62 @@ def test_a_training_goes_on_from_a_checkpoint(data, captured, tmp_path):
     train_cohort(mixture(), data, steps=70, device="cpu", checkpoint=file, curve_every=7)
     resumed = trained(mixture(), data, checkpoint=file, curve_every=7)
     assert all(map(same, resumed, trained(mixture(), data, curve_every=7)))
+
+
+@pytest.fixture
+def refused(monkeypatch):
+    """Captures fail by an error of one's own choice after the backward pass; ending one raises another error."""
+    how = {"errors": [], "tried": 0}
+
+    @contextmanager
+    def capture(made, **options):
+        how["tried"] += 1
+        assert how["errors"], "captured once more"
+        error = how["errors"].pop()
+
+        def fail(optimiser):
+            raise error
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("selectdis.training._adam.Adam.step", fail)
+            try:
+                yield
+            except Exception:
+                raise RuntimeError("operation failed due to a previous error during capture") from None
+
+    class Stream:
+        def wait_stream(self, other):
+            pass
+
+    monkeypatch.setattr(Cohort, "_can_be_captured", lambda cohort: True)
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
+    monkeypatch.setattr(torch.cuda, "graph", capture)
+    monkeypatch.setattr(torch.cuda, "Stream", Stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", Stream)
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
+    return how
+
+
+def plainly(monkeypatch, candidates, data):
+    monkeypatch.setattr(Cohort, "_can_be_captured", lambda cohort: False)
+    return trained(candidates, data, curve_every=7)
+
+
+def test_a_step_that_cannot_be_captured_is_computed_as_before(data, refused, monkeypatch):
+    refused["errors"] = [RuntimeError("operation not permitted when stream is capturing")]
+    with pytest.warns(RuntimeWarning, match="cannot be captured.*RuntimeError: operation not permitted"):
+        runs = trained(mixture(), data, curve_every=7)
+    assert refused["tried"] == 1
+    assert all(map(same, runs, plainly(monkeypatch, mixture(), data)))
+
+
+def test_memory_that_runs_out_in_a_capture_halves_the_cohort(data, refused, monkeypatch):
+    candidates = [small(seed=seed) for seed in (0, 1)]
+    sizes, train = [], loop._train_sorted
+    monkeypatch.setattr(loop, "_train_sorted", lambda own, *rest: sizes.append(len(own)) or train(own, *rest))
+    other = RuntimeError("an operator that waits")
+    refused["errors"] = [other, other, torch.OutOfMemoryError("CUDA out of memory.")]
+    with pytest.warns(RuntimeWarning, match="an operator that waits"):
+        runs = trained(candidates, data, curve_every=7)
+    assert sizes == [2, 1, 1]
+    assert all(map(same, runs, plainly(monkeypatch, candidates, data)))

@@ -109,7 +109,8 @@ class TestUse:
         """What the comparison with torch finds."""
         found = {"difference": ""}
 
-        def compare(*arguments):
+        def compare(passes, parameters, *arguments):
+            found["parameters"] = [parameter.name for parameter in parameters]
             if isinstance(found["difference"], Exception):
                 raise found["difference"]
             return found["difference"]
@@ -123,6 +124,13 @@ class TestUse:
         assert self.used(precision="float32")
         assert not self.used(precision="float64")
         assert not self.used(device="cpu")
+
+    def test_a_discriminator_is_compared_too(self, found):
+        pair, shape, device = [small(), small("factor_vae")], self.SHAPE, torch.device("cuda")
+        assert kernel_program.usable_kernels(pair[:1], shape, device, "bf16")
+        assert "discriminator.dense6.weight" not in found["parameters"]
+        assert kernel_program.usable_kernels(pair, shape, device, "bf16")
+        assert "discriminator.dense6.weight" in found["parameters"]
 
     def test_not_where_somebody_says_so(self, monkeypatch):
         monkeypatch.setenv("SELECTDIS_KERNELS", "0")

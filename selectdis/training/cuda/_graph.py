@@ -74,8 +74,10 @@ class StepGraph:
     def _captured(self) -> torch.cuda.CUDAGraph | None:
         """Return a captured step; none where something in it cannot be captured, which a warning says."""
         graph, failure = torch.cuda.CUDAGraph(), None
+        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch's own default belongs to one device for good
         try:
-            with torch.cuda.graph(graph):
+            # The outer stream comes back also where a capture fails to end.
+            with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(graph, stream=aside):
                 try:
                     self._once()
                 except Exception as error:

@@ -10,12 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from selectdis.models import Weights
+from selectdis.models import Parameter, Weights
 from selectdis.models._discriminator import discriminate_by_kernels
+from selectdis.models._model import KernelPasses
 from selectdis.training._candidate import Candidate
 from selectdis.training._program import Program
 
-__all__ = ["KERNELS", "KernelProgram", "usable_kernels"]
+__all__ = ["KERNELS", "KernelProgram", "has_triton", "usable_kernels"]
 
 KERNELS = "kernels 1"  # a new number whenever they round otherwise
 SWITCH = "SELECTDIS_KERNELS"  # "0" in the environment: torch's own layers, also on CUDA
@@ -71,21 +72,25 @@ def usable_kernels(
 
     Layers are compared once a process, on random numbers; where they differ, a warning says so.
     """
-    from selectdis.models import build_model
+    from selectdis.models import build_model, discriminator_parameters
 
     first = candidates[0]
     model = build_model(first.architecture, shape, first.latents, first.width or 0)
+    parameters = model.parameters
+    if any(candidate.specification.adversary for candidate in candidates):
+        parameters += discriminator_parameters(first.latents, first.discriminator_width)
     if device.type != "cuda" or precision not in PRODUCTS or model.kernels is None or os.environ.get(SWITCH) == "0":
         return False
-    if not _has_triton():
+    if not has_triton():
         return False
-    key = (str(device), precision, first.architecture, shape, first.latents, first.width, first.batch_size)
+    key = (str(device), precision, first.architecture, parameters, shape, first.batch_size)
     if key not in _checked:
-        _checked[key] = _agree(first, model, shape, device, precision)
+        _checked[key] = _agree(first, model.kernels, parameters, shape, device, precision)
     return _checked[key]
 
 
-def _has_triton() -> bool:
+def has_triton() -> bool:
+    """Whether there is a Triton that is new enough."""
     try:
         import triton
     except ImportError:
@@ -93,13 +98,18 @@ def _has_triton() -> bool:
     return tuple(int(part) for part in triton.__version__.split(".")[:2]) >= OLDEST_TRITON
 
 
-def _agree(first: Candidate, model: Any, shape: tuple[int, int, int], device: torch.device, precision: str) -> bool:
+def _agree(
+    first: Candidate,
+    passes: KernelPasses,
+    parameters: Sequence[Parameter],
+    shape: tuple[int, int, int],
+    device: torch.device,
+    precision: str,
+) -> bool:
     from selectdis.models._kernel_check import disagreement
 
     try:
-        found = disagreement(
-            model.kernels, model.parameters, shape, first.batch_size, device, PRODUCTS[precision], precision
-        )
+        found = disagreement(passes, parameters, shape, first.batch_size, device, PRODUCTS[precision], precision)
     except Exception as error:  # of Triton's compiler or the driver: many kinds
         if isinstance(error, torch.OutOfMemoryError):
             raise
