@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from joblib.externals.loky import get_reusable_executor
+from joblib.executor import get_memmapping_executor
 
 from selectdis import _plugins
 from selectdis._signals import blocked_in_children
@@ -288,8 +288,9 @@ class ScoringPool:
 
     def _start(self, call: Callable[..., Any], job: CohortJob) -> Future[Any]:
         with blocked_in_children():
-            executor = get_reusable_executor(
-                max_workers=self.n_jobs,
+            # joblib's kind, since there is one pool a process: others find it here, and want more of it than loky's has.
+            executor = get_memmapping_executor(
+                self.n_jobs,
                 timeout=600,
                 initializer=follow_parent,
                 initargs=(os.getpid(),),

@@ -5,6 +5,7 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
+import joblib
 import pytest
 
 from selectdis.execution import _overlap as overlap
@@ -126,3 +127,10 @@ def test_a_gpu_of_this_machine_trains_that_way_and_codes_go_once_recorded(jobs, 
     assert all(map(is_settled, found))
     assert by_candidate(found) == expected
     assert files(jobs[0].folder, "encoded") == []
+
+
+def test_others_find_a_pool_that_they_can_use(jobs):
+    """There is one pool a process, and the next data set of a study is drawn by it."""
+    records_of(jobs)
+    with joblib.parallel_config("loky", n_jobs=2, inner_max_num_threads=1):
+        assert joblib.Parallel()(joblib.delayed(abs)(-number) for number in range(3)) == [0, 1, 2]
