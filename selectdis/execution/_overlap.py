@@ -11,11 +11,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from joblib.executor import get_memmapping_executor
+from joblib.externals.loky import ProcessPoolExecutor
 
 from selectdis import _plugins
 from selectdis._signals import blocked_in_children
@@ -209,25 +210,25 @@ def _until_trained(trainer: Trainer) -> None:
 
 
 def _scored(trainer: Trainer, stop: StopSignal, n_jobs: int) -> Iterator[tuple[CohortJob, Records]]:
-    pool = ScoringPool(n_jobs, stop)
-    pool.warm(trainer.jobs[0])
     training = True
-    while training or pool.busy:
-        for scorable, records in pool.results(0 if training else LOOK_SECONDS):
-            trainer.scored(scorable)
-            yield scorable.job, records
-        if not training:
-            continue
-        try:
-            found = trainer.out.get(timeout=LOOK_SECONDS)
-        except Empty:
-            continue
-        if found is None:
-            training = False
-        elif isinstance(found, Scorable):
-            pool.submit(found)
-        else:
-            yield found
+    with closing(ScoringPool(n_jobs, stop)) as pool:
+        pool.warm(trainer.jobs[0])
+        while training or pool.busy:
+            for scorable, records in pool.results(0 if training else LOOK_SECONDS):
+                trainer.scored(scorable)
+                yield scorable.job, records
+            if not training:
+                continue
+            try:
+                found = trainer.out.get(timeout=LOOK_SECONDS)
+            except Empty:
+                continue
+            if found is None:
+                training = False
+            elif isinstance(found, Scorable):
+                pool.submit(found)
+            else:
+                yield found
 
 
 class ScoringPool:
@@ -238,6 +239,12 @@ class ScoringPool:
         self._done: SimpleQueue[Future[Records | None]] = SimpleQueue()
         self._running: dict[Future[Records | None], Scorable] = {}
         self._failures = 0
+        self._pool: ProcessPoolExecutor | None = None  # one of its own: joblib's shared one is joblib's alone
+
+    def close(self) -> None:
+        """End the processes, at work or not."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, kill_workers=True)
 
     @property
     def busy(self) -> bool:
@@ -273,6 +280,8 @@ class ScoringPool:
             return future.result()
         if not is_lost(error):
             raise error
+        self.close()
+        self._pool = None
         lost = [scorable, *self._running.values()]
         self._running.clear()
         self._failures += 1
@@ -288,15 +297,14 @@ class ScoringPool:
 
     def _start(self, call: Callable[..., Any], job: CohortJob) -> Future[Any]:
         with blocked_in_children():
-            # joblib's kind, since there is one pool a process: others find it here, and want more of it than loky's has.
-            executor = get_memmapping_executor(
-                self.n_jobs,
-                timeout=600,
-                initializer=follow_parent,
-                initargs=(os.getpid(),),
-                env={"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-            )
-            future: Future[Any] = executor.submit(call, _plugins.loaded(), job, self.stop.for_children())
+            if self._pool is None:
+                self._pool = ProcessPoolExecutor(
+                    self.n_jobs,
+                    initializer=follow_parent,
+                    initargs=(os.getpid(),),
+                    env=dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+                )
+            future: Future[Any] = self._pool.submit(call, _plugins.loaded(), job, self.stop.for_children())
         return future
 
 

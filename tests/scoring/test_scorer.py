@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import selectdis as sd
-from selectdis.criteria import gaussian_kl, gaussian_total_correlation, held_out, mutual_information
+from selectdis.criteria import gaussian_kl, gaussian_total_correlation, held_out, mutual_information, shuffle_dimensions
 from selectdis.data import load_dataset
 from selectdis.errors import SelectdisError
 from selectdis.records import is_score
-from selectdis.scoring import _scorer
+from selectdis.scoring import _encoded
 from selectdis.scoring._scorer import Scorer, check_split
 from selectdis.scoring._version import SCORES_VERSION
 from selectdis.spec import EvaluationSpec
@@ -122,7 +122,7 @@ def test_the_probe_is_drawn_from_all_images_by_the_seed_alone(scorer, run):
 
 def test_batches_change_nothing(scorer, run, monkeypatch):
     expected, _ = scorer.score(run)
-    monkeypatch.setattr(_scorer, "ENCODE_BATCH", 7)
+    monkeypatch.setattr(_encoded, "CHUNK", 7)
     again, _ = scorer.score(run)
     for name in ("kl_per_latent", "active_latents", "protocol"):
         assert again.pop(name) == expected.pop(name)
@@ -149,12 +149,13 @@ def test_what_a_study_asks_for(run):
 
 def test_pipe_decodes_codes_whose_latents_are_shuffled_by_the_seed(scorer, run):
     thorough = Scorer(DATA.load(), SPEC.model_copy(update={"criteria": ("all",)}))
-    decoded = thorough._decoded(run, mean := run.transform(thorough.unseen))
-    assert decoded.seed == 3
-    np.testing.assert_array_equal(decoded.images, run.decode(mean))
-    assert not np.array_equal(decoded.shuffled, decoded.images)
-    again = thorough._decoded(run, mean)
-    np.testing.assert_array_equal(again.shuffled, decoded.shuffled)
+    encoded = thorough.encode(run)
+    mean = run.transform(thorough.unseen)
+    np.testing.assert_array_equal(encoded.decoded, run.decode(mean))
+    shuffled = shuffle_dimensions(mean, rng=np.random.default_rng([3, 5]))
+    np.testing.assert_array_equal(encoded.shuffled, run.decode(shuffled))
+    assert not np.array_equal(encoded.shuffled, encoded.decoded)
+    assert len(scorer.encode(run).decoded) == 0  # which nothing asks for
 
 
 def test_dead_latents_are_numbers_in_the_record_and_no_warnings(scorer, run):
