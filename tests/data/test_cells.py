@@ -21,7 +21,7 @@ def test_light_and_area_grow() -> None:
 
 
 def test_the_axis_turns() -> None:
-    pictures = cell(orientation=6) - 13
+    pictures = cell(orientation=6) - 5
     at = np.arange(64) - 31.5
     xx, yy, xy = ((pictures * moment).sum(axis=(1, 2)) for moment in (at**2, at[:, None] ** 2, -at * at[:, None]))
     assert np.rad2deg(np.unwrap(np.arctan2(2 * xy, xx - yy)) / 2) == pytest.approx(np.arange(6) * 30, abs=3)

@@ -25,10 +25,10 @@ FACTORS = {
 }
 PAIR = ("shoulder", "elbow")
 POST, UPPER, FOREARM, LIFT = 0.4, 0.26, 0.44, math.radians(30)
-THING, RIM, TABLE = 0.19, 0.05, 0.85
+THING, RIM, TABLE = 0.22, 0.05, 0.85
 NEARER = 0.25  # how much larger things look towards the camera
-DARK_WALL, LIGHT_WALL = np.array([0.16, 0.18, 0.26]), np.array([0.92, 0.92, 0.86])
-WOOD, SHADE, STEEL, BLACK = (0.58, 0.5, 0.42), (0.34, 0.28, 0.24), (0.72, 0.75, 0.8), (0.0, 0.0, 0.0)
+DARK_WALL, LIGHT_WALL = np.array([0.05, 0.07, 0.15]), np.array([0.95, 0.95, 0.9])
+WOOD, SHADE, STEEL, BLACK = (0.45, 0.36, 0.28), (0.12, 0.08, 0.06), (0.9, 0.92, 0.95), (0.0, 0.0, 0.0)
 
 Point = tuple[np.ndarray, np.ndarray, np.ndarray]  # to the right, up, towards the camera
 

@@ -19,15 +19,15 @@ from selectdis.errors import whole_number
 __all__ = ["SOURCE", "cells"]
 
 FACTORS = {
-    "brightness": span(0.5, 1.0, 5, 4, 4),
-    "focus": span(0.14, 0.03, 4, 3, 3),  # width of the blur: the last is sharp
-    "size": span(0.42, 0.68, 5, 4, 4),  # geometric mean of the half axes
+    "brightness": span(0.4, 1.0, 5, 4, 4),
+    "focus": span(0.12, 0.03, 4, 3, 3),  # width of the blur: the last is sharp
+    "size": span(0.36, 0.7, 5, 4, 4),  # geometric mean of the half axes
     "eccentricity": span(0.78, 0.36, 4),  # the short half axis against the long one
     "orientation": around(np.pi, 10, 8, 6),
     "spots": classes(5, 5, 4, 4),
 }
 PAIR = ("size", "brightness")
-BACKGROUND, BODY, SPOT = 0.05, 0.4, 0.6
+BACKGROUND, BODY, SPOT = 0.02, 0.5, 0.7
 # In units of the half axes, so that they turn with the cell
 SPOTS = np.array([(0.5, 0.15), (-0.55, -0.1), (0.0, -0.5), (-0.05, 0.5), (0.05, 0.0)], dtype=np.float32)
 SPOT_RADIUS = 0.11
