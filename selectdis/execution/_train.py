@@ -86,8 +86,8 @@ def train(
     precision
         "float32", "tf32" (CUDA), "bf16" (matrix products in bfloat16) or "float64".
     compile
-        Send the passes of a step through torch.compile: with CUDA graphs on a CUDA device, with its default mode on
-        CPU. Where that does not work, training goes on without it and says so in a warning.
+        Send the passes of a step through torch.compile on CPU; on a CUDA device a step is one CUDA graph in any case.
+        Where compiling does not work, training goes on without it and says so in a warning.
     n_jobs
         Processes of one thread each, on CPU; -1 for one per core.
     checkpoint_dir

@@ -48,7 +48,7 @@ class ComputeSettings:
 
     device: torch.device
     precision: str = "float32"
-    compile: bool = False  # the passes of a step by torch.compile
+    compile: bool = False  # the passes of a step by torch.compile, on CPU
 
     @property
     def dtype(self) -> torch.dtype:

@@ -1,4 +1,4 @@
-"""The passes of a step through torch.compile, and what to do where that does not work."""
+"""The passes of a step through torch.compile, on CPU, and what to do where that does not work."""
 
 from __future__ import annotations
 
