@@ -67,7 +67,7 @@ def test_a_signal_ends_the_ui_with_its_server(tmp_path, number, server):
     ui = context.Process(target=show, args=(str(tmp_path), port, server))
     ui.start()
     try:
-        wait_for_port(port, SimpleNamespace(poll=lambda: ui.exitcode), seconds=240)
+        wait_for_port(port, SimpleNamespace(poll=lambda: ui.exitcode), seconds=600)
         below = started_by(ui.pid)
         os.killpg(ui.pid, number)
         ui.join(120)
