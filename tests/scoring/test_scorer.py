@@ -106,7 +106,7 @@ def test_batches_change_nothing(scorer, run, monkeypatch):
     expected, _ = scorer.score(run)
     monkeypatch.setattr(_encoded, "CHUNK", 7)
     again, _ = scorer.score(run)
-    assert again.pop("kl_per_latent") == expected.pop("kl_per_latent")
+    assert again.pop("kl_per_latent") == pytest.approx(expected.pop("kl_per_latent"), rel=1e-4)
     assert again.pop("protocol") == expected.pop("protocol")
     assert again == pytest.approx(expected, rel=1e-4)
 
