@@ -19,6 +19,7 @@ import pytest
 import selectdis as sd
 from selectdis.data import ImageDataset
 from selectdis.errors import SelectdisError
+from selectdis.execution import _study_jobs as study_jobs
 from selectdis.execution import _worker as worker
 from selectdis.report import write_report
 from selectdis.study._listener import Listeners
@@ -81,14 +82,13 @@ def no_backtests():
 def whole(tmp_path_factory):
     """A study's folder with all that is ever written, checkpoints too."""
     folder = tmp_path_factory.mktemp("places") / "whole"
-    forget, worker._forget_checkpoint = worker._forget_checkpoint, lambda job: None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            work(folder)
-            track(folder)
-    finally:
-        worker._forget_checkpoint = forget
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        patch.setattr(worker, "forget_checkpoint", lambda job: None)
+        patch.setattr(study_jobs, "forget_codes", lambda *_: None)
+        warnings.simplefilter("ignore")
+        patch.setattr(study_jobs, "scoring_processes", lambda device: 1)  # as on a GPU, which leaves codes
+        work(folder)
+        track(folder)
     return folder
 
 
