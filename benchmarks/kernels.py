@@ -149,7 +149,7 @@ def tried(own: Pass, rule: Any, precision: str) -> list[Any]:
         for tiles in around
         if tiles.rows >= 16
         and 16 <= tiles.depth <= 128
-        and 512 * tiles.warps <= tiles.rows * tiles.columns <= 4096 * tiles.warps
+        and 128 * tiles.warps <= tiles.rows * tiles.columns <= 4096 * tiles.warps
         and (tiles.rows + tiles.columns) * tiles.depth * tiles.stages * size <= SHARED_MEMORY
     ]
     return [rule, *(tiles for tiles in fitting if tiles != rule)]

@@ -88,7 +88,7 @@ def test_a_cohort_of_the_benchmark_has_all_objectives_and_its_own_seeds(on_devic
 
     seen = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Cohort, "step", seen.append)
+        patch.setattr(Cohort, "step", lambda cohort: seen.append(cohort))
         case = on_device.Case("fc 128, 16 pixels", "fc", 16, 8)
         assert on_device.built(case, "cpu", "float32", count=12, mixed=True)() == 12
     (cohort,) = seen

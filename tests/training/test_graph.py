@@ -56,8 +56,8 @@ def captured(monkeypatch):
     return made
 
 
-def trained(candidates, data, **options):
-    return train_cohort(candidates, data, device="cpu", steps=STEPS, **options)
+def trained(candidates, data, *, steps=STEPS, **options):
+    return train_cohort(candidates, data, device="cpu", steps=steps, **options)
 
 
 @pytest.mark.parametrize("settings", [{}, {"architecture": "conv", "width": 16}])
@@ -126,13 +126,13 @@ def refused(monkeypatch):
 
 def plainly(monkeypatch, candidates, data):
     monkeypatch.setattr(Cohort, "_can_be_captured", lambda cohort: False)
-    return trained(candidates, data, curve_every=7)
+    return trained(candidates, data, steps=8, curve_every=3)
 
 
 def test_a_step_that_cannot_be_captured_is_computed_as_before(data, refused, monkeypatch):
     refused["errors"] = [RuntimeError("operation not permitted when stream is capturing")]
     with pytest.warns(RuntimeWarning, match="cannot be captured.*RuntimeError: operation not permitted"):
-        runs = trained(mixture(), data, curve_every=7)
+        runs = trained(mixture(), data, steps=8, curve_every=3)
     assert refused["tried"] == 1
     assert all(map(same, runs, plainly(monkeypatch, mixture(), data)))
 
@@ -144,6 +144,6 @@ def test_memory_that_runs_out_in_a_capture_halves_the_cohort(data, refused, monk
     other = RuntimeError("an operator that waits")
     refused["errors"] = [other, other, torch.OutOfMemoryError("CUDA out of memory.")]
     with pytest.warns(RuntimeWarning, match="an operator that waits"):
-        runs = trained(candidates, data, curve_every=7)
+        runs = trained(candidates, data, steps=8, curve_every=3)
     assert sizes == [2, 1, 1]
     assert all(map(same, runs, plainly(monkeypatch, candidates, data)))
