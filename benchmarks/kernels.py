@@ -5,7 +5,7 @@
 Tried are, for each pass of each layer, the rule's tiles with rows, depth and splits halved and doubled, and other warps
 and stages. Every core compiles for up to half of the limit; what is compiled by then is timed by one process. A line
 gives microseconds of one candidate at batch 64, and how much slower the rule is than the best. A rule that is changed
-changes results in the last digits: count up `KERNELS` in `selectdis/training/_kernel_program.py`.
+changes results in the last digits: count up `KERNELS` in `selectdis/training/cuda/_kernel_program.py`.
 """
 
 from __future__ import annotations

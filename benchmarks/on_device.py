@@ -80,7 +80,7 @@ def described_device(device: str) -> str:
     """Say on what it is measured."""
     import torch
 
-    from selectdis.training._kernel_program import KERNELS, has_triton
+    from selectdis.training.cuda._kernel_program import KERNELS, has_triton
 
     if device == "cpu":
         return f"cpu, torch {torch.__version__}"

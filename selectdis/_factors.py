@@ -24,6 +24,7 @@ __all__ = [
     "factor_table",
     "numbers_of",
     "read_factor",
+    "say_ids",
 ]
 
 MISSING = -1  # the class of a row that has no value
@@ -162,7 +163,7 @@ def read_factor(
     if not column.names:
         raise SelectdisError(f"{title} has no value in any row: leave it out")
     if len(column.names) == column.rows > 2 and not column.continuous:
-        _warn(f"{title} has another value in every row, so it is taken for an id and left out")
+        say_ids([title])
         return None
     if missing := len(column.classes) - column.rows:
         _warn(
@@ -237,6 +238,12 @@ def _say_few_rows(classes: np.ndarray) -> None:
     needed = max(FEWEST_ROWS, ROWS_PER_CLASS * (int(classes.max(initial=MISSING)) + 1))
     if len(classes) < needed:
         _warn(f"{len(classes)} rows are few: scores of these factors need about {needed:,} to settle")
+
+
+def say_ids(titles: Sequence[str]) -> None:
+    """Warn of factors that are left out because each row has another value."""
+    for title in titles:
+        _warn(f"{title} has another value in every row, so it is taken for an id and left out")
 
 
 def _warn(message: str) -> None:

@@ -23,7 +23,7 @@ from selectdis.errors import SelectdisError
 
 __all__ = [
     "ForeignFileError", "Writer", "atomic_write", "inside", "open_file", "open_own", "own_database", "own_file",
-    "own_tree", "sqlite_url", "written",
+    "own_tree", "quick_write", "sqlite_url", "written",
 ]  # fmt: skip
 
 Writer = Callable[[Path], AbstractContextManager[Path]]
@@ -141,8 +141,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         If the disk refuses; `path` is then as it was before.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name[:200]}.{uuid.uuid4().hex[:12]}.tmp")
-    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666))
+    temporary = _beside(path)
     try:
         yield temporary
         _sync(temporary)
@@ -151,6 +150,29 @@ def atomic_write(path: Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def quick_write(path: Path) -> Iterator[Path]:
+    """As `atomic_write`, but the disk is not waited for: after a power cut the file may be torn, or not there.
+
+    For what can be made again, by whoever checks that it is whole.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _beside(path)
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _beside(path: Path) -> Path:
+    """Make a temporary file of a name of its own beside `path`, with the permissions that a plain one would get."""
+    temporary = path.with_name(f".{path.name[:200]}.{uuid.uuid4().hex[:12]}.tmp")
+    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666))
+    return temporary
 
 
 @contextmanager

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 __all__ = ["hidden", "progress_bar", "set_progress"]
 
 Update = Callable[[str, int, int], None]  # (what, done, of how many)
 
+LINE_SECONDS = 0.2  # between two states of a line of text, of which each is a message to the browser
 _wanted = True
 _one_at_a_time = threading.Lock()
 
@@ -19,7 +23,8 @@ _one_at_a_time = threading.Lock()
 def set_progress(shown: bool) -> None:
     """Show progress bars, or none, from now on.
 
-    They are shown by themselves on a terminal and in a notebook (which needs ipywidgets), never in a file or a pipe.
+    They are shown by themselves on a terminal and in a notebook (as a line of text where ipywidgets is not installed),
+    never in a file or a pipe.
 
     Parameters
     ----------
@@ -56,19 +61,20 @@ def progress_bar(unit: str) -> Iterator[Update]:
 def _is_shown() -> bool:
     if not _wanted or multiprocessing.parent_process() is not None:
         return False
+    return _in_notebook() or (sys.stderr is not None and sys.stderr.isatty())
+
+
+def _in_notebook() -> bool:
     from rich.console import Console
 
-    if not Console(stderr=True).is_jupyter:
-        return sys.stderr is not None and sys.stderr.isatty()
-    try:
-        import ipywidgets  # type: ignore[import-not-found]  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    return Console(stderr=True).is_jupyter
 
 
 @contextmanager
 def _bar(unit: str) -> Iterator[Update]:
+    if _in_notebook() and find_spec("ipywidgets") is None:  # in which rich shows its bar there
+        yield _line(unit)
+        return
     from rich import progress
     from rich.console import Console
 
@@ -84,3 +90,18 @@ def _bar(unit: str) -> Iterator[Update]:
             bar.update(tasks[what], completed=done, total=total)
 
         yield update
+
+
+def _line(unit: str) -> Update:
+    """Return what shows one line of text below a notebook's cell."""
+    from IPython.display import display  # type: ignore[import-not-found]
+
+    shown, at = display({"text/plain": ""}, raw=True, display_id=True), -math.inf
+
+    def update(what: str, done: int, total: int) -> None:
+        nonlocal at
+        if done == total or time.monotonic() > at + LINE_SECONDS:
+            at = time.monotonic()
+            shown.update({"text/plain": f"{what}: {done:,} of {total:,} {unit}"}, raw=True)
+
+    return update

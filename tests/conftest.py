@@ -1,5 +1,16 @@
-"""Triton decides at its first import, which may be torch's compiler's, whether its functions can be interpreted."""
+"""What holds for every test: kernels run in an interpreter, and nobody waits for the disk."""
 
 import os
 
-os.environ["TRITON_INTERPRET"] = "1"
+import pytest
+
+# It has to be known before anything imports Triton, as torch's compiler may.
+os.environ.setdefault("TRITON_INTERPRET", "1")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_sync():
+    """Nobody pulls the plug in a test of this process, and each of thousands of syncs costs milliseconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield

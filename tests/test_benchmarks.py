@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.models.test_kernels import Interpreted
-
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
@@ -110,18 +108,17 @@ def test_all_tiles_that_are_tried_give_the_same(monkeypatch):
         "conv 2x2 at 8, 32 to 64, forward",
     ]
     assert str(passes[-1]) == "image 4x4 at 8, 32 to 1, to_weight"
-    with Interpreted():
-        kinds = {(own.layer, own.way): own for own in passes}
-        for kind in (("conv", "to_weight"), ("deconv", "forward"), ("image", "to_input"), ("dense", "forward")):
-            own = kinds[kind]
-            rule = kernels.rule_of(own, "cpu", "float32")
-            call, tiles = kernels.call_of(own, 1, "cpu", "float32"), kernels.tried(own, rule, "float32")
-            assert tiles[0] == rule
-            assert len(set(tiles)) == len(tiles) > 5
-            found = []
-            for each in {own[:3] + own[5:]: own for own in tiles}.values():  # warps and stages are the compiler's
-                with kernels.every_tile(each) as seen:
-                    made = call()
-                assert seen[0] == each
-                found.append(made[0] if isinstance(made, tuple) else made)
-            assert all(torch.allclose(found[0], other, rtol=1e-4, atol=1e-4) for other in found)
+    kinds = {(own.layer, own.way): own for own in passes}
+    for kind in (("conv", "to_weight"), ("deconv", "forward"), ("image", "to_input"), ("dense", "forward")):
+        own = kinds[kind]
+        rule = kernels.rule_of(own, "cpu", "float32")
+        call, tiles = kernels.call_of(own, 1, "cpu", "float32"), kernels.tried(own, rule, "float32")
+        assert tiles[0] == rule
+        assert len(set(tiles)) == len(tiles) > 5
+        found = []
+        for each in {own[:3] + own[5:]: own for own in tiles}.values():  # warps and stages are the compiler's
+            with kernels.every_tile(each) as seen:
+                made = call()
+            assert seen[0] == each
+            found.append(made[0] if isinstance(made, tuple) else made)
+        assert all(torch.allclose(found[0], other, rtol=1e-4, atol=1e-4) for other in found)

@@ -5,6 +5,7 @@ import pty
 import subprocess
 import sys
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -82,3 +83,20 @@ def test_a_figure_shows_itself():
     figure = pickle.loads(pickle.dumps(new_figure()))  # noqa: S301 - our own
     assert figure._repr_png_().startswith(b"\x89PNG")
     assert np.isfinite(figure.get_size_inches()).all()
+
+
+def test_a_notebook_without_widgets_shows_a_line(monkeypatch):
+    told = []
+    handle = SimpleNamespace(update=lambda content, raw: told.append(content["text/plain"]))
+    module = SimpleNamespace(display=lambda content, raw, display_id: handle)
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(display=module))
+    monkeypatch.setitem(sys.modules, "IPython.display", module)
+    monkeypatch.setattr(progress, "_in_notebook", lambda: True)
+    monkeypatch.setattr(progress, "find_spec", lambda name: None)
+    monkeypatch.setattr(progress, "_wanted", True)
+    with progress.progress_bar("runs") as show:
+        for done in range(1, 2001):
+            show("proxy: sprites", done, 2000)
+    assert told[0] == "proxy: sprites: 1 of 2,000 runs"
+    assert told[-1] == "proxy: sprites: 2,000 of 2,000 runs"
+    assert len(told) < 1000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import sys
 import warnings
@@ -55,6 +56,8 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
 def main() -> None:
     """Run the command line: a user's mistake is one sentence on stderr and exit code 2."""
     set_progress(False)  # commands that take long have a bar of their own
+    # Workers and MLflow's server import nothing from the working directory, which may be a study's folder.
+    os.environ.setdefault("PYTHONSAFEPATH", "1")
     console = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def show(message: Warning | str, *_: object, **__: object) -> None:

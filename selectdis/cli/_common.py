@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,8 +24,10 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from selectdis import _plugins
 from selectdis._redaction import redacted
 from selectdis.cli._folders import kept_spec
+from selectdis.metrics import SCORES
 from selectdis.records import STRENGTH, score_name
 from selectdis.study import Listener, StageInfo, Study
 
@@ -88,7 +91,7 @@ def open_study(
     """Open the study of `file`; a folder that holds a study does as well."""
     if given_folder := file.is_dir():
         file, folder = kept_spec(file, storage), folder or file
-    return Study.from_file(
+    study = Study.from_file(
         file,
         folder=folder,
         storage=storage,
@@ -97,6 +100,14 @@ def open_study(
         overrides=overrides or (),
         plugins=not given_folder,
     )
+    if missing := _plugins.absent(study.spec.plugins):
+        scores = ", ".join(score for score in _plugins.DIRECTIONS if score not in SCORES) or "what they bring"
+        warnings.warn(
+            f"the plugins {', '.join(missing)} are not imported for a folder: {scores} can be shown as recorded, and "
+            "not computed again",
+            stacklevel=2,
+        )
+    return study
 
 
 class ProgressListener(Listener):

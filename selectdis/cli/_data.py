@@ -18,6 +18,7 @@ from selectdis.cli._output import check_out, written
 from selectdis.data import DATASETS, ImageDataset, data_folder, load_dataset
 from selectdis.data import fetch as fetch_files
 from selectdis.data import preview as draw_preview
+from selectdis.data.reading._rendered import LIMIT, cached_files
 from selectdis.errors import SelectdisError
 
 __all__ = ["data_app"]
@@ -53,6 +54,7 @@ def info(name: NameArgument, option: OptionsOption = None, strict: StrictOption 
     table = Table(show_header=False, box=None)
     table.add_row("images", f"{len(data):,} of {h} x {w}, {'grey' if c == 1 else f'{c} channels'}")
     table.add_row("factors", _kind(data))
+    table.add_row("pairs", escape(f"none: {data.no_pairs}" if data.no_pairs else _pairs(data)))
     table.add_row("source", escape(data.source))
     table.add_row("fingerprint", data.fingerprint)
     console = Console()
@@ -106,6 +108,36 @@ def fetch(
         Console().print(escape(str(path)), soft_wrap=True)
 
 
+@data_app.command()
+def cache(
+    clear: Annotated[
+        list[str] | None, typer.Option("--clear", metavar="NAME", help="Remove the files that begin so; 'all' for all.")
+    ] = None,
+) -> None:
+    """List the files of images that were drawn or unpacked, or remove some: what is needed is made again."""
+    files = cached_files()
+    if clear:
+        gone = [file for file in files if any(name == "all" or file.path.name.startswith(name) for name in clear)]
+        if not gone:
+            raise SelectdisError(f"no file in {data_folder()} begins with {' or '.join(clear)}: `selectdis data cache`")
+        for file in gone:
+            file.path.unlink(missing_ok=True)
+        print(f"removed {len(gone)} files, {sum(file.nbytes for file in gone) / 1e9:.2f} GB")
+        return
+    table = Table("file", "what", "images", "GB", "last used", box=None, header_style="bold")
+    for file in files:
+        used = f"{file.used:%Y-%m-%d %H:%M}"
+        table.add_row(escape(file.path.name), file.what, file.shape, f"{file.nbytes / 1e9:.2f}", used)
+    console = Console()
+    console.print(table)
+    total = sum(file.nbytes for file in files) / 1e9
+    console.print(
+        f"\n{total:.2f} GB in {escape(str(data_folder()))} (SELECTDIS_DATA moves it); drawn ones have at most "
+        f"{LIMIT / 1e9:.0f} GB, of which the one used longest ago goes first.",
+        soft_wrap=True,
+    )
+
+
 def _load(name: str, options: list[str] | None, strict: bool) -> ImageDataset:
     given = dict(_option(text) for text in options or [])
     return load_dataset(name, **(given | {"strict": True} if strict else given))
@@ -124,6 +156,13 @@ def _option(text: str) -> tuple[str, Any]:
 
 def _present(name: str) -> int:
     return sum((data_folder() / name / file.name).is_file() for file in DATASETS[name].files)
+
+
+def _pairs(data: ImageDataset) -> str:
+    """Return what pairs of images the data set gives, to objectives that learn from some."""
+    if data.listed_pairs is not None:
+        return f"{len(data.listed_pairs):,} listed"
+    return f"that differ in {data.pairs_differ_in or 'some'} factors, and agree in the others"
 
 
 def _kind(data: ImageDataset) -> str:

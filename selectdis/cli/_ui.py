@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -36,33 +37,38 @@ def ui(
     """Open a study in the MLflow UI."""
     study = open_study(file, folder)
     store = own_database(study.folder, "mlflow.db")
+    rebuild = f"`{again('track --rebuild', file, folder)}`"
     if not store.exists():
-        raise SelectdisError(
-            f"{store} does not exist: run the study first, or make it with `{again('track --rebuild', file, folder)}`"
-        )
+        raise SelectdisError(f"{store} does not exist: run the study first, or make it with {rebuild}")
     _check_free(host, port)
-    from selectdis.tracking._own_database import find_artifacts
+    from selectdis.tracking._own_database import find_artifacts, leads_elsewhere
 
     try:
         find_artifacts(study.folder)
+        elsewhere = leads_elsewhere(study.folder)
     except sqlite3.DatabaseError as error:
-        raise SelectdisError(
-            f"{store} cannot be used ({error}): make it again with `{again('track --rebuild', file, folder)}`"
-        ) from None
+        raise SelectdisError(f"{store} cannot be used ({error}): make it again with {rebuild}") from None
+    if elsewhere:  # whose pages would show any file of this machine
+        raise SelectdisError(f"{store} leads MLflow to files outside the study's folder: make it again with {rebuild}")
     print(f"MLflow UI: http://{host}:{port}  (Ctrl-C stops it)", flush=True)
     # In a session of its own, which a terminal's Ctrl-C does not reach: the server and its workers end as one group.
-    server = subprocess.Popen(_server(store, host, port), start_new_session=True)
-    try:
-        code = server.wait()
-    except KeyboardInterrupt:  # or SIGTERM, or SIGHUP
-        code = 0
-    finally:
-        _end_group(server)
+    # And in an empty folder: its workers import from the one that they are in, which may be a study's.
+    with TemporaryDirectory(prefix="selectdis-") as empty:
+        server = subprocess.Popen(_server(store, host, port), start_new_session=True, cwd=empty)
+        try:
+            code = server.wait()
+        except KeyboardInterrupt:  # or SIGTERM, or SIGHUP
+            code = 0
+        finally:
+            _end_group(server)
     raise typer.Exit(code)
 
 
 def _server(store: Path, host: str, port: int) -> list[str]:
+    from selectdis.tracking._own_database import artifacts_uri
+
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", sqlite_url(store)]
+    command += ["--default-artifact-root", artifacts_uri(store.parent)]  # of experiments that are made on its pages
     return [*command, "--host", host, "--port", str(port)]
 
 

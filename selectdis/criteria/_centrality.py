@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from selectdis.criteria._pool import active_latents, check_pool, groups_of
+from selectdis.criteria._pool import check_pool, groups_of
 from selectdis.criteria._registry import Criterion
 
 __all__ = ["MODEL_CENTRALITY", "model_centrality"]
@@ -12,8 +12,9 @@ __all__ = ["MODEL_CENTRALITY", "model_centrality"]
 
 def model_centrality(
     codes: np.ndarray,
-    kl: np.ndarray,
+    kl: np.ndarray | None = None,
     *,
+    active: np.ndarray | None = None,
     configurations: np.ndarray | None = None,
     n_groups: int = 20,
     threshold: float = 0.01,
@@ -28,8 +29,10 @@ def model_centrality(
     ----------
     codes : (n_runs, n_samples, n_latents) float
         Mean codes of the same images.
-    kl : (n_runs, n_latents) float
+    kl : (n_runs, n_latents) float, optional
         Mean KL of each latent, in nats.
+    active : (n_runs, n_latents) bool, optional
+        In its place: which latents are in use, as of codes that have no posterior.
     configurations : (n_runs,), optional
         Labels; where given, runs are compared within their configuration only.
     n_groups : int
@@ -49,8 +52,8 @@ def model_centrality(
     SelectdisError
         On codes that are not finite or shapes that do not fit.
     """
-    codes, kl = check_pool(codes, kl)
-    active = active_latents(kl, threshold, "model_centrality") & (codes.max(axis=1) > codes.min(axis=1))
+    codes, active = check_pool(codes, kl, active, threshold, "model_centrality")
+    active &= codes.max(axis=1) > codes.min(axis=1)
     scores = np.zeros(len(codes))
     for members in groups_of(configurations, len(codes), "model_centrality"):
         if len(members) > 1:
@@ -102,7 +105,9 @@ MODEL_CENTRALITY = Criterion(
     name="model_centrality",
     produces=("model_centrality",),
     function=model_centrality,
-    compute=lambda pool: {"model_centrality": model_centrality(pool.codes, pool.kl, configurations=pool.blocks)},
+    compute=lambda pool: {
+        "model_centrality": model_centrality(pool.codes, active=pool.active, configurations=pool.blocks)
+    },
     needs="pool",
     paper="Lin et al. 2020",
     range=(0.0, 1.0),

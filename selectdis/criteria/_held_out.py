@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from selectdis._arrays import check_codes
-from selectdis.criteria._registry import Criterion
+from selectdis._arrays import as_numpy, check_codes
+from selectdis.criteria._registry import Criterion, HeldOut
 from selectdis.errors import SelectdisError
 
 __all__ = ["ACTIVE_UNITS", "ELBO", "KL", "RECONSTRUCTION", "active_units", "gaussian_kl", "held_out"]
@@ -60,7 +60,7 @@ def active_units(kl: np.ndarray, *, threshold: float = ACTIVE_NATS) -> int:
     SelectdisError
         On another number of axes, NaN or infinity.
     """
-    kl = check_codes(np.atleast_2d(kl), "kl")
+    kl = check_codes(np.atleast_2d(as_numpy(kl)), "kl")
     return int((kl.mean(axis=0) > threshold).sum())
 
 
@@ -85,8 +85,8 @@ def held_out(reconstruction_error: np.ndarray, kl: np.ndarray) -> dict[str, floa
     SelectdisError
         On values that are not finite or shapes that do not fit.
     """
-    error = check_codes(np.asarray(reconstruction_error).reshape(-1, 1), "reconstruction_error")
-    kl = check_codes(np.atleast_2d(kl), "kl")
+    error = check_codes(as_numpy(reconstruction_error).reshape(-1, 1), "reconstruction_error")
+    kl = check_codes(np.atleast_2d(as_numpy(kl)), "kl")
     if len(kl) not in (1, len(error)):
         raise SelectdisError(f"kl needs one row per image ({len(error)}), or one row of means; found {len(kl)} rows")
     reconstruction, total = float(error.mean()), float(kl.mean(axis=0).sum())
@@ -104,12 +104,21 @@ def _describe(name: str, paper: str, low: float, high: float, better: bool | Non
         name=name,
         produces=(name,),
         function=function,
-        compute=lambda run: {name: held_out(run.reconstruction_error, run.kl)[name]},
+        compute=lambda run: {name: _score(name, run)},
         needs="run",
         paper=paper,
         range=(low, high),
         higher_is_better=better,
+        needs_kl=name in ("kl", "elbo"),
     )
+
+
+def _score(name: str, run: HeldOut) -> float:
+    if name == "active_units":
+        return float(run.active.sum())
+    if name == "reconstruction":
+        return float(check_codes(np.asarray(run.reconstruction_error).reshape(-1, 1), "reconstruction_error").mean())
+    return held_out(run.reconstruction_error, np.asarray(run.kl))[name]
 
 
 INFINITY = float("inf")

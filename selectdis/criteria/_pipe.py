@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from selectdis._arrays import check_codes, warn_degenerate
+from selectdis._arrays import as_numpy, check_codes, warn_degenerate
 from selectdis.criteria._registry import Criterion
 from selectdis.errors import SelectdisError
 
@@ -89,7 +89,7 @@ def _accuracy(train: np.ndarray, test: np.ndarray, seed: int, n_components: int,
 
 
 def _flat(images: np.ndarray, name: str) -> np.ndarray:
-    images = np.asarray(images, dtype=np.float64)
+    images = as_numpy(images).astype(np.float64)
     return check_codes(images.reshape(len(images), -1), name)
 
 

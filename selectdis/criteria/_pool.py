@@ -4,34 +4,36 @@ from __future__ import annotations
 
 import numpy as np
 
-from selectdis._arrays import check_codes, check_stack, warn_degenerate
+from selectdis._arrays import as_numpy, check_codes, check_stack, warn_degenerate
 from selectdis.errors import SelectdisError
 
-__all__ = ["active_latents", "check_pool", "groups_of", "standardise"]
+__all__ = ["check_pool", "groups_of", "standardise"]
 
 
-def check_pool(codes: np.ndarray, kl: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return codes (n_runs, n_samples, n_latents) as float64, and KLs (n_runs, n_latents) that fit them."""
+def check_pool(
+    codes: np.ndarray, kl: np.ndarray | None, active: np.ndarray | None, threshold: float, score: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return codes (n_runs, n_samples, n_latents) as float64, and which of their latents are active, bool.
+
+    These are `active`, or those with a KL above `threshold`; runs that have none are warned of.
+    """
     codes = check_stack(codes).astype(np.float64)
-    kl = check_codes(kl, "kl")
-    if kl.shape != (codes.shape[0], codes.shape[2]):
-        wanted = (codes.shape[0], codes.shape[2])
-        raise SelectdisError(f"kl must be (n_runs, n_latents), here {wanted}; found {kl.shape}")
-    return codes, kl
-
-
-def active_latents(kl: np.ndarray, threshold: float, score: str) -> np.ndarray:
-    """Return the mask (n_runs, n_latents) of KLs above `threshold`; warn of runs that have none."""
-    active: np.ndarray = kl > threshold
-    dead = np.flatnonzero(~active.any(axis=1))
-    if len(dead):
-        warn_degenerate(score, f"no latent has a KL above {threshold} in run(s) {', '.join(map(str, dead))}: 0 there")
-    return active
+    if (kl is None) == (active is None):
+        raise SelectdisError(f"{score} needs either kl or active, found {'neither' if kl is None else 'both'}")
+    name, given = ("kl", check_codes(kl, "kl")) if active is None else ("active", np.asarray(active))
+    wanted = (codes.shape[0], codes.shape[2])
+    if given.shape != wanted:
+        raise SelectdisError(f"{name} must be (n_runs, n_latents), here {wanted}; found {given.shape}")
+    mask: np.ndarray = given > threshold if active is None else given.astype(bool)
+    if len(dead := np.flatnonzero(~mask.any(axis=1))):
+        what = f"no latent has a KL above {threshold}" if active is None else "no latent is active"
+        warn_degenerate(score, f"{what} in run(s) {', '.join(map(str, dead))}: 0 there")
+    return codes, mask
 
 
 def groups_of(configurations: np.ndarray | None, n_runs: int, score: str) -> list[np.ndarray]:
     """Return the indices of the runs that are compared with one another; warn of runs that stand alone."""
-    labels = np.zeros(n_runs) if configurations is None else np.asarray(configurations)
+    labels = np.zeros(n_runs) if configurations is None else as_numpy(configurations)
     if labels.shape != (n_runs,):
         raise SelectdisError(f"configurations must hold one label per run ({n_runs}); found shape {labels.shape}")
     inverse = np.unique(labels, return_inverse=True)[1]

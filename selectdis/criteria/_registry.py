@@ -25,13 +25,16 @@ class HeldOut:
         Mean or sampled.
     reconstruction_error : (n,) float
         In nats.
-    kl : (n, latents) float
-        In nats.
+    kl : (n, latents) float, or None
+        In nats; None where codes have no posterior (quantised ones). A criterion that reads it says `needs_kl`.
+    active : (latents,) bool
+        Which latents are in use, as the run's objective says it.
     """
 
     codes: np.ndarray
     reconstruction_error: np.ndarray
-    kl: np.ndarray
+    kl: np.ndarray | None
+    active: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,9 @@ class Pool:
     codes : (runs, n, latents) float
         Mean codes.
     kl : (runs, latents) float
-        In nats.
+        In nats; NaN in a run whose codes have no posterior.
+    active : (runs, latents) bool
+        Which latents are in use, as the runs' objectives say it.
     configurations : (runs,)
         Labels.
     blocks : (runs,), optional
@@ -52,6 +57,7 @@ class Pool:
 
     codes: np.ndarray
     kl: np.ndarray
+    active: np.ndarray
     configurations: np.ndarray
     blocks: np.ndarray | None = None
 
@@ -70,7 +76,8 @@ class Criterion:
     """A score that needs no labels: what it is called, what it needs, and where it comes from.
 
     `function` is the public function of arrays; `compute` calls it on what `needs` says and names what comes out:
-    one number each on `HeldOut` and `Decoded`, an array (runs,) each on `Pool`.
+    one number each on `HeldOut` and `Decoded`, an array (runs,) each on `Pool`. One that `needs_kl` is missing, and not
+    zero, in the records of runs that have none.
     """
 
     name: str
@@ -83,6 +90,7 @@ class Criterion:
     higher_is_better: bool | None
     cost: Literal["cheap", "slow"] = "cheap"
     of_codes: bool = False  # also given on sampled codes
+    needs_kl: bool = False
 
 
 def criterion_of_codes(name: str, function: Callable[[np.ndarray], float], paper: str) -> Criterion:

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from selectdis.criteria._lasso import lasso_coefficients
-from selectdis.criteria._pool import active_latents, check_pool, groups_of, standardise
+from selectdis.criteria._pool import check_pool, groups_of, standardise
 from selectdis.criteria._registry import Criterion, Pool
 from selectdis.errors import check_choice
 
@@ -22,8 +22,9 @@ Similarity = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 def udr(
     codes: np.ndarray,
-    kl: np.ndarray,
+    kl: np.ndarray | None = None,
     *,
+    active: np.ndarray | None = None,
     similarity: Literal["lasso", "spearman"] = "lasso",
     configurations: np.ndarray | None = None,
     threshold: float = 0.01,
@@ -40,8 +41,10 @@ def udr(
     ----------
     codes : (n_runs, n_samples, n_latents) float
         Mean codes of the same images (the authors take 1,000).
-    kl : (n_runs, n_latents) float
+    kl : (n_runs, n_latents) float, optional
         Mean KL of each latent, in nats.
+    active : (n_runs, n_latents) bool, optional
+        In its place: which latents are in use, as of codes that have no posterior.
     similarity : {"lasso", "spearman"}
         Absolute coefficients at alpha 0.1 on standardised codes; or absolute rank correlations.
     configurations : (n_runs,), optional
@@ -62,8 +65,7 @@ def udr(
         On codes that are not finite, shapes that do not fit, or an unknown similarity.
     """
     check_choice("similarity", similarity, SIMILARITIES)
-    codes, kl = check_pool(codes, kl)
-    active = active_latents(kl, threshold, f"udr_{similarity}")
+    codes, active = check_pool(codes, kl, active, threshold, f"udr_{similarity}")
     scores = np.zeros(len(codes))
     for members in groups_of(configurations, len(codes), f"udr_{similarity}"):
         scores[members] = _median_of_others(_pairs(codes[members], active[members], similarity))
@@ -139,8 +141,8 @@ SIMILARITIES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], Similarity]] =
 
 def _describe(similarity: Literal["lasso", "spearman"]) -> Criterion:
     def compute(pool: Pool) -> dict[str, np.ndarray]:
-        within = udr(pool.codes, pool.kl, similarity=similarity, configurations=pool.configurations)
-        over_all = udr(pool.codes, pool.kl, similarity=similarity, configurations=pool.blocks)
+        within = udr(pool.codes, active=pool.active, similarity=similarity, configurations=pool.configurations)
+        over_all = udr(pool.codes, active=pool.active, similarity=similarity, configurations=pool.blocks)
         return {f"udr_{similarity}": within, f"udr_{similarity}_pool": over_all}
 
     return Criterion(

@@ -5,9 +5,17 @@ from selectdis.data._dataset import ImageDataset
 from selectdis.data._load import load_dataset
 from selectdis.data._preview import preview
 from selectdis.data._source import DATASETS, RemoteFile, Source
+from selectdis.data.drawn._arms import SOURCE as ARMS
+from selectdis.data.drawn._cells import SOURCE as CELLS
+from selectdis.data.drawn._clocks import SOURCE as CLOCKS
+from selectdis.data.drawn._faces import SOURCE as FACES
 from selectdis.data.drawn._glyphs import SOURCE as GLYPHS
+from selectdis.data.drawn._photos import SOURCE as PHOTOS
 from selectdis.data.drawn._scenes import SOURCE as SCENES
+from selectdis.data.drawn._solids import SOURCE as SOLIDS
 from selectdis.data.drawn._sprites import SOURCE as SPRITES
+from selectdis.data.drawn._strokes import SOURCE as STROKES
+from selectdis.data.drawn._textures import SOURCE as TEXTURES
 from selectdis.data.public._cars3d import SOURCE as CARS3D
 from selectdis.data.public._digits import SOURCE as DIGITS
 from selectdis.data.public._dsprites import SOURCE as DSPRITES
@@ -24,6 +32,14 @@ DATASETS |= {
     "sprites": SPRITES,
     "scenes": SCENES,
     "glyphs": GLYPHS,
+    "faces": FACES,
+    "arms": ARMS,
+    "cells": CELLS,
+    "textures": TEXTURES,
+    "clocks": CLOCKS,
+    "solids": SOLIDS,
+    "strokes": STROKES,
+    "photos": PHOTOS,
     "digits": DIGITS,
     "dsprites": DSPRITES,
     "color_dsprites": COLOR,

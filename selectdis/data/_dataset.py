@@ -16,6 +16,7 @@ from selectdis.data import _interventions as draws
 from selectdis.data._fresh import FreshDraws
 from selectdis.data._pairs import FactorPairs, ListedPairs, Pairs, check_listed
 from selectdis.data.reading._lazy import LazyImages, Subset, render_small
+from selectdis.data.reading._rendered import draw_once
 from selectdis.errors import SelectdisError
 
 __all__ = ["ImageDataset"]
@@ -255,6 +256,15 @@ class ImageDataset:
         if self.fresh is None:
             return self
         return replace(self, images=self.fresh.images((len(self), *self.image_shape), seed + 1))
+
+    def draw_once(self) -> None:
+        """Draw all images that are only drawn when somebody looks at them, into a file that later ones are read from.
+
+        By all cores, once on a machine, under ``$SELECTDIS_DATA`` (see docs/data.md). Data sets that are in memory or
+        in a file are left as they are; of those that draw anew at each use the plain images are kept.
+        """
+        for images in (self.images, None if self.fresh is None else self.fresh.base):
+            draw_once(images, self.name)
 
     def split(self, fraction: float, seed: int) -> tuple[ImageDataset, ImageDataset]:
         """Return (train, held_out): a random `fraction` of the images, and the rest."""

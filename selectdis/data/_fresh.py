@@ -104,6 +104,11 @@ class FixedDraws:
     draw: Draw
     seeds: tuple[int, ...]
 
+    @property
+    def through(self) -> Any:
+        """What it looks through to: what is drawn on it is never kept."""
+        return self.base
+
     def __call__(self, indices: np.ndarray) -> np.ndarray:
         blocks = [self._block(indices[start : start + BLOCK]) for start in range(0, len(indices), BLOCK)]
         return np.concatenate(blocks) if blocks else self._block(indices)

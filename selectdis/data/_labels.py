@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from selectdis._arrays import with_gaps
-from selectdis._factors import MISSING, FactorColumn, numbers_of, read_factor
+from selectdis._factors import MISSING, FactorColumn, numbers_of, read_factor, say_ids
 from selectdis.data._dataset import ImageDataset
 from selectdis.errors import SelectdisError, nearest
 
-__all__ = ["continuous_factors", "dataset_of_classes", "dataset_of_columns", "factors_of", "known_column"]
+__all__ = [
+    *("continuous_factors", "dataset_of_classes", "dataset_of_columns", "factors_of", "known_column"),
+    "without_ids",
+]
 
 
 def dataset_of_columns(
@@ -54,6 +58,25 @@ def continuous_factors(data: ImageDataset) -> dict[int, np.ndarray]:
         for classes, names in zip(data.factors.T, data.factor_values, strict=True)
     ]
     return {k: column.numbers for k, column in enumerate(columns) if column.continuous and column.numbers is not None}
+
+
+def without_ids(data: ImageDataset) -> ImageDataset:
+    """Return the data set without those factors that differ in every image, which a warning names, if it has others.
+
+    They have to go before samples are drawn: where images repeat, an id no longer looks like one.
+    """
+    if data.factors is None:
+        return data
+    known = [column[column != MISSING] for column in data.factors.T]
+    alone = [k for k, column in enumerate(known) if len(np.unique(column)) == len(column) > 2]
+    ids = [k for k in alone if k not in continuous_factors(data)]
+    kept = [k for k in range(len(known)) if k not in ids]
+    if not ids or not kept:
+        return data
+    say_ids([f"factor {data.factor_names[k]!r} of {data.name}" for k in ids])
+    names, sizes = tuple(data.factor_names[k] for k in kept), tuple(data.factor_sizes[k] for k in kept)
+    values = tuple(data.factor_values[k] for k in kept) if data.factor_values else ()
+    return replace(data, factor_names=names, factor_sizes=sizes, factors=data.factors[:, kept], factor_values=values)
 
 
 def factors_of(data: ImageDataset, indices: np.ndarray) -> np.ndarray:

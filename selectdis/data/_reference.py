@@ -86,6 +86,12 @@ class DataReference:
         """Load the data set, once per process."""
         return _load(self)
 
+    def draw(self) -> ImageDataset:
+        """Load the data set; what of it is drawn is drawn once on this machine, and then read from a file."""
+        data = self.load()
+        data.draw_once()
+        return data
+
     @property
     def edition(self) -> int:
         """Which of its images a data set means that has changed them: 1 for those of old, and where none have."""

@@ -26,6 +26,12 @@ class CohortJob:
     folder: str
 
     @property
+    def on_the_way(self) -> tuple[int, ...]:
+        """Steps before the last after which runs are scored too, ascending."""
+        steps = self.training.steps
+        return tuple(sorted({max(round(share * steps), 1) for share in self.evaluation.at} - {steps}))
+
+    @property
     def checkpoint(self) -> Path:
         digest = hashlib.sha256(" ".join(candidate.id for candidate in self.candidates).encode()).hexdigest()[:16]
         return inside(self.folder, "checkpoints", self.data.slug, f"{digest}.safetensors")

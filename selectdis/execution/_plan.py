@@ -6,52 +6,85 @@ import math
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import torch
 
 from selectdis.errors import SelectdisError, whole_number
 from selectdis.models import ARCHITECTURES, Parameter, build_model, discriminator_parameters
+from selectdis.models._discriminator import LAYERS as DISCRIMINATOR_LAYERS
 from selectdis.training._candidate import Candidate, program_key
+from selectdis.training._images import RESIDENT_SHARE
 from selectdis.training._memory import device_memory
 
 __all__ = ["cohort_size", "plan_cohorts", "worker_count"]
 
 CPU_PARAMETERS = 5_000_000  # of a whole cohort; larger ones leave the cache and gain nothing
 CPU_LARGEST = 16
-CUDA_LARGEST = 64  # 128 were 8% faster at 64 pixels on an H200
-CUDA_SHARE = 0.6  # of the free memory
-TRAINING_COPIES = 4  # weights, gradients and two moments
+CUDA_LARGEST = 64  # 128 were 8% faster at 64 pixels on an H200, and fewer, larger cohorts hide less of their scores
+CUDA_SHARE = 0.8  # of the free memory; where that was too much after all, the cohort is halved
+TRAINING_COPIES = 4  # weights, gradients and two moments, in float32
+KEPT = 2  # copies of each activation: itself, and gradients and other layouts of it on the way back
+IMAGE_COPIES = 6  # float32 numbers per pixel: images, logits, their gradients, and what they are gathered through
+# An H200 took 46 MB (bf16) and 55 MB (float32) for a candidate of the conv at 64 pixels; the count without it is 44
+# and 65.
+MARGIN = 1.25
 
 
 def cohort_size(
-    candidate: Candidate, image_shape: tuple[int, int, int], count: int, device: str | torch.device = "auto"
+    candidate: Candidate,
+    image_shape: tuple[int, int, int],
+    count: int,
+    device: str | torch.device = "auto",
+    *,
+    precision: str = "float32",
+    n_images: int = 0,
 ) -> int:
-    """How many of `count` candidates like this one should train as one program on a device: 1 to `count`.
+    """Return how many of `count` candidates like this one should train as one program on a device: 1 to `count`.
 
     On CPU stacking pays for small fully connected models only; on CUDA as many as fit into the free memory, up to 64.
+
+    Parameters
+    ----------
+    candidate : Candidate
+        One of them.
+    image_shape : tuple of int
+        (c, h, w).
+    count : int
+        How many there are, at least 1.
+    device : str or torch.device
+        "auto", "cpu", "cuda", "cuda:1", ...
+    precision : str
+        As of `train`; bf16 takes half of the memory for activations.
+    n_images : int
+        Images that the device is to hold besides, where half of its free memory is enough for them.
     """
     count = whole_number("the number of candidates", count, 1)
     if not ARCHITECTURES[candidate.architecture].stacks:
         return 1
     name = ("cuda" if torch.cuda.is_available() else "cpu") if str(device) == "auto" else str(device)
     if torch.device(name).type == "cuda":
-        room = CUDA_SHARE * device_memory(torch.device(name))
-        return max(1, min(count, CUDA_LARGEST, int(room / candidate_bytes(candidate, image_shape))))
+        free = device_memory(torch.device(name))
+        images = n_images * math.prod(image_shape)
+        room = CUDA_SHARE * (free - images if images <= RESIDENT_SHARE * free else free)
+        return max(1, min(count, CUDA_LARGEST, int(room / candidate_bytes(candidate, image_shape, precision))))
     if not ARCHITECTURES[candidate.architecture].stacks_on_cpu:
         return 1
     return max(1, min(count, CPU_LARGEST, CPU_PARAMETERS // _model_parameters(candidate, image_shape)))
 
 
-def candidate_bytes(candidate: Candidate, image_shape: tuple[int, int, int]) -> int:
-    """Estimate the bytes that one candidate needs in training; activations are counted generously."""
-    channels, height, breadth = image_shape
-    widest = ARCHITECTURES[candidate.architecture].activations(image_shape, candidate.width or 0)
-    activations = 4 * candidate.batch_size * (3 * widest + 6 * channels * height * breadth)
+def candidate_bytes(candidate: Candidate, image_shape: tuple[int, int, int], precision: str = "float32") -> int:
+    """Count the bytes that one candidate needs in training: weights, moments, activations and images, with a margin."""
+    size = {"bf16": 2, "float64": 8}.get(precision, 4)
     parameters = _model_parameters(candidate, image_shape)
+    activations = ARCHITECTURES[candidate.architecture].activations(image_shape, candidate.width or 0)
     if candidate.specification.adversary:
         parameters += _count(discriminator_parameters(candidate.latents, candidate.discriminator_width))
-        activations *= 2  # its second batch, and the layers of the discriminator
-    return 4 * TRAINING_COPIES * parameters + activations
+        # Of the codes that the model is judged by, and of true and permuted ones when the discriminator learns.
+        activations += 3 * DISCRIMINATOR_LAYERS * candidate.discriminator_width
+    weights = parameters * (TRAINING_COPIES * max(size, 4) + (2 * size if size < 4 else 0))  # bf16: cast, and gradients
+    images = IMAGE_COPIES * max(size, 4) * math.prod(image_shape)
+    return int(MARGIN * (weights + candidate.batch_size * (KEPT * size * activations + images)))
 
 
 def _model_parameters(candidate: Candidate, image_shape: tuple[int, int, int]) -> int:
@@ -69,6 +102,8 @@ def plan_cohorts(
     device: str | torch.device,
     n_jobs: int,
     interrupted: Iterable[Sequence[str]] = (),
+    precision: str = "float32",
+    n_images: int = 0,
 ) -> list[list[int]]:
     """Return the indices of the candidates of each cohort: interrupted cohorts as they were, then new ones.
 
@@ -82,6 +117,8 @@ def plan_cohorts(
         Cohorts that run at the same time.
     interrupted : iterable of sequences of str
         Ids of the candidates of each cohort whose state is on disk; one that lacks any of them is not made again.
+    precision, n_images
+        As of `cohort_size`.
     """
     waiting: dict[str, list[int]] = defaultdict(list)  # of equal candidates each is trained
     for i, candidate in enumerate(candidates):
@@ -97,7 +134,15 @@ def plan_cohorts(
     fair = math.ceil(len(rest) / n_jobs)
     new: list[list[int]] = []
     for members in programs.values():
-        size = min(fair, *(cohort_size(candidates[i], image_shape, len(members), device) for i in members))
+        size_of = partial(
+            cohort_size,
+            image_shape=image_shape,
+            count=len(members),
+            device=device,
+            precision=precision,
+            n_images=n_images,
+        )
+        size = min(fair, *(size_of(candidates[i]) for i in members))
         parts = math.ceil(len(members) / size)
         new += [members[part * len(members) // parts : (part + 1) * len(members) // parts] for part in range(parts)]
     return cohorts + sorted(new)  # in the order of the candidates, which a search that is cut short has balanced

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ from selectdis.execution._dask import on_dask
 from selectdis.execution._stop import StopSignal, end_with_parent, follow_parent
 from selectdis.training._runtime import TrainingInterrupted
 
-__all__ = ["run_tasks", "stoppable"]
+__all__ = ["is_lost", "run_tasks", "stoppable", "wait_or_give_up"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -38,7 +38,7 @@ def run_tasks(
     scheduler: str | None = None,
     more: Callable[[], bool] = lambda: True,
     timeout: float = 120.0,
-) -> Iterator[tuple[T, R]]:
+) -> Generator[tuple[T, R]]:
     """Do `tasks` and yield each with its result as soon as it ends, in any order.
 
     Parameters
@@ -120,7 +120,7 @@ def _on_processes(
 
 def _with_restarts(
     tasks: Sequence[T], results: Callable[[Sequence[T]], Results[R]], more: Callable[[], bool]
-) -> Iterator[tuple[T, R]]:
+) -> Generator[tuple[T, R]]:
     """Start the pool again for what is left when a worker was killed; give up when nothing at all gets done."""
     left, failures = list(tasks), 0
     while left and more():
@@ -133,14 +133,20 @@ def _with_restarts(
                     yield left[number], result
             return
         except Exception as error:
-            if not {cls.__name__ for cls in type(error).__mro__} & LOST:
+            if not is_lost(error):
                 raise
             failures += 1
-            _wait_or_give_up(error, failures, more)
+            wait_or_give_up(error, failures, more)
         left = [task for number, task in enumerate(left) if number not in done]
 
 
-def _wait_or_give_up(error: Exception, failures: int, more: Callable[[], bool]) -> None:
+def is_lost(error: BaseException) -> bool:
+    """Whether `error` says that a worker, or the way to it, was lost."""
+    return bool({cls.__name__ for cls in type(error).__mro__} & LOST)
+
+
+def wait_or_give_up(error: BaseException, failures: int, more: Callable[[], bool]) -> None:
+    """Say that a worker was lost, and wait longer each time; raise where it happened too often in a row."""
     if failures > MAX_RESTARTS:
         raise SelectdisError(
             f"the workers died {failures} times in a row without finishing a run ({error!r:.200}); run the same again, "

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ from typing import Any
 from selectdis._files import open_file
 from selectdis.errors import SelectdisError
 from selectdis.execution._job import CohortJob
+from selectdis.execution._overlap import overlapped
 from selectdis.execution._plan import plan_cohorts, worker_count
 from selectdis.execution._pool import Work, run_tasks
+from selectdis.execution._recording import scoring_processes
 from selectdis.execution._stop import stop_on_interrupt
-from selectdis.execution._worker import run_cohort
+from selectdis.execution._worker import run_cohort, train_only
+from selectdis.scoring._files import forget_codes
 from selectdis.training import Candidate
 from selectdis.training._runtime import compute_settings
 
@@ -54,12 +58,15 @@ def jobs_of(candidates: Iterable[Candidate], template: CohortJob, *, n_jobs: int
     candidates = list(candidates)
     if not candidates:
         return []
+    data = template.data.load()
     cohorts = plan_cohorts(
         candidates,
-        template.data.load().image_shape,
+        data.image_shape,
         device=device_here(template.training.device),
         n_jobs=n_jobs,
         interrupted=_interrupted(template.checkpoint.parent),
+        precision=template.training.precision,
+        n_images=len(data),
     )
     return [replace(template, candidates=tuple(candidates[i] for i in cohort)) for cohort in cohorts]
 
@@ -88,8 +95,12 @@ def run_jobs(
     scheduler: str | None = None,
     work: Work[CohortJob, Records] = run_cohort,
     timeout: float = 120.0,
-) -> Iterator[tuple[CohortJob, Records]]:
-    """Do `jobs` and yield each with its records as soon as it ends; see `run_tasks` for the arguments.
+    scores: bool = True,
+) -> Generator[tuple[CohortJob, Records]]:
+    """Do `jobs` and yield each with its records, or some of them, as soon as they are made; see `run_tasks`.
+
+    Where this machine's GPU trains, runs are scored in processes while it trains the next cohort. Without `scores`
+    models (and of a GPU, codes) are left for a later call, and there are no records.
 
     Raises
     ------
@@ -102,7 +113,18 @@ def run_jobs(
         return
     try:
         with stop_on_interrupt(jobs[0].folder) as stop:
-            yield from run_tasks(jobs, work, stop, n_jobs=n_jobs, scheduler=scheduler, more=more, timeout=timeout)
+            if scheduler is None:
+                jobs[0].data.draw()
+            results: Generator[tuple[CohortJob, Records]]
+            if scheduler is None and work is run_cohort and (n := scoring_processes(jobs[0].training.device)):
+                results = overlapped(jobs, stop, more, n_jobs=n, scores=scores)
+            else:
+                work = work if scores or work is not run_cohort else train_only
+                results = run_tasks(jobs, work, stop, n_jobs=n_jobs, scheduler=scheduler, more=more, timeout=timeout)
+            with closing(results):
+                for job, records in results:
+                    yield job, records
+                    forget_codes(job.folder, job.data, [record["candidate"] for record in records])
     except SelectdisError:
         raise
     except (OSError, MemoryError) as error:  # what no other candidate would mend

@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from selectdis._progress import hidden, progress_bar
+from selectdis.data import ImageDataset
 from selectdis.errors import renamed
 from selectdis.execution._plan import plan_cohorts, worker_count
 from selectdis.execution._pool import run_tasks
 from selectdis.execution._stop import PoolInterrupted, StopSignal, stop_on_interrupt
+from selectdis.objectives import takes_pairs
 from selectdis.training._arguments import checked
 from selectdis.training._candidate import Candidate, sorted_candidates
 from selectdis.training._checkpoint import descriptions_in, ids_of
@@ -116,6 +118,8 @@ def train(
     workers = worker_count(n_jobs) if compute.device.type == "cpu" else 1
     if not candidates:
         return []
+    if isinstance(data, ImageDataset):
+        data.draw_once()
     options = {
         "steps": steps,
         "device": str(compute.device),
@@ -131,6 +135,8 @@ def train(
         device=compute.device,
         n_jobs=workers,
         interrupted=states.cohorts() if states else (),
+        precision=precision,
+        n_images=len(data.images),
     )
     tasks = [
         CohortTask(number, own, None if states is None else states.path(own))
@@ -175,12 +181,12 @@ def _run_tasks(
     fresh = getattr(data, "fresh", None)
     if fresh is not None:  # then nobody looks at all of the images, but at what they are drawn on
         fresh = replace(fresh, base=in_memory(fresh.base))
-    takes_pairs = any(candidate.specification.share is not None for task in tasks for candidate in task.candidates)
+    paired = any(takes_pairs(candidate.objective) for task in tasks for candidate in task.candidates)
     images = TrainingImages(
         str(getattr(data, "name", "")),
         data.images if fresh is not None else in_memory(data.images),
         fresh,
-        pairs_of(data) if takes_pairs else None,
+        pairs_of(data) if paired else None,
     )
     with tempfile.TemporaryDirectory(prefix="selectdis-") as folder:
         # Candidate-steps done by each cohort, in a file that all processes see.

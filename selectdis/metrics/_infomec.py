@@ -108,7 +108,8 @@ def _explained(x: np.ndarray, classes: np.ndarray) -> float:
 
 
 def _compute(samples: Samples) -> dict[str, float]:
-    return infomec(samples.codes_train, samples.factors_train, seed=samples.seed)._asdict()
+    # Copies of an image lie at distance 0: to nearest neighbours they look like information.
+    return infomec(*samples.each_once, seed=samples.seed)._asdict()
 
 
 INFOMEC = Metric(

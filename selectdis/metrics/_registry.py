@@ -46,6 +46,8 @@ class Samples:
     draws : mapping
         The (train, test) votes of the BetaVAE score ("pairs") and of the FactorVAE score ("fixed_factor"); images with
         each factor in turn set to each of its values ("interventions").
+    repeats : (n_samples,) bool, optional
+        Training samples whose image comes earlier too.
     """
 
     codes_train: np.ndarray
@@ -56,11 +58,18 @@ class Samples:
     n_jobs: int = 1
     table: np.ndarray | None = None
     draws: Mapping[Need, tuple[Votes, ...]] = field(default_factory=dict)
+    repeats: np.ndarray | None = None
 
     @property
     def split(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """codes_train, factors_train, codes_test, factors_test: the arguments of the metrics that fit a model."""
         return self.codes_train, self.factors_train, self.codes_test, self.factors_test
+
+    @property
+    def each_once(self) -> tuple[np.ndarray, np.ndarray]:
+        """Codes and factors of the training part, of each image once."""
+        rows = slice(None) if self.repeats is None else ~self.repeats
+        return self.codes_train[rows], self.factors_train[rows]
 
     def votes(self, need: Need) -> list[np.ndarray]:
         """Return codes of batches (votes, batch, n_latents) and factors (votes,), for training, then for test."""

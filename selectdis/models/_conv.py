@@ -132,10 +132,16 @@ def _decode_by_kernels(weights: Weights, codes: Tensor, precision: str, *, stage
     return transposed_convolutions(x, of_layers(weights, (f"decoder.deconv{i}" for i in range(stages))), precision)
 
 
+def _activations(image_shape: tuple[int, int, int], width: int) -> int:
+    stages = STAGES.get(image_shape[1], STAGES[64])
+    areas = (image_shape[1] * image_shape[2] // 4 ** (i + 1) for i in range(len(stages)))
+    return 2 * (sum(channels * area for (channels, _), area in zip(stages, areas, strict=True)) + width)
+
+
 CONV = Architecture(
     name="conv",
     build=conv_model,
     width=256,
-    activations=lambda image_shape, width: 32 * image_shape[1] * image_shape[2],
+    activations=_activations,
     stacks_on_cpu=False,  # its layers are large enough for one candidate to fill a core
 )

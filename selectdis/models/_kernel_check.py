@@ -50,8 +50,8 @@ def disagreement(
         weight = (draw(*own) / math.sqrt(math.prod(own) / own[-1])).to(dtype)
         if order is None:
             counts = (batch, 2 * batch) if parameter.name.startswith("discriminator.") else (batch,)
-            sides = [(draw(n, own[0]).to(dtype), draw(n, own[1]).to(dtype)) for n in counts]
-            pairs: Iterable[Pair] = chain.from_iterable(_dense(x, weight, draw(own[1]), g, products) for x, g in sides)
+            drawn = [(draw(n, own[0]).to(dtype), draw(n, own[1]).to(dtype)) for n in counts]
+            pairs: Iterable[Pair] = chain.from_iterable(_dense(x, weight, draw(own[1]), g, products) for x, g in drawn)
         else:
             part = parameter.name.partition(".")[0]
             layer = Layer(transposed=part == "decoder", to_image=order[0] == 0)

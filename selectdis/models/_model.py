@@ -78,7 +78,7 @@ class Architecture:
     width
         The default width of its hidden dense layers.
     activations
-        ``(image_shape, width) -> numbers per image`` in its largest layer, from which memory is estimated.
+        ``(image_shape, width) -> numbers per image`` that all layers give together, from which memory is counted.
     stacks_on_cpu
         Whether several candidates in one program are faster than one after the other on a CPU.
     stacks

@@ -1,7 +1,7 @@
 """How the kernels cut a layer into tiles: by its shape alone, so that results depend on nothing else.
 
 The rules are those of the fastest tiles for the layers of the architectures on an H200 (benchmarks/kernels.py), within
-a tenth; a change of them changes results in the last digits, and so the number in `training._kernel_program.KERNELS`.
+a tenth. A change of them changes results in the last digits, and so `training.cuda._kernel_program.KERNELS`.
 """
 
 from __future__ import annotations

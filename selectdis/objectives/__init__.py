@@ -13,7 +13,7 @@ from selectdis.objectives._factor_vae import FACTOR_VAE
 from selectdis.objectives._objective import Adversary, Batch, Codebook, Loss, Objective
 from selectdis.objectives._qlae import QLAE
 
-__all__ = ["OBJECTIVES", "Adversary", "Batch", "Codebook", "Loss", "Objective"]
+__all__ = ["OBJECTIVES", "Adversary", "Batch", "Codebook", "Loss", "Objective", "takes_pairs"]
 
 OBJECTIVES: dict[str, Objective] = {
     "beta_vae": BETA_VAE,
@@ -27,3 +27,8 @@ OBJECTIVES: dict[str, Objective] = {
     "ada_ml_vae": ADA_ML_VAE,
 }
 _plugins.register("objectives", OBJECTIVES, Objective)
+
+
+def takes_pairs(name: str) -> bool:
+    """Whether an objective learns from pairs of images; one that is not known here does not."""
+    return name in OBJECTIVES and OBJECTIVES[name].share is not None

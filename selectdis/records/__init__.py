@@ -34,6 +34,7 @@ from selectdis.records._labels import (
 )  # fmt: skip
 from selectdis.records._record import (
     Record,
+    active_latents,
     as_frame,
     checked_pool,
     checked_record,
@@ -53,10 +54,10 @@ from selectdis.records._versions import frame_of_one_version, of_one_version, sc
 
 __all__ = [
     "CANDIDATE", "CONFIGURATION", "CRITERION", "DATASET", "EARLIER", "METRIC", "OBJECTIVE", "SAMPLED",
-    "SCORES_VERSION", "SEED", "STATUS", "STRENGTH", "Record", "as_frame", "check_records", "checked_pool",
-    "checked_record", "configuration_labels", "copied_datasets", "criterion_names", "direction", "each_run_once",
-    "frame_of_one_version", "is_candidate_id", "is_finished", "is_score", "is_settled", "json_ready", "labelled",
-    "labelled_datasets", "metric_names", "need", "number", "objective_label", "of_one_version", "pickable",
+    "SCORES_VERSION", "SEED", "STATUS", "STRENGTH", "Record", "active_latents", "as_frame", "check_records",
+    "checked_pool", "checked_record", "configuration_labels", "copied_datasets", "criterion_names", "direction",
+    "each_run_once", "frame_of_one_version", "is_candidate_id", "is_finished", "is_score", "is_settled", "json_ready",
+    "labelled", "labelled_datasets", "metric_names", "need", "number", "objective_label", "of_one_version", "pickable",
     "read_records", "run_label", "score_columns", "score_label", "score_name", "scores_version", "strength_columns",
     "strength_label", "with_settings", "without_labels",
 ]  # fmt: skip

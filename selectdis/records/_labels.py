@@ -32,6 +32,8 @@ __all__ = [
 
 _SETTINGS = ("architecture", "latents", "learning_rate", "batch_size", "width", "steps")
 
+_DECAY = "weight_decay"  # differs between objectives by itself, so it tells apart those of one objective alone
+
 _OBJECTIVES = {
     "beta_vae": "β-VAE",
     "annealed_vae": "AnnealedVAE",
@@ -39,8 +41,19 @@ _OBJECTIVES = {
     "dip_vae_i": "DIP-VAE-I",
     "dip_vae_ii": "DIP-VAE-II",
     "beta_tc_vae": "β-TCVAE",
+    "qlae": "QLAE",
+    "ada_gvae": "Ada-GVAE",
+    "ada_ml_vae": "Ada-ML-VAE",
 }
-_STRENGTHS = {"beta": "β", "gamma": "γ", "lambda_od": "λ_od", "lambda_d": "λ_d", "c_max": "c_max"}
+_STRENGTHS = {
+    "beta": "β",
+    "gamma": "γ",
+    "lambda_od": "λ_od",
+    "lambda_d": "λ_d",
+    "c_max": "c_max",
+    "lambda_quantize": "λ_quantize",
+    "lambda_commit": "λ_commit",
+}
 _SCORES = {
     "win_rate": "win rate",
     "beta_vae": "BetaVAE score",
@@ -97,12 +110,14 @@ def configuration_labels(records: pd.DataFrame, *, plain: bool = False) -> dict[
     if records.empty or CONFIGURATION not in records:
         return {}
     rows = records.drop_duplicates(CONFIGURATION)
+    rows = rows.fillna({_DECAY: 0.0}) if _DECAY in rows else rows  # records of old have none
     settings = _differing(rows, [name for name in _SETTINGS if name in rows])
     labels = {}
     for _, group in rows.groupby(OBJECTIVE if OBJECTIVE in rows else CONFIGURATION, dropna=False, observed=True):
-        columns = _differing(group, strength_columns(group)) + settings
+        strengths, own = strength_columns(group), [_DECAY] if _DECAY in group else []
+        columns, told = _differing(group, strengths + own) + settings, _differing(group, own) + settings
         for row in group.to_dict("records"):
-            labels[str(row[CONFIGURATION])] = _plain_label(row, columns) if plain else _label(row, settings)
+            labels[str(row[CONFIGURATION])] = _plain_label(row, columns) if plain else _label(row, told)
     shared = {label for label, count in Counter(labels.values()).items() if count > 1}
     return {c: f"{label} [{c.rsplit('-', 1)[-1][:4]}]" if label in shared else label for c, label in labels.items()}
 

@@ -26,16 +26,22 @@ from selectdis.records._columns import (
     ordered,
 )
 
-__all__ = ["Record", "as_frame", "checked_pool", "checked_record", "is_candidate_id", "json_ready"]
+__all__ = [
+    *("ACTIVE", "KL", "Record", "active_latents", "as_frame", "checked_pool", "checked_record", "is_candidate_id"),
+    "json_ready",
+]
 
 Record = dict[str, Any]
-KL = "kl_per_latent"
-PRIVATE = (KL,)  # what a record keeps for the criteria over many runs; not a column
+KL, ACTIVE = "kl_per_latent", "active_latents"
+ACTIVE_NATS = 0.01  # of latents in records that do not say which are active
+PRIVATE = (KL, ACTIVE)  # what a record keeps for the criteria over many runs; not a column
 
 _NEEDED = (CANDIDATE, DATASET, SEED, STATUS)
 _TEXT = (CANDIDATE, CONFIGURATION, DATASET, OBJECTIVE, STATUS, "stage", "architecture", "error")
 _WHOLE = (SEED, "latents", "batch_size", "width", "discriminator_width", "steps", "failed_step")
-_REAL = re.compile(rf"({METRIC}|{CRITERION}|{STRENGTH}|discriminator_|adam_).*|strength|learning_rate|seconds")
+_REAL = re.compile(
+    rf"({METRIC}|{CRITERION}|{STRENGTH}|discriminator_|adam_).*|strength|learning_rate|weight_decay|seconds"
+)
 _STATUSES = ("complete", "diverged", "failed", "stopped")
 
 
@@ -58,8 +64,9 @@ def checked_record(value: Any, seed: int) -> Record:
     configuration, _, own_seed = candidate.rpartition("-s")
     record = {OBJECTIVE: configuration.partition("-")[0]} | value | {CONFIGURATION: configuration}
     wrong = next((name for name in (*_NEEDED, *record) if not _check_of(name)(record.get(name))), None)
-    if wrong is None and len(record.get(KL, ())) != (record.get("latents") if KL in record else 0):
-        wrong = KL
+    if wrong is None:
+        sizes = {name: len(record[name]) for name in PRIVATE if name in record}
+        wrong = next((name for name, size in sizes.items() if size != record.get("latents")), None)
     if wrong is None and not own_seed == str(record[SEED]) == str(seed):
         wrong = SEED
     if wrong is not None:
@@ -72,11 +79,20 @@ def _check_of(column: str) -> Callable[[Any], bool]:
     """Return the check of what a record may hold in `column`; of one that is not known here, any plain value."""
     if column == KL:
         return lambda value: isinstance(value, list) and all(_is_real(nats) and math.isfinite(nats) for nats in value)
+    if column == ACTIVE:
+        return lambda value: isinstance(value, list) and all(isinstance(flag, bool) for flag in value)
     if column == STATUS:
         return lambda value: isinstance(value, str) and value in _STATUSES
     known = column in _TEXT or column in _WHOLE or _REAL.fullmatch(column)
     check = _is_text if column in _TEXT else _is_whole if column in _WHOLE else _is_real if known else _is_plain
     return check if column in _NEEDED else lambda value: value is None or check(value)
+
+
+def active_latents(record: Mapping[str, Any]) -> list[bool] | None:
+    """Return which latents of a run are in use; None where its record does not say it."""
+    if ACTIVE in record:
+        return list(record[ACTIVE])
+    return [nats > ACTIVE_NATS for nats in record[KL]] if KL in record else None
 
 
 def _is_text(value: Any) -> bool:

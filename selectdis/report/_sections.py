@@ -240,8 +240,9 @@ def _run_pictures(row: Mapping[Any, Any], pictures: RunPictures, labels: Mapping
 
 def _strips(pictures: RunPictures, n: int | None = None) -> list[dict[str, str]]:
     """Return a strip of pictures for each of the `n` most informative latents."""
-    rows = list(zip(pictures.latent_names, pictures.kl, pictures.traversals, strict=True))[:n]
-    return [{"latent": name, "kl": f"{kl:.2f}", "image": _data(strip[None])} for name, kl, strip in rows]
+    nats = [""] * len(pictures.latents) if pictures.kl is None else [f"{kl:.2f}" for kl in pictures.kl]
+    rows = list(zip(pictures.latent_names, nats, pictures.traversals, strict=True))[:n]
+    return [{"latent": name, "kl": kl, "image": _data(strip[None])} for name, kl, strip in rows]
 
 
 def _importance_table(pictures: RunPictures) -> HeatmapTable:

@@ -16,7 +16,7 @@ from selectdis._arrays import as_numpy, check_codes, warn_degenerate
 from selectdis._factors import FactorWarning, as_factors
 from selectdis._progress import progress_bar
 from selectdis.data._dataset import ImageDataset
-from selectdis.data._labels import factors_of
+from selectdis.data._labels import factors_of, without_ids
 from selectdis.errors import SelectdisError, check_choice, renamed, whole_number
 from selectdis.metrics import Metric, Need, Samples, Votes, resolve_metrics
 
@@ -130,6 +130,7 @@ class Evaluation:
     _draws: dict[Need, tuple[Votes, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "data", without_ids(self.data))
         if not self.data.labelled:
             raise SelectdisError(
                 f"metrics need known factors, and {self.data.name!r} has none: use the criteria (selectdis.criteria) "
@@ -274,7 +275,15 @@ class Evaluation:
             n_jobs=self.n_jobs,
             table=table,
             draws=self._positions,
+            repeats=_repeats(train) if self.protocol == "reference" else None,
         )
+
+
+def _repeats(indices: np.ndarray) -> np.ndarray:
+    """Return which of `indices` (n,) come earlier too, (n,) bool."""
+    repeats = np.ones(len(indices), dtype=bool)
+    repeats[np.unique(indices, return_index=True)[1]] = False
+    return repeats
 
 
 Evaluation.__init__ = renamed(jobs="n_jobs")(Evaluation.__init__)  # type: ignore[method-assign]

@@ -14,7 +14,8 @@ from selectdis._arrays import DegenerateWarning
 from selectdis.criteria import CRITERIA, Pool
 from selectdis.data._reference import DataReference
 from selectdis.errors import SelectdisError
-from selectdis.records import is_finished
+from selectdis.records import active_latents, is_finished
+from selectdis.records._record import KL
 from selectdis.scoring._probe import encode_probe, read_codes
 from selectdis.spec import EvaluationSpec
 
@@ -47,12 +48,12 @@ def pool_criteria(
     dict of str to dict
         Candidate -> its scores ``criterion.*``; unfinished runs have none.
     """
-    usable = [record for record in records if is_finished(record) and "kl_per_latent" in record]
+    usable = [record for record in records if is_finished(record) and active_latents(record) is not None]
     found = [(record, *_codes(record, folder, data)) for record in usable]
     rows = Counter(len(codes) for _, codes, _ in found if codes is not None).most_common(1)
     loaded = []
     for record, codes, problem in found:
-        if codes is None or codes.shape != (rows[0][0], len(record["kl_per_latent"])):
+        if codes is None or codes.shape != (rows[0][0], record["latents"]):
             codes = _made_again(record, folder, data, evaluation, problem or "codes of another shape")
         if codes is not None:
             loaded.append((record, codes))
@@ -67,7 +68,9 @@ def pool_criteria(
 
 
 def _group_scores(records: list[dict[str, Any]], codes: np.ndarray, seed: int) -> dict[str, dict[str, float]]:
-    kl = np.array([record["kl_per_latent"] for record in records])
+    none = [np.nan] * codes.shape[2]
+    kl = np.array([record.get(KL) or none for record in records])
+    active = np.array([active_latents(record) for record in records])
     configurations = np.array([record["configuration"] for record in records])
     blocks = _blocks(len(records), seed)
     with warnings.catch_warnings():
@@ -75,7 +78,7 @@ def _group_scores(records: list[dict[str, Any]], codes: np.ndarray, seed: int) -
         columns: dict[str, np.ndarray] = {}
         for criterion in CRITERIA.values():
             if criterion.needs == "pool":
-                columns |= criterion.compute(Pool(codes, kl, configurations, blocks))
+                columns |= criterion.compute(Pool(codes, kl, active, configurations, blocks))
     return {
         record["candidate"]: {f"criterion.{name}": float(values[i]) for name, values in columns.items()}
         for i, record in enumerate(records)
@@ -102,7 +105,7 @@ def _made_again(
     record: dict[str, Any], folder: str, data: DataReference, evaluation: EvaluationSpec, problem: str
 ) -> np.ndarray | None:
     """Return the codes of a run made again from its model; None, with a warning, where that cannot be."""
-    candidate, latents = record["candidate"], len(record["kl_per_latent"])
+    candidate, latents = record["candidate"], record["latents"]
     try:
         codes = encode_probe(folder, data, evaluation, candidate)
         if codes.shape[1] == latents:

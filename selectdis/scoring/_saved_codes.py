@@ -99,9 +99,10 @@ def load_codes(codes: Path, factors: Path | None = None) -> tuple[np.ndarray, np
 def _load(path: Path, key: str, alone: bool = False) -> np.ndarray:
     """Read a .npy file, or the array `key` of an .npz file; where that may be `alone`, whatever its name."""
     try:
-        if zipfile.is_zipfile(path):
-            npz_names(path)  # which refuses one that would unpack without end
         with open_file(path) as content:
+            if zipfile.is_zipfile(content):
+                npz_names(path)  # which refuses one that would unpack without end
+            content.seek(0)
             return _array_in(content, path, key, alone)
     except SelectdisError:
         raise

@@ -24,6 +24,7 @@ from selectdis.selection._published import Evidence, published_evidence, publish
 from selectdis.selection._rules import AverageConfiguration, Pick, RandomRun, Rule
 from selectdis.selection._run_choosers import RunChooser, at_random, by_criterion, by_few_labels
 from selectdis.selection._scores import DISENTANGLEMENT, beats, current_score_name, run_scores, score_metrics
+from selectdis.selection._stability import rank_stability
 from selectdis.selection._transfer_table import transfer_table
 from selectdis.selection._trust import Trust, trust
 from selectdis.selection._variance import variance_explained
@@ -74,6 +75,7 @@ __all__ = [
     "published_evidence",
     "published_records",
     "rank_correlations",
+    "rank_stability",
     "read_records",
     "run_scores",
     "score_metrics",

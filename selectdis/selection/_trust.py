@@ -103,9 +103,9 @@ class Trust:
         return (
             f"The rule '{self.rule}' means: {self.words}. On {len(found.values)} published data sets whose labels were "
             f"hidden from it, with {learned} to learn from, its pick beat a random run with probability "
-            f"{bracket(found.p, found.low, found.high)}: of 100 trained runs it was better than {100 * found.p:.0f} on "
-            f"average, where a blind draw is better than 50; on one more data set, than {100 * found.next_low:.0f} to "
-            f"{100 * found.next_high:.0f}."
+            f"{bracket(found.p, found.low, found.high)} (in brackets: the 95% interval of the average): of 100 trained "
+            f"runs it was better than {100 * found.p:.0f} on average, where a blind draw is better than 50; on one "
+            f"more data set, than {100 * found.next_low:.0f} to {100 * found.next_high:.0f}."
         )
 
     def _nothing(self) -> str:

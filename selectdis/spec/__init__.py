@@ -1,5 +1,6 @@
 """The study file: its model, its one reader, its checks, and the presets."""
 
+from selectdis.spec._checks import check_rule
 from selectdis.spec._kept import KEPT, check_keepable, forgotten_overrides, keep_spec
 from selectdis.spec._model import (
     ConstraintSpec,
@@ -28,6 +29,7 @@ __all__ = [
     "StudySpec",
     "TrainingSpec",
     "check_keepable",
+    "check_rule",
     "check_spec",
     "forgotten_overrides",
     "keep_spec",

@@ -63,6 +63,20 @@ def check_scores(spec: StudySpec) -> None:
         raise SpecError(problem, ("select", "run"))
 
 
+def check_rule(rule: selection.Rule, spec: StudySpec) -> None:
+    """Refuse a rule that goes by what no run of the study will have; one that only Python can say is not looked at.
+
+    Raises
+    ------
+    SelectdisError
+        With the nearest right name.
+    """
+    if _problem(rule.label) or selection.parse_rule(rule.label) != rule:
+        return
+    if problem := _wrong_rule(rule.run.label, _metrics(spec.evaluation), _criteria(spec.evaluation)):
+        raise SelectdisError(f"the rule {rule.label!r}: {problem}")
+
+
 def _metrics(spec: EvaluationSpec) -> list[str]:
     """List what is measured on labelled images."""
     names = [name for metric in resolve_metrics(spec.metrics).values() for name in metric.produces]

@@ -20,7 +20,7 @@ from pydantic import (
 
 from selectdis.data._load import current_options
 from selectdis.models import ARCHITECTURES
-from selectdis.objectives import OBJECTIVES
+from selectdis.objectives import OBJECTIVES, takes_pairs
 from selectdis.selection._scores import current_score_name
 from selectdis.spec._checks import SpecError, check_name, check_values
 from selectdis.training._candidate import Candidate
@@ -113,6 +113,7 @@ class SearchSpec(Section):
     architecture: NonEmptyNames = ("conv",)
     latents: Integers = (10,)
     learning_rate: Numbers = (1e-4,)
+    weight_decay: Numbers | None = None  # by default each objective's own
     width: Integers | None = None
     discriminator_width: Integers | None = None
     sampler: Literal["grid", "qmc", "random", "tpe", "gp"] = "grid"
@@ -157,13 +158,14 @@ class SearchSpec(Section):
         for objective, strengths in self.objective.items():
             for name, values in strengths.items():
                 check_values(_ends(values), partial(_with_strength, objective, name), ("objective", objective, name))
-        for name in ("architecture", "latents", "learning_rate", "width", "discriminator_width"):
+        for name in ("architecture", "latents", "learning_rate", "weight_decay", "width", "discriminator_width"):
             if (own := getattr(self, name)) is not None:
                 check_values(_ends(own), partial(_with_setting, name), (name,))
         return self
 
     def _lists(self, objective: str) -> list[tuple[Any, ...]]:
-        settings = [self.architecture, self.latents, self.learning_rate, self.width, self.discriminator_width]
+        settings = [self.architecture, self.latents, self.learning_rate, self.weight_decay, self.width]
+        settings.append(self.discriminator_width)
         return [values for values in (*settings, *self.objective[objective].values()) if isinstance(values, tuple)]
 
     @property
@@ -175,7 +177,8 @@ class SearchSpec(Section):
             for name, values in own.items()
             if isinstance(values, Range)
         ]
-        return strengths + (["learning_rate"] if isinstance(self.learning_rate, Range) else [])
+        shared = ("learning_rate", "weight_decay")
+        return strengths + [name for name in shared if isinstance(getattr(self, name), Range)]
 
 
 def _may_be_foreign(info: ValidationInfo) -> bool:
@@ -249,6 +252,16 @@ class EvaluationSpec(Section):
     protocol: Literal["disjoint", "reference"] = "disjoint"
     probe: int = Field(default=1_000, ge=10, le=10**7)
     seed: Seed = 0
+    at: Annotated[tuple[float, ...], BeforeValidator(_as_non_empty_list)] = (1.0,)  # shares of the steps
+
+    @field_validator("at")
+    @classmethod
+    def _ends_with_the_last(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if any(not 0 < share <= 1 for share in value) or value[-1] != 1 or list(value) != sorted(set(value)):
+            raise ValueError(
+                f"must be rising shares of the steps, above 0, that end with 1, as [0.25, 0.5, 1]; found {[*value]}"
+            )
+        return value
 
 
 class RuleSpec(Section):
@@ -300,6 +313,13 @@ class StudySpec(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> StudySpec:
+        paired = [name for name in self.search.objective if takes_pairs(name)]
+        if paired and self.training.batch_size % 2:
+            raise SpecError(
+                f"{paired[0]} learns from pairs of images, so that batch_size must be even, found "
+                f"{self.training.batch_size}",
+                ("training", "batch_size"),
+            )
         if len(self.optimise) > 1 and self.seeds.max is not None:
             raise ValueError("seeds.max (pruning of seeds) works with one score to optimise, found several in optimise")
         if len(self.proxy) > 1 and self.search.sampler not in ("grid", "qmc", "random"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,7 @@ class RunRequest:
     deadline: float | None = None  # `time.monotonic()` after which no further cohort is started
     n_jobs: int = 1  # cohorts at the same time on this machine
     scheduler: str | None = None  # address of a Dask scheduler that does them instead
+    scores: bool = True  # without, models are left for a later call
 
     def time_left(self) -> bool:
         """Return whether there is time to start anything."""
@@ -61,6 +63,10 @@ class Batch:
             if not self.request.time_left():
                 return
             going_on = self._after_round(going_on)
+
+    def train_only(self) -> None:
+        """Train the batch, as far as there is time, and record nothing."""
+        self._train(self._missing(self.trials))
 
     def _missing(self, trials: list[FrozenTrial]) -> list[Candidate]:
         """Candidates to train, for the trials that wait for each; what another trial has recorded is copied."""
@@ -85,15 +91,20 @@ class Batch:
         self.listeners.progress(info, done, total)
         template = CohortJob((), stage.data, stage.name, stage.spec.training, stage.spec.evaluation, str(stage.folder))
         jobs = jobs_of(todo, template, n_jobs=request.n_jobs)
-        for _, records in run_jobs(jobs, request.time_left, n_jobs=request.n_jobs, scheduler=request.scheduler):
-            for record in records:
-                for trial in self.waiting[record["candidate"]]:
-                    stage.store(trial, record)
-            self.listeners.runs_finished(stage, records)
-            done += len(records)
-            self.listeners.progress(info, done, total)
-            if request.max_seeds is None:
-                self._tell_settled(records)
+        results = run_jobs(
+            jobs, request.time_left, n_jobs=request.n_jobs, scheduler=request.scheduler, scores=request.scores
+        )
+        with closing(results):
+            for _, records in results:
+                for record in records:  # those on the way first, so that who has the last one has all
+                    for trial in self.waiting[record["candidate"]]:
+                        stage.store(trial, record)
+                last = [record for record in records if not stage.is_on_the_way(record)]
+                self.listeners.runs_finished(stage, last)
+                done += len(last)
+                self.listeners.progress(info, done, total)
+                if request.max_seeds is None:
+                    self._tell_settled(last)
 
     def _tell_settled(self, records: Sequence[Record]) -> None:
         touched = {trial.number: trial for record in records for trial in self.waiting[record["candidate"]]}

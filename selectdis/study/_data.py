@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from selectdis.data import ImageDataset
 from selectdis.data._load import current_options
 from selectdis.data._reference import STORED, DataReference, fitting_options, stored_name
 from selectdis.errors import SelectdisError
+from selectdis.objectives import takes_pairs
+from selectdis.scoring._probe import scorer_of
 from selectdis.scoring._scorer import check_split
 from selectdis.selection import Rule
 from selectdis.spec import StudySpec
@@ -74,6 +76,16 @@ class StudyData:
                 "(`selectdis data list` shows them), and give this one as the target"
             )
         check_split(data.load(), self.spec.evaluation)
+        self.check_pairs(data, self.spec.search.objective)
+
+    def check_pairs(self, data: DataReference, objectives: Iterable[str]) -> None:
+        """Refuse a data set without pairs for objectives that learn from them.
+
+        It is asked as it is trained on: held-out images may take the last pairs away.
+        """
+        wanted = [name for name in objectives if takes_pairs(name)]
+        if wanted and (reason := scorer_of(data, self.spec.evaluation).training_data.no_pairs):
+            raise SelectdisError(f"{wanted[0]} learns from pairs of images, and {data.name!r} gives none: {reason}")
 
     def check_target(self, data: DataReference, rule: Rule) -> None:
         """Load the target before anything of it is recorded: one that cannot be used leaves no trace."""

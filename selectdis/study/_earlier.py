@@ -24,6 +24,7 @@ from selectdis.records import (
     json_ready,
     need,
 )
+from selectdis.records._record import PRIVATE
 from selectdis.scoring._version import is_outdated
 from selectdis.spec import StudySpec
 from selectdis.study._search import candidate_from, distributions_of, params_of
@@ -31,7 +32,7 @@ from selectdis.study._trial_records import attribute, trial_values
 
 __all__ = ["earlier_trials"]
 
-NOT_TAKEN = ("trial", "kl_per_latent")  # numbers of another study's trials; codes that are not in this folder
+NOT_TAKEN = ("trial", *PRIVATE)  # numbers of another study's trials; codes that are not in this folder
 WHOLE = ("steps", "failed_step", "scores_version")
 
 

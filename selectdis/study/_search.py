@@ -25,7 +25,7 @@ __all__ = [
 
 # These know all their configurations beforehand; tpe and gp ask for what comes after the first ones.
 ENQUEUED = ("grid", "qmc", "random")
-SETTINGS = ("architecture", "latents", "learning_rate", "width", "discriminator_width")
+SETTINGS = ("architecture", "latents", "learning_rate", "weight_decay", "width", "discriminator_width")
 Params = dict[str, Any]
 Values = tuple[Any, ...] | Range
 
@@ -38,25 +38,31 @@ def values_of(search: SearchSpec, objective: str) -> dict[str, Values]:
     values: dict[str, Values] = {"objective": (objective,), "architecture": search.architecture}
     has_adversary = objective in OBJECTIVES and OBJECTIVES[objective].adversary is not None
     values |= {"latents": search.latents, "learning_rate": search.learning_rate}
-    for name in ("width", "discriminator_width"):
-        if (own := getattr(search, name)) is not None and (name == "width" or has_adversary):
+    for name in ("weight_decay", "width", "discriminator_width"):
+        if (own := getattr(search, name)) is not None and (name != "discriminator_width" or has_adversary):
             values[name] = own
     return values | {f"{objective}.{name}": own for name, own in search.objective[objective].items()}
 
 
-def distributions_of(search: SearchSpec, objective: str) -> dict[str, BaseDistribution]:
+def distributions_of(
+    search: SearchSpec, objective: str, begun: Mapping[str, BaseDistribution] | None = None
+) -> dict[str, BaseDistribution]:
     """Return the Optuna distributions of one objective's configurations.
 
     Optuna refuses other choices in a study that exists. Where all configurations are enqueued, the distributions are
-    therefore wide ones, so that a study can be extended by values and objectives.
+    therefore wide ones, so that a study can be extended by values and objectives; and those that a study has `begun`
+    with, when there were fewer objectives, stay as long as they hold what is searched.
     """
     enqueued = search.sampler in ENQUEUED
     known = {"objective": tuple(OBJECTIVES) if enqueued else tuple(search.objective)}
     known |= {"architecture": tuple(ARCHITECTURES) if enqueued else search.architecture}
-    return {
-        name: CategoricalDistribution(known[name]) if name in known else _distribution(values, enqueued)
-        for name, values in values_of(search, objective).items()
-    }
+    found: dict[str, BaseDistribution] = {}
+    for name, values in values_of(search, objective).items():
+        found[name] = CategoricalDistribution(known[name]) if name in known else _distribution(values, enqueued)
+        old = (begun or {}).get(name) if enqueued and name in known else None
+        if old is not None and not isinstance(values, Range) and all(_holds(old, value) for value in values):
+            found[name] = old
+    return found
 
 
 def distributions_holding(params: Params, known: Mapping[str, BaseDistribution]) -> dict[str, BaseDistribution]:
@@ -178,13 +184,28 @@ def starting_points(search: SearchSpec, known: int = 0) -> list[Params]:
     return sobol_points(search, min(max(search.startup - known, 0), search.trials or search.startup))
 
 
-def suggest(ask: Ask, search: SearchSpec) -> None:
-    """Ask for one configuration: the objective first, then the parameters that it has."""
-    first = distributions_of(search, next(iter(search.objective)))["objective"]
+def suggest(ask: Ask, search: SearchSpec, begun: Mapping[str, BaseDistribution], objective: str | None = None) -> None:
+    """Ask for one configuration: the objective first, then the parameters that it has.
+
+    Parameters
+    ----------
+    ask, search
+        Whom, and in which space.
+    begun
+        Distributions that the study has already.
+    objective
+        The one that is queued, where one is.
+    """
+    first = distributions_of(search, objective or next(iter(search.objective)), begun)["objective"]
+    if objective is not None and first != begun.get("objective", first):
+        raise ValueError(
+            f"the study was begun without {objective!r}, and Optuna lets no other choices in; search that in a study "
+            "of its own"
+        )
     objective = ask("objective", first)
     if objective not in search.objective:
         raise ValueError(f"the search has no objective {objective!r} any more")
-    for name, distribution in distributions_of(search, objective).items():
+    for name, distribution in distributions_of(search, objective, begun).items():
         if name != "objective":
             ask(name, distribution)
 

@@ -12,15 +12,15 @@ import pandas as pd
 from optuna.trial import FrozenTrial
 
 from selectdis.data._reference import DataReference
-from selectdis.records import Record, as_frame, checked_pool, is_settled, of_one_version, scores_version
-from selectdis.scoring._files import model_path
+from selectdis.records import Record, active_latents, as_frame, checked_pool, is_settled, of_one_version, scores_version
+from selectdis.scoring._files import forget_codes, model_path
 from selectdis.scoring._many_runs import pool_criteria
 from selectdis.scoring._version import SCORES_VERSION, is_outdated
 from selectdis.spec import StudySpec
 from selectdis.study._batch import Batch, RunRequest
 from selectdis.study._database import retry_while_away
 from selectdis.study._listener import StageInfo
-from selectdis.study._trial_records import merged_records
+from selectdis.study._trial_records import merged_records, records_on_the_way
 from selectdis.study._trials import Trials
 from selectdis.training import Run
 
@@ -69,6 +69,14 @@ class Stage:
     def records(self) -> pd.DataFrame:
         """Tidy frame, one row per run, with the criteria over many runs as of the end of the stage."""
         return as_frame(self.raw_records(), self._pool or {})
+
+    def records_on_the_way(self) -> list[Record]:
+        """Return the records of runs after the shares of the steps `evaluation.at`, before their ends."""
+        return of_one_version(records_on_the_way(self.trials.all()))
+
+    def is_on_the_way(self, record: Record) -> bool:
+        """Whether a record is of a run before its end."""
+        return bool(record.get("steps", self.spec.training.steps) < self.spec.training.steps)
 
     @property
     def judged(self) -> bool:
@@ -128,6 +136,10 @@ class Stage:
         earlier = [r for r in merged_records(self.trials.all()) if self.is_done(r) or not is_settled(r)]
         listeners.runs_finished(self, of_one_version(earlier))  # which the listeners may have missed
         self.known = {record["candidate"]: record for record in earlier if is_settled(record)}
+        forget_codes(self.folder, self.data, self.known)  # of a driver that was killed after it had recorded the scores
+        if not request.scores:
+            self._train_only(request, listeners)
+            return
         with self.trials.at_work():
             self.trials.recover(request.seeds, self.is_done)
             while request.time_left():
@@ -141,8 +153,23 @@ class Stage:
         _warn_of_failures(records)
         listeners.stage_finished(self, records)
 
+    def _train_only(self, request: RunRequest, listeners: Listeners) -> None:
+        """Train all that is queued, and leave the trials as a driver does that is killed before the scores."""
+        begun: set[int] = set()
+        with self.trials.at_work():
+            self.trials.recover(request.seeds, self.is_done)
+            while request.time_left():
+                batch = [trial for trial in self.trials.take(request.trials) if trial.number not in begun]
+                if not batch:
+                    return
+                begun |= {trial.number for trial in batch}
+                Batch(self, batch, request, listeners).train_only()
+
     def store(self, trial: FrozenTrial, record: Record) -> None:
         """Write the record of a run, at once and for good."""
+        if self.is_on_the_way(record):
+            self.trials.store_on_the_way(trial, record)
+            return
         self.trials.store(trial, record)
         if is_settled(record):
             self.known[record["candidate"]] = record
@@ -170,7 +197,7 @@ class Stage:
     def _judge(self) -> None:
         """Compute the criteria over many runs where they are not of the runs that there are."""
         records = self.raw_records()
-        usable = {r["candidate"] for r in records if is_settled(r) and "kl_per_latent" in r}
+        usable = {r["candidate"] for r in records if is_settled(r) and active_latents(r) is not None}
         version = max((scores_version(record) or 1 for record in records), default=1)
         current = self.study.user_attrs.get(POOL_VERSION, 1)
         newer = not isinstance(current, int) or current < version

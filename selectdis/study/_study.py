@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
@@ -19,8 +20,9 @@ from selectdis.data import ImageDataset
 from selectdis.data._reference import DataReference
 from selectdis.errors import OldNameWarning, SelectdisError
 from selectdis.execution._study_jobs import default_n_jobs, device_here
-from selectdis.records import frame_of_one_version, is_settled, with_settings
-from selectdis.spec import StudySpec, check_keepable, check_spec, forgotten_overrides, keep_spec, read_spec
+from selectdis.objectives import takes_pairs
+from selectdis.records import as_frame, frame_of_one_version, is_settled, with_settings
+from selectdis.spec import StudySpec, check_keepable, check_rule, check_spec, forgotten_overrides, keep_spec, read_spec
 from selectdis.study._batch import RunRequest
 from selectdis.study._data import StudyData, without_objects
 from selectdis.study._database import LOST_AFTER
@@ -151,11 +153,14 @@ class Study:
 
     # Running ---------------------------------------------------------------------------------------------------------
 
-    def run(self, *, listeners: Sequence[Listener] = ()) -> Study:
+    def run(self, *, scores: bool = True, listeners: Sequence[Listener] = ()) -> Study:
         """Train and score all of the search on the proxy, or what is still missing of it.
 
         Parameters
         ----------
+        scores : bool
+            False trains alone, and leaves models (and of a GPU the codes that scores are made of) in the folder: a
+            later run, here or where the folder is copied to, scores them.
         listeners : sequence of Listener
             Told of what happens, beside the tracker of the study file.
 
@@ -167,15 +172,20 @@ class Study:
         Raises
         ------
         SelectdisError
-            If the proxy has no labels, the folder is in use, or it holds a study with other settings.
+            If the proxy has no labels, the folder is in use, or it holds a study with other settings; or without
+            `scores`, if the search goes by them.
         """
         start = time.monotonic()
         self._check_can_work()
+        if not scores:
+            self._check_needs_no_scores()
         proxies = self.data.proxies()
         for data in proxies:
             self.data.check_proxy(data)
         if self.spec.target is not None and (rule := self.rule()).target_columns:
             self.data.check_target(self.data.target(), rule)  # now rather than after the whole search
+        if self.spec.target is not None and any(takes_pairs(name) for name in self.spec.search.objective):
+            self.data.check_pairs(self.data.target(), self.spec.search.objective)
         sampled = self.spec.search.sampler not in ENQUEUED
         with self._driving(listeners) as told:
             for number, data in enumerate(proxies, start=1):
@@ -185,6 +195,7 @@ class Study:
                 trials = self.spec.search.trials if sampled else None
                 deadline = self._deadline(start, number / len(proxies))  # one budget, of which each proxy has a part
                 request = self._request(self.spec.seeds.count, deadline, trials=trials, max_seeds=self.spec.seeds.max)
+                request = replace(request, scores=scores)
                 stage.run(request, told)
         return self
 
@@ -222,26 +233,34 @@ class Study:
         Raises
         ------
         SelectdisError
-            If there is no target, or no finished run on the proxy.
+            If there is no target, or no finished run on the proxy, or a chosen configuration learns from pairs and the
+            target gives none.
         """
         start = time.monotonic()
         given = TransferOptions.of(rule, top, seeds)
         rule = given.rule(self.rule)
         self._check_can_work()
+        check_rule(rule, self.spec)
         data = self.data.target(target, **options)
         proxies = self.records
         if proxies.empty:
             raise SelectdisError(f"the study {self.name!r} has no runs on its proxy yet: run it first")
         self.data.check_target(data, rule)
         chosen = rule.configurations(proxies)[: max(rule.top, 1)]
+        self.data.check_pairs(data, proxies.loc[proxies["configuration"].isin(chosen), "objective"].unique())
         with self._driving(listeners) as told:
             for proxy in self.proxy_stages():
                 self.store.check_unchanged(proxy.study)
             stage = self._begin("target", data)
+            before = TransferOptions.kept(stage)
             given.keep(stage, self.rule)
             stage.trials.enqueue(self._carried(proxies, chosen))
             stage.run(self._request(seeds or self.spec.select.seeds, self._deadline(start)), told)
-            transfer = Transfer.of(stage, rule, proxies)
+            try:
+                transfer = Transfer.of(stage, rule, proxies)
+            except Exception:  # a rule that cannot be applied would stand in the way of every view
+                before.write(stage)
+                raise
             if transfer.pick is not None:
                 given.keep_pick(stage, transfer.pick.candidate)
                 told.picked(transfer)
@@ -275,6 +294,15 @@ class Study:
             )
         if self.scheduler is None:
             compute_settings(self.spec.training.device, self.spec.training.precision)
+
+    def _check_needs_no_scores(self) -> None:
+        """Refuse to train without scores where these say what is trained next."""
+        if self.spec.search.sampler not in ENQUEUED or self.spec.seeds.max is not None:
+            found = "seeds.max" if self.spec.seeds.max is not None else f"the sampler {self.spec.search.sampler!r}"
+            raise SelectdisError(
+                f"a search goes on without scores where it is known beforehand (sampler {', '.join(ENQUEUED)}, no "
+                f"seeds.max), and this one has {found}: let it score its runs"
+            )
 
     @contextmanager
     def _driving(self, listeners: Sequence[Listener]) -> Iterator[Listeners]:
@@ -322,6 +350,17 @@ class Study:
         """Tidy frame of the runs on the proxy (or proxies), one row per run; empty before the study has run."""
         frames = [stage.records for stage in self.proxy_stages()]
         return frame_of_one_version(pd.concat(frames, ignore_index=True)) if frames else pd.DataFrame()
+
+    @property
+    def records_on_the_way(self) -> pd.DataFrame:
+        """Tidy frame of the proxies' runs after the shares of the steps `evaluation.at`: one row per run and `steps`.
+
+        The last steps among them, so that one run's rows are its course; empty where the study scores ends alone.
+        """
+        stages = self.proxy_stages()
+        on_the_way = [record for stage in stages for record in stage.records_on_the_way()]
+        last = [record for stage in stages for record in stage.raw_records()] if on_the_way else []
+        return as_frame([*on_the_way, *last], {})
 
     def leaderboard(
         self, by: Literal["configuration", "run"] = "configuration", *, score: str | None = None

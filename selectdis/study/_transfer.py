@@ -64,7 +64,9 @@ class TransferOptions:
 
     @classmethod
     def of(cls, rule: selection.Rule | str | None, top: int | None, seeds: int | None) -> TransferOptions:
-        """Return what a transfer is given."""
+        """Return what a transfer is given; `seeds` is bounded as in the study file."""
+        seeds = None if seeds is None else whole_number("seeds", seeds, 1, 1_000_000)
+        top = None if top is None else whole_number("top", top, 1)
         parsed = selection.parse_rule(rule) if isinstance(rule, str) else rule
         return cls(None if parsed is None else parsed.label, top, seeds, given=parsed)
 
@@ -101,14 +103,15 @@ class TransferOptions:
                 f"file's, '{new}': to go on as before, give the options again",
                 stacklevel=3,
             )
-        self._write(stage)
+        self.write(stage)
 
     def keep_pick(self, stage: Stage, candidate: str) -> None:
         """Write what was picked, where the rule's label does not say how."""
         if self.given is not None and self._from_label() != self.given:
-            self._write(stage, pick=candidate)
+            self.write(stage, pick=candidate)
 
-    def _write(self, stage: Stage, **more: str) -> None:
+    def write(self, stage: Stage, **more: str) -> None:
+        """Write these options, whatever was there."""
         said: dict[str, Any] = {"label": self.label, "top": self.top, "seeds": self.seeds, **more}
         said = {key: value for key, value in said.items() if value is not None}
         if said != stage.study.user_attrs.get(OPTIONS, {}):

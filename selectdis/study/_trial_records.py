@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import warnings
@@ -30,8 +31,8 @@ from selectdis.selection._scores import DISENTANGLEMENT
 from selectdis.spec import StudySpec
 
 __all__ = [
-    "COPY_OF", "attribute", "constraint_values", "copied_from", "directions", "merged_records", "record_in",
-    "records_in", "trial_values",
+    "COPY_OF", "attribute", "attribute_on_the_way", "constraint_values", "copied_from", "directions", "merged_records",
+    "record_in", "records_in", "records_on_the_way", "trial_values",
 ]  # fmt: skip
 
 PREFIX = "run:"
@@ -41,6 +42,25 @@ COPY_OF = "copy_of"  # of a trial that takes another one further: the number of 
 def attribute(seed: int) -> str:
     """Name the trial's user attribute that holds the record of a seed."""
     return f"{PREFIX}{seed}"
+
+
+def attribute_on_the_way(seed: int, steps: int) -> str:
+    """Name the trial's user attribute that holds the record of a seed after `steps`, before its end."""
+    return f"{attribute(seed)}@{steps}"
+
+
+def records_on_the_way(trials: Iterable[FrozenTrial]) -> list[Record]:
+    """Return the records of runs before their end, in the order of configurations, seeds and steps, each once."""
+    found: dict[tuple[str, int], Record] = {}
+    for trial in trials:
+        for key, value in trial.user_attrs.items():
+            seed, at, steps = key.removeprefix(PREFIX).partition("@")
+            if not (key.startswith(PREFIX) and at and seed.isdecimal() and steps.isdecimal()):
+                continue
+            with contextlib.suppress(SelectdisError):
+                record = checked_record(value, int(seed))
+                found[record["candidate"], int(steps)] = record | {"trial": copied_from(trial)}
+    return sorted(found.values(), key=lambda record: (record["trial"], record["seed"], record["steps"]))
 
 
 def record_in(trial: FrozenTrial, seed: int) -> Record | None:

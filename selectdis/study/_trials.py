@@ -29,6 +29,7 @@ from selectdis.study._search import (
 from selectdis.study._trial_records import (
     COPY_OF,
     attribute,
+    attribute_on_the_way,
     constraint_values,
     copied_from,
     record_in,
@@ -207,7 +208,9 @@ class Trials:
         for name, distribution in distributions_holding(queued, known).items():
             ask(name, distribution)
         if not queued:
-            suggest(ask, self.spec.search)
+            begun = next((other.distributions for other in self._now() if "objective" in other.distributions), {})
+            wanted = _params(trial).get("objective")
+            suggest(ask, self.spec.search, begun, wanted if wanted in self.spec.search.objective else None)
 
     def _is_open(self, trial: FrozenTrial) -> bool:
         return trial.state == TrialState.RUNNING and (not self.shared or trial.number in self.mine)
@@ -250,6 +253,10 @@ class Trials:
         return self.carried or _params(trial).get("objective") in self.spec.search.objective
 
     # Records ---------------------------------------------------------------------------------------------------------
+
+    def store_on_the_way(self, trial: FrozenTrial, record: Record) -> None:
+        """Write the record of a run before its end, which no sampler hears of."""
+        self._set(trial, attribute_on_the_way(record["seed"], record["steps"]), json_ready(record))
 
     def store(self, trial: FrozenTrial, record: Record) -> None:
         """Write the record of a run, at once and for good."""

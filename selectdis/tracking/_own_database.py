@@ -10,7 +10,10 @@ from urllib.parse import unquote
 from selectdis import _files
 from selectdis._files import own_tree, sqlite_url
 
-__all__ = ["BELONGS", "artifacts_uri", "find_artifacts", "mend_database", "own_database", "own_uri", "remove_database"]
+__all__ = [
+    "BELONGS", "artifacts_uri", "bring_default_inside", "find_artifacts", "is_inside", "leads_elsewhere",
+    "mend_database", "own_database", "own_uri", "remove_database",
+]  # fmt: skip
 
 BELONGS = "selectdis.study."  # an experiment's tag is this and the id of a study that is shown there; its name
 _SHOWN = "(SELECT experiment_id FROM runs JOIN tags USING (run_uuid) WHERE key = 'selectdis.stage')"
@@ -18,7 +21,7 @@ _LOCATIONS = [
     *(("experiments", "artifact_location"), ("runs", "artifact_uri"), ("logged_models", "artifact_location")),
     *(("model_versions", "source"), ("model_versions", "storage_location")),
 ]
-_WRITTEN = _LOCATIONS[:3]  # where MLflow puts what it is given
+_WRITTEN = {"experiments": "experiment_id <> 0", "runs": "TRUE", "logged_models": "TRUE"}  # into which MLflow writes
 _BROKEN = ("SQLITE_ERROR", "SQLITE_NOTADB", "SQLITE_CORRUPT")  # no such table; no database; a damaged one
 
 
@@ -64,7 +67,7 @@ def mend_database(folder: Path, study_id: str) -> None:
         _put_aside(path)
     else:
         find_artifacts(folder)
-        if _leads_elsewhere(folder):
+        if leads_elsewhere(folder):
             _put_aside(path)
 
 
@@ -86,16 +89,33 @@ def find_artifacts(folder: Path) -> None:
                 )
 
 
-def _leads_elsewhere(folder: Path) -> bool:
+def leads_elsewhere(folder: Path) -> bool:
     """Return whether MLflow would write files of some experiment out of the folder: it may come from anybody."""
-    here = unquote(artifacts_uri(folder))
     places = []
     with closing(sqlite3.connect(own_database(folder), timeout=30)) as database:
-        for table, column in _WRITTEN:
+        for table, column in _LOCATIONS[:3]:
             with suppress(sqlite3.OperationalError):  # an older MLflow's database has fewer tables
-                rows = database.execute(f"SELECT {column} FROM {table} WHERE experiment_id <> 0 AND {column} <> ''")
-                places += [unquote(str(place)) for (place,) in rows]
-    return any(not f"{place}/".startswith(f"{here}/") or "/../" in f"{place}/" for place in places)
+                rows = database.execute(f"SELECT {column} FROM {table} WHERE {_WRITTEN[table]} AND {column} <> ''")
+                places += [str(place) for (place,) in rows]
+        # What would change a place after this look at it: MLflow's own one keeps its secrets as they are.
+        works = "type = 'view' OR type = 'trigger' AND tbl_name <> 'secrets'"
+        has_works = bool(database.execute(f"SELECT count(*) FROM sqlite_master WHERE {works}").fetchone()[0])
+    return has_works or not all(is_inside(folder, place) for place in places)
+
+
+def is_inside(folder: Path, place: str) -> bool:
+    """Return whether a place of files, as MLflow names it, is in the folder's own `artifacts_uri`."""
+    here, there = unquote(artifacts_uri(folder)), f"{unquote(place)}/"
+    return there.startswith(f"{here}/") and "/../" not in there
+
+
+def bring_default_inside(folder: Path) -> None:
+    """Let MLflow's first experiment keep its files in the folder too: it has the working directory for that."""
+    with closing(sqlite3.connect(own_database(folder), timeout=30)) as database, database:
+        database.execute(
+            "UPDATE experiments SET artifact_location = ? WHERE experiment_id = 0 AND artifact_location <> ?",
+            (artifacts_uri(folder),) * 2,
+        )
 
 
 def remove_database(folder: Path) -> None:

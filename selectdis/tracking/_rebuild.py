@@ -73,6 +73,7 @@ def rebuild(study: Study, uri: str | None = None) -> None:
     for stage, _ in recorded_stages(study):  # first, and aloud: what cannot be read must not cost the view
         stage.raw_records()
     with nullcontext() if study.store.url else study.store.hold():
+        study.store.claim()  # a copy deletes nothing of its original's
         # An open database must not be deleted under MLflow's feet, here or in another driver.
         if tracking_uri(uri) in (None, own_uri(study.folder)) and not study.store.url and "mlflow" not in sys.modules:
             remove_database(study.folder)

@@ -101,7 +101,7 @@ def _log_model(store: Store, run: ShownRun, champion: Champion) -> Any:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "model"
         save_model(folder, champion.file, champion.image_shape, champion.latents, model.model_id, run.id)
-        store.client.log_model_artifacts(model.model_id, str(folder))
+        store.send_model(model.model_id, str(folder))
     store.client.finalize_logged_model(model.model_id, "READY")
     store.client.log_outputs(run.id, [LoggedModelOutput(model.model_id, step=champion.steps)])
     return model

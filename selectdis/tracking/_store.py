@@ -14,7 +14,14 @@ from typing import Any
 from selectdis._redaction import redacted
 from selectdis.errors import SelectdisError, nearest
 from selectdis.tracking._environment import quieten_mlflow
-from selectdis.tracking._own_database import BELONGS, artifacts_uri, mend_database, own_uri
+from selectdis.tracking._own_database import (
+    BELONGS,
+    artifacts_uri,
+    bring_default_inside,
+    is_inside,
+    mend_database,
+    own_uri,
+)
 
 __all__ = ["ShownRun", "Store", "check_uri", "tracking_uri"]
 
@@ -89,7 +96,7 @@ class Store:
         quieten_mlflow()
         from mlflow import MlflowClient
 
-        self.study_id, self.name, self._lock = study_id, name, lock
+        self.study_id, self.name, self._folder, self._lock = study_id, name, folder, lock
         uri = uri or own_uri(folder)
         self.is_server = uri.startswith(("http://", "https://"))
         self.is_own = uri == own_uri(folder)
@@ -97,6 +104,8 @@ class Store:
             if self.is_own:
                 mend_database(folder, study_id)
             self.client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+            if self.is_own:
+                bring_default_inside(folder)
             self.experiment_id = self._find_experiment(experiment, artifacts_uri(folder) if self.is_own else None)
         self._runs: dict[str, ShownRun] = {}
         self._nameless: dict[str, ShownRun] = {}  # of version 0.1, which gave studies no id
@@ -178,6 +187,24 @@ class Store:
             fields = {name: value for name, value in data.items() if name != "context"}
             context = InputTag("mlflow.data.context", data["context"])
             self.client.log_inputs(run.id, [DatasetInput(Dataset(**fields), [context])])
+
+    def send_pictures(self, run: ShownRun, files: str) -> None:
+        """Log the files of a folder as pictures of a run."""
+        self._check_place(self.client.get_run(run.id).info.artifact_uri)
+        self.client.log_artifacts(run.id, files, "pictures")
+
+    def send_model(self, model_id: str, files: str) -> None:
+        """Log the files of a folder as a logged model."""
+        self._check_place(self.client.get_logged_model(model_id).artifact_location)
+        self.client.log_model_artifacts(model_id, files)
+
+    def _check_place(self, place: str) -> None:
+        """Refuse files that a database in a study's folder, which may come from anybody, would have out of there."""
+        if self.is_own and not is_inside(self._folder, place):
+            raise SelectdisError(
+                f"the database {self._folder / 'mlflow.db'} would have files of the study written to {place!r:.200}, "
+                "outside its folder: remove that database, and `selectdis track` makes it again"
+            )
 
     def set_status(self, run: ShownRun, status: str, end: int | None = None) -> None:
         """Say how a run stands, if MLflow does not say so already."""

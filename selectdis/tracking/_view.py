@@ -98,7 +98,7 @@ class View:
         for record in records:
             self._guarded(self._show_run, stage, record, parent, scores.get(record["candidate"]))
         if table is not None:
-            self._end_stage(stage, parent, table)
+            self._end_stage(stage, parent, table, transfer)
         if transfer is not None and transfer.pick is not None:
             self._guarded(self._show_pick, stage, {"candidate": transfer.pick.candidate}, transfer)
         return len(records)
@@ -123,10 +123,12 @@ class View:
         self._went_on()
         return run
 
-    def _end_stage(self, stage: Stage, parent: ShownRun, table: pd.DataFrame) -> None:
+    def _end_stage(self, stage: Stage, parent: ShownRun, table: pd.DataFrame, transfer: Transfer | None) -> None:
         states = table["status"].value_counts().items() if "status" in table else ()
         self.store.log(parent, _changed(parent, {f"runs/{state}": float(count) for state, count in states}, _now()))
-        for candidate in best_runs(self.study, stage.name, table, self.pictures):
+        # On a target what is best is told with the pick, by its rule.
+        known = stage.name == "proxy" or transfer is not None
+        for candidate in best_runs(self.study, stage.name, table, self.pictures, transfer) if known else ():
             self._guarded(self._draw, stage, {"candidate": candidate})
         self.store.set_status(parent, "FINISHED", _now())
 
@@ -174,7 +176,7 @@ class View:
             return
         with tempfile.TemporaryDirectory() as temporary:
             save_pictures(trained, info.data, Path(temporary))
-            self.store.client.log_artifacts(run.id, temporary, "pictures")
+            self.store.send_pictures(run, temporary)
         self.store.log(run, tags={_PICTURES: run.tags[_RUN]})
         self._note(key)
 
@@ -248,7 +250,7 @@ def _digest(record: Record, parameters: Mapping[str, str], has_curves: bool) -> 
 
 
 def _changed(run: ShownRun, scores: Mapping[str, float], time: int) -> list[tuple[str, float, int, int]]:
-    """Return the scores that MLflow lacks, at step 0: at another one it would chart a curve, not a bar."""
+    """Return the scores that MLflow lacks, at step 0: at another it would chart each as a curve of one point."""
     changed = {name: value for name, value in scores.items() if run.metrics.get(name) != value}
     # Of two values MLflow shows the later one; a first one always gets the same time, and so is there once.
     return [(name, value, _now() if name in run.metrics else time, 0) for name, value in changed.items()]

@@ -14,19 +14,20 @@ from torch import Tensor
 from selectdis.models import initial_values
 from selectdis.models._module_pair import ModuleState
 from selectdis.models._parameters import Parameter
+from selectdis.objectives import takes_pairs
 from selectdis.training._adam import Adam, Settings
 from selectdis.training._candidate import Candidate
 from selectdis.training._compiled import CompiledProgram, compiled_or_plain, give_up
 from selectdis.training._curves import Curves
-from selectdis.training._graph import StepGraph
 from selectdis.training._images import ImageBank, image_shape, pairs_of
-from selectdis.training._kernel_program import KERNELS, KernelProgram, usable_kernels
 from selectdis.training._memory import is_out_of_memory
 from selectdis.training._program import Program
 from selectdis.training._random_source import Purpose, RandomSource, keys_of_uses, stream
+from selectdis.training.cuda._graph import StepGraph
+from selectdis.training.cuda._kernel_program import KERNELS, KernelProgram, usable_kernels
 
 if TYPE_CHECKING:
-    from selectdis.training._stacked_adam import StackedAdam
+    from selectdis.training.cuda._stacked_adam import StackedAdam
 
 __all__ = ["PRECISIONS", "Cohort", "ComputeSettings"]
 
@@ -102,8 +103,8 @@ class Cohort:
             settings = [_discriminator_settings(c) for c in self.adversaries]
             self.optimisers["discriminator"] = self._adam(self.discriminator, settings)
         self.weights = self.optimisers["model"].weights
-        takes_pairs = any(candidate.specification.share is not None for candidate in candidates)
-        self.pairs = pairs_of(data) if takes_pairs else None
+        paired = any(takes_pairs(candidate.objective) for candidate in candidates)
+        self.pairs = pairs_of(data) if paired else None
         self.step_count = 0
         self.failed_step = torch.full((len(candidates),), -1, dtype=torch.int64, device=compute.device)
         self.alive = torch.ones(len(candidates), dtype=torch.bool, device=compute.device)
@@ -127,7 +128,7 @@ class Cohort:
     def _adam(self, weights: Mapping[str, Tensor], settings: Sequence[Settings]) -> Adam | StackedAdam:
         if not isinstance(self.program, KernelProgram):
             return Adam(weights, settings)
-        from selectdis.training._stacked_adam import StackedAdam  # which needs Triton
+        from selectdis.training.cuda._stacked_adam import StackedAdam  # which needs Triton
 
         return StackedAdam(weights, self.program.layouts, settings, self.compute.network_dtype)
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from selectdis.data._pairs import Pairs
+from selectdis.data.reading._lazy import Subset
 from selectdis.errors import SelectdisError
 from selectdis.training._memory import device_memory, fits_in_memory
 
@@ -25,6 +26,7 @@ __all__ = ["ImageBank", "fingerprint", "image_shape", "in_memory", "pairs_of"]
 _whole: dict[int, np.ndarray] = {}  # lazy arrays that were read, by their identity
 
 RESIDENT_SHARE = 0.5  # of the free memory of a device
+SENT_BYTES = 2**28  # that are read on the host at a time, for a device
 
 
 def image_shape(data: Any) -> tuple[int, int, int]:
@@ -73,6 +75,8 @@ def in_memory(images: Any) -> Any:
     """Read a lazy array whole, where it fits, and keep it for the next cohort as long as it lives."""
     if isinstance(images, np.ndarray):
         return images
+    if (mapped := getattr(images, "in_file", None)) is not None:
+        return mapped
     if id(images) in _whole:
         return _whole[id(images)]
     if not fits_in_memory(images):
@@ -87,9 +91,9 @@ def in_memory(images: Any) -> Any:
 class ImageBank:
     """Images by index, as floats in [0, 1].
 
-    Where the array is an ndarray (a memory-map included) the CPU reads it in place. A CUDA device gets a copy when half
-    of its free memory is enough. Lazy arrays are read once where a quarter of the free memory is enough. Else each
-    batch is fetched on the host.
+    Where the images are an ndarray (a memory-map included), or some of one, the CPU reads them in place. A CUDA device
+    gets a copy when half of its free memory is enough. Other lazy arrays are read once where a quarter of the free
+    memory is enough. Else each batch is fetched on the host.
     """
 
     def __init__(
@@ -100,14 +104,16 @@ class ImageBank:
         self._fresh = getattr(data, "fresh", None)
         self._source = data.images if self._fresh is None else self._fresh.base
         self._device, self._dtype = device, dtype
+        self._places: Tensor | None = None  # of the images in what is resident, where that holds others too
         self._resident = self._load()
 
     def _load(self) -> Tensor | None:
         if self._device.type != "cpu":
-            if math.prod(self._source.shape) > RESIDENT_SHARE * device_memory(self._device):
-                return None
-            return self._laid_out(_tensor(np.asarray(in_memory(self._source)[:])).to(self._device))
-        images = in_memory(self._source)
+            fits = math.prod(self._source.shape) <= RESIDENT_SHARE * device_memory(self._device)
+            return self._laid_out(self._sent()) if fits else None
+        images, places = _in_place(self._source)
+        self._places = None if places is None else torch.from_numpy(places)
+        images = in_memory(images)
         return self._laid_out(_tensor(images)) if isinstance(images, np.ndarray) else None
 
     def _laid_out(self, images: Tensor) -> Tensor:
@@ -120,6 +126,15 @@ class ImageBank:
     def resident(self) -> bool:
         """Whether the images are in the memory where they are used."""
         return self._resident is not None
+
+    def _sent(self) -> Tensor:
+        """All images on the device, read in parts: the host need not hold them all."""
+        rows = max(1, SENT_BYTES // max(math.prod(self._source.shape[1:]), 1))
+        images = torch.empty(tuple(self._source.shape), dtype=torch.uint8, device=self._device)
+        for start in range(0, len(images), rows):
+            part = self._source[start : start + rows]
+            images[start : start + rows] = _tensor(np.asarray(part)).to(self._device)
+        return images
 
     @property
     def draws(self) -> bool:
@@ -148,9 +163,21 @@ class ImageBank:
 
     def _rows(self, flat: Tensor) -> Tensor:
         if self._resident is not None:
+            flat = flat if self._places is None else self._places[flat]
             return self._resident.index_select(0, flat)
         unique, inverse = np.unique(flat.cpu().numpy(), return_inverse=True)  # lazy arrays want increasing indices
         return torch.from_numpy(np.asarray(self._source[unique])[inverse]).to(self._device, non_blocking=True)
+
+
+def _in_place(images: Any) -> tuple[Any, np.ndarray | None]:
+    """Return the array that `images` are some of, and their indices in it; else themselves and None."""
+    places: np.ndarray | None = None
+    found = images
+    while isinstance(render := getattr(found, "render", None), Subset) and getattr(found, "in_file", None) is None:
+        places = render.indices if places is None else render.indices[places]
+        found = render.images
+    found = found if isinstance(found, np.ndarray) else getattr(found, "in_file", None)
+    return (images, None) if found is None else (found, places)
 
 
 def _tensor(images: np.ndarray) -> Tensor:

@@ -45,6 +45,8 @@ class TrainingOptions:
     curve_every: int | None = None
     on_progress: Progress | None = None
     should_stop: Callable[[], bool] | None = None
+    at: Sequence[int] = ()
+    on_the_way: Callable[[list[Run]], None] | None = None
 
     @property
     def points_every(self) -> int:
@@ -65,6 +67,8 @@ def train_cohort(
     curve_every: int | None = None,
     on_progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
+    at: Sequence[int] = (),
+    on_the_way: Callable[[list[Run]], None] | None = None,
 ) -> list[Run]:
     """Train candidates of one architecture as one program, in this process; see `train`.
 
@@ -77,6 +81,8 @@ def train_cohort(
         that a second call returns at once.
     should_stop
         Asked after every step; true ends the training as Ctrl-C does.
+    at, on_the_way
+        After each of these steps the callable is given the runs as they are then, of the cohort or of each half.
 
     Raises
     ------
@@ -88,7 +94,7 @@ def train_cohort(
     candidates, steps, checkpoint_every, curve_every = checked(candidates, data, steps, checkpoint_every, curve_every)
     check_one_program(candidates)
     compute = compute_settings(device, precision, compile)
-    options = TrainingOptions(steps, compute, checkpoint_every, curve_every, on_progress, should_stop)
+    options = TrainingOptions(steps, compute, checkpoint_every, curve_every, on_progress, should_stop, at, on_the_way)
     file = None if checkpoint is None else Path(checkpoint)
     with torch_settings(options.compute):
         return _train_or_halve(candidates, data, options, file)
@@ -186,6 +192,9 @@ class Training:
             cohort.settle_failures()
         if step % self.options.points_every == 0 or last:
             cohort.curves.close_point(step)
+        if step in self.options.at and self.options.on_the_way is not None:
+            cohort.settle_failures()
+            self.options.on_the_way(self.runs())
         if self.checkpoint and not last and self._checkpoint_due(step):
             self.checkpoint.save(cohort, self.seconds)
             self._saved = time.monotonic()

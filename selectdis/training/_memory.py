@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["device_memory", "fits_in_memory", "is_out_of_memory"]
+__all__ = ["device_memory", "fits_in_memory", "host_memory", "is_out_of_memory"]
 
 HOST_SHARE = 0.25  # of the free memory of the machine, which several processes may share
 # torch has an exception of its own for a CUDA allocation. The others are RuntimeErrors: of its allocator on CPU, of
@@ -34,8 +34,12 @@ def device_memory(device: torch.device) -> int:
     return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
 
 
+def host_memory() -> int:
+    """Free bytes of this machine."""
+    pages = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"  # macOS counts all alone
+    return os.sysconf(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
 def fits_in_memory(images: Any) -> bool:
     """Whether lazy images may be made all at once."""
-    pages = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"  # macOS counts all alone
-    free = os.sysconf(pages) * os.sysconf("SC_PAGE_SIZE")
-    return math.prod(images.shape) <= HOST_SHARE * free
+    return math.prod(images.shape) <= HOST_SHARE * host_memory()

@@ -24,17 +24,17 @@ INK = (110, 110, 110)  # readable on white and on black
 
 
 class RunPictures(NamedTuple):
-    """What there is to draw of a run; its latents are sorted by falling KL.
+    """What there is to draw of a run; its latents are sorted by falling KL, or where they have none by their spread.
 
     Attributes
     ----------
     latents : (latents,) int
         Which latent of the code each row below is about.
-    kl : (latents,)
-        In nats, mean over images.
+    kl : (latents,) or None
+        In nats, mean over images; None of codes without a posterior.
     traversals : uint8 (latents, steps, c, h, w)
-    values : (steps,)
-        What the traversed latent is set to.
+    values : (latents, steps)
+        What the traversed latent is set to: around the prior, or all over the values in use.
     reconstructions : uint8 (2, k, c, h, w)
         Images, and what the run makes of them.
     importance : (latents, factors) or None
@@ -43,7 +43,7 @@ class RunPictures(NamedTuple):
     """
 
     latents: np.ndarray
-    kl: np.ndarray
+    kl: np.ndarray | None
     traversals: np.ndarray
     values: np.ndarray
     reconstructions: np.ndarray
@@ -52,7 +52,7 @@ class RunPictures(NamedTuple):
 
     @property
     def latent_names(self) -> list[str]:
-        """``z3`` and so on, by falling KL."""
+        """``z3`` and so on, in the order of `latents`."""
         return [f"z{latent}" for latent in self.latents]
 
 
@@ -81,15 +81,18 @@ def picture_run(
     indices = data.sample_indices(min(n, len(data)), np.random.default_rng(seed))
     images = data.images_at(indices)
     mean, log_variance = run.encode(images)
-    kl = 0.5 * (mean**2 + np.exp(log_variance) - log_variance - 1).mean(axis=0)  # to N(0, 1), per latent
-    order = np.argsort(-kl, kind="stable")
+    if run.candidate.specification.has_kl:
+        kl = 0.5 * (mean**2 + np.exp(log_variance) - log_variance - 1).mean(axis=0)  # to N(0, 1), per latent
+        values = np.tile(np.linspace(-REACH, REACH, steps), (mean.shape[1], 1))
+    else:
+        kl, values = None, np.linspace(mean.min(axis=0), mean.max(axis=0), steps, axis=1)
+    order = np.argsort(-(mean.std(axis=0) if kl is None else kl), kind="stable")
     base = int(np.argmin(((mean - np.median(mean, axis=0)) ** 2).sum(axis=1)))  # a typical image: nothing extreme
-    values = np.linspace(-REACH, REACH, steps)
     return RunPictures(
         latents=order,
-        kl=kl[order],
+        kl=None if kl is None else kl[order],
         traversals=_traversals(run, mean[base], values)[order],
-        values=values,
+        values=values[order],
         reconstructions=np.stack([images[:shown], _pixels(run.decode(mean[:shown]))]),
         importance=_known_shares(mean, data.factors_at(indices))[order] if data.labelled else None,
         factor_names=data.factor_names,
@@ -97,7 +100,7 @@ def picture_run(
 
 
 def _traversals(run: Run, base: np.ndarray, values: np.ndarray) -> np.ndarray:
-    latents, steps = len(base), len(values)
+    latents, steps = values.shape
     codes = np.tile(base, (latents, steps, 1)).astype(np.float32)  # (latents, steps, latents)
     codes[np.arange(latents), :, np.arange(latents)] = values
     decoded = _pixels(run.decode(codes.reshape(latents * steps, latents)))
@@ -172,8 +175,10 @@ def gif_bytes(frames: np.ndarray, *, milliseconds: int = 120, cell: int = 56) ->
     return buffer.getvalue()
 
 
-def traversal_sheet(traversals: np.ndarray, kl: np.ndarray, latent_names: Sequence[str]) -> Image.Image:
+def traversal_sheet(traversals: np.ndarray, kl: np.ndarray | None, latent_names: Sequence[str]) -> Image.Image:
     """Return traversals, uint8 (latents, steps, c, h, w), as a sheet with the name and the KL of each latent."""
+    if kl is None:
+        return tile(traversals, latent_names)
     return tile(traversals, [f"{name}  {nats:.2f} nats" for name, nats in zip(latent_names, kl, strict=True)])
 
 
@@ -194,8 +199,9 @@ def save_pictures(run: Run, data: ImageDataset, folder: Path) -> None:
         "traversals.png": png_bytes(traversal_sheet(of.traversals, of.kl, of.latent_names)),
         "traversals.gif": gif_bytes(of.traversals.swapaxes(0, 1)),
         "reconstructions.png": png_bytes(tile(of.reconstructions)),
-        "kl_per_latent.png": kl_bars(of.kl, of.latent_names).png(),
     }
+    if of.kl is not None:
+        pictures["kl_per_latent.png"] = kl_bars(of.kl, of.latent_names).png()
     if of.importance is not None:
         pictures["importance.png"] = importance_heatmap(of.importance, of.latent_names, of.factor_names).png()
     folder.mkdir(parents=True, exist_ok=True)

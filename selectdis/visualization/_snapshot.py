@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,9 @@ from selectdis.errors import SelectdisError
 from selectdis.study._replay import StageView, stage_views
 from selectdis.training import Run
 from selectdis.visualization._pictures import RunPictures, picture_run
+
+if TYPE_CHECKING:
+    from selectdis.study._transfer import Transfer
 
 __all__ = ["StageSnapshot", "StudySnapshot", "best_runs", "snapshot_of", "stage_scores", "take_snapshot"]
 
@@ -179,7 +182,7 @@ def _age(view: StageView) -> float:
 def _stage_snapshot(study: Any, view: StageView, top: int) -> StageSnapshot:
     transfer, info = view.transfer, view.info
     records = view.stage.records if transfer is None else transfer.records
-    best = best_runs(study, info.name, records, top + 1) if len(records) else []
+    best = best_runs(study, info.name, records, top + 1, transfer) if len(records) else []
     functions: dict[str, Any] = {"load_run": view.load_run, "pictures_of": _pictures_of(view)}
     if transfer is None:
         return StageSnapshot(info.name, info.data.name, records, tuple(best[:top]), **functions)
@@ -206,10 +209,13 @@ def _pictures_of(view: StageView) -> Callable[[str], RunPictures | None]:
     return pictures
 
 
-def best_runs(study: Any, stage_name: str, records: pd.DataFrame, n: int) -> list[str]:
+def best_runs(
+    study: Any, stage_name: str, records: pd.DataFrame, n: int, transfer: Transfer | None = None
+) -> list[str]:
     """Return the ids of the best finished runs of a stage, best first.
 
-    On the proxy by the study's score; on the target by its rule's criterion, since labels are not to be seen there.
+    On the proxy by the study's score; on the target by the criterion of the transfer's rule, since labels are not to be
+    seen there.
 
     Parameters
     ----------
@@ -221,17 +227,20 @@ def best_runs(study: Any, stage_name: str, records: pd.DataFrame, n: int) -> lis
         Of the stage.
     n : int
         How many, at most.
+    transfer : Transfer, optional
+        Of a target: by the rule that it was given, which need not be the study file's.
 
     Returns
     -------
     list of str
     """
     finished = records[selection.pickable(records)]
+    rule, proxies = (study.rule(), finished) if transfer is None else (transfer.rule, transfer.proxies)
     try:
         if stage_name == "proxy":
             values = selection.run_scores(finished, study.spec.select.score)
         else:
-            values = study.rule().run.fit(finished)(finished)
+            values = rule.run.fit(proxies)(finished)
     except SelectdisError:  # no such score, such as a proxy of which every run failed
         values = np.zeros(len(finished))
     order = np.argsort(-np.nan_to_num(values, nan=-np.inf), kind="stable")

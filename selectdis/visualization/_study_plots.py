@@ -221,8 +221,15 @@ class StudyPlots:
         Returns
         -------
         Figure
+
+        Raises
+        ------
+        SelectdisError
+            If the codes of the run have no posterior, and so no KL.
         """
         pictures = self._pictures(candidate, dataset)
+        if pictures.kl is None:
+            raise SelectdisError("the codes of this run are quantised and have no KL: take a run of another objective")
         return charts.kl_bars(pictures.kl, pictures.latent_names)
 
     def importance(self, candidate: str | None = None, *, dataset: str | None = None) -> Figure:

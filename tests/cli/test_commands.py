@@ -24,7 +24,7 @@ STUDY = {
         "learning_rate": 1e-3,
     },
     "seeds": 2,
-    "training": {"steps": 60},
+    "training": {"steps": 20},
     "evaluation": {"metrics": ["mig", "sap"], "n_train": 60, "n_test": 30, "probe": 50},
     "select": {"top": 2, "seeds": 2},
     "tracking": "none",
@@ -32,6 +32,7 @@ STUDY = {
 
 
 def selectdis(*arguments, cwd):
+    """The command as a process of its own, which takes seconds to import all that it needs."""
     return subprocess.run(
         [sys.executable, "-c", "from selectdis.cli import main; main()", *map(str, arguments)],
         capture_output=True,
@@ -47,9 +48,16 @@ def studied(tmp_path_factory):
     """A folder where `selectdis run` and `selectdis transfer` have been called; with what they printed."""
     folder = tmp_path_factory.mktemp("studied")
     (folder / "tiny.yaml").write_text(yaml.safe_dump(STUDY))
-    run = selectdis("run", "tiny.yaml", cwd=folder)
-    transfer = selectdis("transfer", "tiny.yaml", "--quiet", cwd=folder)
+    run = selectdis("run", "tiny.yaml", "--jobs", 1, cwd=folder)
+    transfer = selectdis("transfer", "tiny.yaml", "--quiet", "--jobs", 1, cwd=folder)
     return folder, run, transfer
+
+
+@pytest.fixture
+def there(studied, call, monkeypatch):
+    """``there("leaderboard", "tiny.yaml")`` in that folder, within this process."""
+    monkeypatch.chdir(studied[0])
+    return call
 
 
 def test_run_prints_a_leaderboard_and_leaves_the_study(studied):
@@ -71,10 +79,10 @@ def test_transfer_names_the_pick_the_reason_and_the_trust(studied):
     assert transfer.stderr == ""  # --quiet
 
 
-def test_a_finished_study_is_not_trained_again(studied):
+def test_a_finished_study_is_not_trained_again(studied, there):
     folder, _, _ = studied
     before = {path: path.stat().st_mtime_ns for path in (folder / "runs/tiny/models").rglob("*.safetensors")}
-    assert selectdis("run", "tiny.yaml", "--quiet", "--jobs", 1, cwd=folder).returncode == 0
+    assert there("run", "tiny.yaml", "--quiet", "--jobs", 1).code == 0
     assert before == {path: path.stat().st_mtime_ns for path in (folder / "runs/tiny/models").rglob("*.safetensors")}
 
 
@@ -89,48 +97,38 @@ def test_the_picked_run_works_after_reloading(studied):
     assert np.isfinite(codes).all()
 
 
-def test_leaderboard_writes_all_records(studied):
-    folder, _, _ = studied
-    result = selectdis("leaderboard", "tiny.yaml", "--by", "run", "--out", "records.csv", cwd=folder)
-    assert result.returncode == 0, result.stderr
-    records = pd.read_csv(folder / "records.csv")
+def test_leaderboard_writes_all_records(there):
+    result = there("leaderboard", "tiny.yaml", "--by", "run", "--out", "records.csv")
+    assert result.code == 0, result.err
+    records = pd.read_csv("records.csv")
     assert records["dataset"].value_counts().to_dict() == {"sprites": 6, "digits": 4}
     assert records.loc[records["dataset"] == "sprites", "metric.mig"].between(0, 1).all()
     assert records.loc[records["dataset"] == "digits", "metric.mig"].isna().all()
     assert records["criterion.udr_lasso"].between(0, 1).all()
 
 
-def test_records_and_study_files_can_be_backtested(studied):
-    folder, _, _ = studied
-    result = selectdis("backtest", "tiny.yaml", "--bootstrap", 5, cwd=folder)
-    assert result.returncode == 0, result.stderr
-    assert "random run" in result.stdout
+def test_records_and_study_files_can_be_backtested(there):
+    result = there("backtest", "tiny.yaml", "--bootstrap", 5)
+    assert result.code == 0, result.err
+    assert "random run" in result.out
 
 
-def test_score_of_saved_codes(tmp_path):
+def test_score_of_saved_codes(tmp_path, call):
     rng = np.random.default_rng(0)
     factors = rng.integers(0, 4, (400, 3))
     np.savez(tmp_path / "both.npz", codes=np.c_[factors, rng.normal(size=(400, 2))].astype(np.float32), factors=factors)
-    result = selectdis("score", "both.npz", "--metric", "mig", "--metric", "dci", "--out", "scores.json", cwd=tmp_path)
-    assert result.returncode == 0, result.stderr
+    result = call("score", "both.npz", "--metric", "mig", "--metric", "dci", "--out", "scores.json")
+    assert result.code == 0, result.err
     scores = json.loads((tmp_path / "scores.json").read_text())
     assert scores["mig"] > 0.9
     assert scores["dci_disentanglement"] > 0.95
 
 
-def refused(*arguments, cwd):
-    """stderr of a call that must end with 2, one sentence and no traceback."""
-    result = selectdis(*arguments, cwd=cwd)
-    assert result.returncode == 2, result.stdout + result.stderr
-    assert "Traceback" not in result.stderr
-    return " ".join(result.stderr.split())
-
-
-def test_a_misspelt_key_names_the_line_and_the_nearest_key(tmp_path):
+def test_a_misspelt_key_names_the_line_and_the_nearest_key(tmp_path, call):
     (tmp_path / "typo.yaml").write_text(
         yaml.safe_dump(STUDY, sort_keys=False).replace("seeds: 2\ntraining", "sedes: 2\ntraining")
     )
-    assert "typo.yaml, line" in (message := refused("run", "typo.yaml", cwd=tmp_path))
+    assert "typo.yaml, line" in (message := call("run", "typo.yaml").refusal)
     assert "unknown key 'sedes'; did you mean 'seeds'?" in message
 
 
@@ -145,19 +143,18 @@ def test_a_misspelt_key_names_the_line_and_the_nearest_key(tmp_path):
         (["run", "tiny.yaml", "--storage", "sqlite:///x.db"], "PostgreSQL"),
     ],
 )
-def test_mistakes_are_one_sentence_and_exit_code_2(studied, arguments, message):
-    folder, _, _ = studied
-    assert message in refused(*arguments, cwd=folder)
+def test_mistakes_are_one_sentence_and_exit_code_2(there, arguments, message):
+    assert message in there(*arguments).refusal
 
 
-def test_pickled_arrays_are_refused(tmp_path):
+def test_pickled_arrays_are_refused(tmp_path, call):
     np.save(tmp_path / "codes.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    assert "codes.npy" in refused("score", "codes.npy", "codes.npy", cwd=tmp_path)
+    assert "codes.npy" in call("score", "codes.npy", "codes.npy").refusal
 
 
-def test_help_and_version_are_quick_to_reach(tmp_path):
-    assert "transfer" in selectdis("--help", cwd=tmp_path).stdout
-    assert selectdis("--version", cwd=tmp_path).stdout.startswith("selectdis 0.")
+def test_help_and_version(call):
+    assert "transfer" in call("--help").out
+    assert call("--version").out.startswith("selectdis 0.")
 
 
 def test_readme_and_docs_name_every_command():

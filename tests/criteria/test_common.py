@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 
 from selectdis import criteria
 from selectdis.criteria import CRITERIA
@@ -13,20 +14,20 @@ from tests.criteria import pools
 CRITERION = pytest.mark.parametrize("name", CRITERIA)
 
 
-def score(name, codes):
-    """The criterion on a pool of codes (runs, n, latents); numbers of each run."""
+def score(name, codes, given=lambda array: array):
+    """The criterion on a pool of codes (runs, n, latents); numbers of each run. `given` is what arrays go through."""
     described = CRITERIA[name]
     if described.needs == "pool":
         options = {"similarity": name.removeprefix("udr_")} if name.startswith("udr") else {}
-        return described.function(codes, pools.all_active(codes), **options)
+        return described.function(given(codes), given(pools.all_active(codes)), **options)
     if described.needs == "decoder":
-        return np.array(
-            [described.function(z, criteria.shuffle_dimensions(z, rng=np.random.default_rng(0))) for z in codes]
-        )
+        shuffled = [criteria.shuffle_dimensions(given(z), rng=np.random.default_rng(0)) for z in codes]
+        return np.array([described.function(given(z), given(s)) for z, s in zip(codes, shuffled, strict=True)])
     if described.function in (criteria.held_out, criteria.active_units):
-        kl = [criteria.gaussian_kl(z, np.zeros_like(z)) for z in codes]
-        return np.array([criteria.held_out(np.abs(z).sum(axis=1), k)[name] for z, k in zip(codes, kl, strict=True)])
-    return np.array([described.function(z) for z in codes])
+        kl = [criteria.gaussian_kl(given(z), given(np.zeros_like(z))) for z in codes]
+        errors = [np.abs(z).sum(axis=1) for z in codes]
+        return np.array([criteria.held_out(given(e), given(k))[name] for e, k in zip(errors, kl, strict=True)])
+    return np.array([described.function(given(z)) for z in codes])
 
 
 def degenerate(kind):
@@ -72,6 +73,13 @@ def test_finite_and_in_range(name, kind):
 def test_precision_hardly_matters(name):
     codes = pools.agreeing(3)[:, :200].astype(np.float32)
     assert score(name, codes) == pytest.approx(score(name, codes.astype(np.float64)), rel=1e-5, abs=0.03)
+
+
+@CRITERION
+def test_tensors_with_gradients_are_taken(name):
+    codes = pools.agreeing(3)[:, :60]
+    found = score(name, codes, given=lambda array: torch.tensor(array, requires_grad=True))
+    assert (found == score(name, codes)).all()
 
 
 @CRITERION

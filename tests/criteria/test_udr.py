@@ -90,6 +90,17 @@ def test_precision_of_the_codes_hardly_matters(similarity):
     assert (single == double).all()
 
 
+def test_activity_stands_in_for_kl():
+    codes, active = pools.agreeing(4), np.ones((4, pools.agreeing(4).shape[2]), bool)
+    active[1, 0] = False
+    assert np.array_equal(udr(codes, active=active), udr(codes, active * 1.0))
+    for both in ({}, {"kl": active * 1.0, "active": active}):
+        with pytest.raises(SelectdisError, match=r"needs either kl or active, found (neither|both)"):
+            udr(codes, **both)
+    with pytest.raises(SelectdisError, match="active must be"):
+        udr(codes, active=active[:2])
+
+
 def test_mistakes():
     codes = pools.agreeing(3)
     with pytest.raises(SelectdisError, match="did you mean 'spearman'"):

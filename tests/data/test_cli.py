@@ -28,7 +28,10 @@ def test_info(pictures: Path) -> None:
     assert "5,000 of 16 x 16, grey" in text
     assert "known, a full grid" in text
     assert "floor_tone" in text
-    assert "unknown" in run("info", f"folder:{pictures}")
+    assert "that differ in some factors" in text
+    unlabelled = run("info", f"folder:{pictures}")
+    assert "unknown" in unlabelled
+    assert "none: it has no factors" in unlabelled
 
 
 def test_strict_stops_at_a_bad_picture(pictures: Path) -> None:

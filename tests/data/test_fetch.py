@@ -165,6 +165,13 @@ def test_loaders_look_where_fetch_writes() -> None:
             assert len(digits) == {"sha256": 64, "md5": 32}[kind], name
 
 
+def test_mpi3d_is_where_its_authors_moved_it_and_the_hash_of_the_photographs_is_in_doubt() -> None:
+    for kind in ("toy", "realistic", "real"):
+        (file,) = DATASETS[f"mpi3d_{kind}"].files
+        assert file.url == f"https://huggingface.co/datasets/waleedgondal/mpi3d/resolve/main/mpi3d_{kind}.npz"
+        assert bool(file.doubt) == (kind == "real")
+
+
 def test_what_is_said_to_be_fetched_can_be() -> None:
     root = Path(__file__).parents[2]
     said = [p for folder in ("studies", "docs") for p in (root / folder).iterdir() if p.suffix in (".yaml", ".md")]

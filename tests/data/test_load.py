@@ -57,7 +57,18 @@ def test_every_data_set_takes_an_image_size(name: str) -> None:
     assert DATASETS[name].licence
 
 
-NO_FILE = ("sprites", "scenes", "glyphs", "digits", "dsprites", "color_dsprites", "noisy_dsprites", "scream_dsprites")
+FAMILIES = ("faces", "arms", "cells", "textures", "clocks", "solids", "strokes", "photos")
+NO_FILE = (
+    *FAMILIES,
+    "sprites",
+    "scenes",
+    "glyphs",
+    "digits",
+    "dsprites",
+    "color_dsprites",
+    "noisy_dsprites",
+    "scream_dsprites",
+)
 
 
 @pytest.mark.filterwarnings("ignore:no dSprites file")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from selectdis.data._reference import DataReference
@@ -14,8 +16,14 @@ DATA = DataReference(
 CANDIDATES = tuple(Candidate("beta_vae", seed, latents=3, architecture="fc", width=16) for seed in range(4))
 
 
-@pytest.fixture
-def job(tmp_path):
-    """A cohort of a study, small enough to train in no time."""
+@pytest.fixture(scope="session")
+def job_template():
+    """A cohort of a study, small enough to train in no time, without a folder."""
     evaluation = EvaluationSpec(metrics=("mig", "sap"), n_train=50, n_test=20, probe=20)
-    return CohortJob(CANDIDATES, DATA, "proxy", TrainingSpec(steps=3, device="cpu"), evaluation, str(tmp_path))
+    return CohortJob(CANDIDATES, DATA, "proxy", TrainingSpec(steps=3, device="cpu"), evaluation, "")
+
+
+@pytest.fixture
+def job(job_template, tmp_path):
+    """The same in a folder of its own."""
+    return replace(job_template, folder=str(tmp_path))

@@ -63,7 +63,7 @@ class Driver:
     def said(self):
         return self.out.read_text() if self.out.exists() else ""
 
-    def wait(self, seconds=60):
+    def wait(self, seconds=240):
         """The exit code; what it said is shown when it does not end."""
         self.process.join(seconds)
         assert not self.kill(), f"the driver did not end, it said: {self.said}"
@@ -87,7 +87,7 @@ class Driver:
         self.process.join()
         return alive
 
-    def until(self, condition, seconds=60):
+    def until(self, condition, seconds=240):
         """Wait until `condition()` while the driver runs."""
         end = time.monotonic() + seconds
         while not condition():
@@ -97,7 +97,7 @@ class Driver:
         return self
 
 
-def slow_steps(seconds=60.0):
+def slow_steps(seconds=3_600.0):
     """A fault: no step ends before its driver does, so that nobody is asked whether to go on."""
     os.environ["FAULT_PAUSE"] = str(seconds)
 
@@ -114,7 +114,7 @@ def members(group):
     return found
 
 
-def assert_all_end(group, seconds=15):
+def assert_all_end(group, seconds=120):
     """None of a group is left soon."""
     end = time.monotonic() + seconds
     while left := members(group):

@@ -59,7 +59,7 @@ def test_groups_are_names_of_metrics():
 
 
 @METRIC
-@pytest.mark.parametrize("representation", cases.REPRESENTATIONS)
+@pytest.mark.parametrize("representation", sorted(set(cases.REPRESENTATIONS) - {"with_noise_codes"}))
 def test_finite_and_in_range(metric, representation):
     scores = scores_of(metric, representation)
     assert scores

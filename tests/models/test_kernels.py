@@ -1,7 +1,5 @@
 """Our own kernels without a GPU: Triton's interpreter runs them, and torch says what they should give."""
 
-import importlib
-import sys
 from itertools import pairwise
 
 import numpy as np
@@ -9,38 +7,17 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from selectdis.models import _kernel_check as check
+from selectdis.models import _stacked as stacked
 from selectdis.models import build_model, discriminator_parameters
+from selectdis.models._tiles import tiles_of, weight_tiles
 
-FAMILY = ("_kernels", "_tiles", "_stacked", "_kernel_check")
 ACTIVATIONS = {
     "none": lambda x: x,
     "relu": torch.relu,
     "tanh": torch.tanh,
     "leaky_relu": lambda x: F.leaky_relu(x, 0.2),
 }
-
-
-@pytest.fixture(scope="module")
-def stacked():
-    """The module of layers, its kernels for the interpreter."""
-    with Interpreted() as modules:
-        yield modules["_stacked"]
-
-
-class Interpreted:
-    """Import the kernels anew, for Triton's interpreter, and forget them again."""
-
-    def __enter__(self):
-        self.patch = pytest.MonkeyPatch()
-        self.patch.setenv("TRITON_INTERPRET", "1")
-        for name in FAMILY:
-            self.patch.delitem(sys.modules, f"selectdis.models.{name}", raising=False)
-        return {name: importlib.import_module(f"selectdis.models.{name}") for name in FAMILY}
-
-    def __exit__(self, *error):
-        self.patch.undo()
-        for name in FAMILY:
-            sys.modules.pop(f"selectdis.models.{name}", None)
 
 
 def numbers(*shape, seed=0):
@@ -108,7 +85,7 @@ def assert_like(layers, reference, x, parameters):
         ((4, 8), 1, (17, 65, 5), "numbers"),
     ],
 )
-def test_convolutions(stacked, size, batch, channels, images):
+def test_convolutions(size, batch, channels, images):
     sides = (4, 2)
     parameters = []
     for i, (inputs, outputs) in enumerate(pairwise(channels)):
@@ -130,7 +107,7 @@ def test_convolutions(stacked, size, batch, channels, images):
         ((3, 1), 2, (17, 20, 5)),
     ],
 )
-def test_transposed_convolutions(stacked, size, batch, channels):
+def test_transposed_convolutions(size, batch, channels):
     *inner, last = pairwise(channels)
     parameters = []
     for inputs, outputs in inner:
@@ -149,7 +126,7 @@ def test_transposed_convolutions(stacked, size, batch, channels):
         ((1, 1, 1), ("tanh", "none")),
     ],
 )
-def test_dense_layers(stacked, batch, sizes, activations):
+def test_dense_layers(batch, sizes, activations):
     parameters = []
     for inputs, outputs in pairwise(sizes):
         parameters += [numbers(3, inputs, outputs) / 3, numbers(3, outputs)]
@@ -162,7 +139,7 @@ def test_dense_layers(stacked, batch, sizes, activations):
 
 
 @pytest.mark.parametrize("images", ["bytes", "numbers"])
-def test_reconstruction(stacked, images):
+def test_reconstruction(images):
     logits = 30 * numbers(2, 3, 3, 5, 7)
     x = numbers(2, 3, 3, 5, 7).sigmoid()
     x = (255 * x).to(torch.uint8) if images == "bytes" else x
@@ -175,7 +152,7 @@ def test_reconstruction(stacked, images):
 
 
 @pytest.fixture
-def addresses(stacked, monkeypatch):
+def addresses(monkeypatch):
     """The kernels that ran; each of their loads and stores must be inside of one of their tensors."""
     from triton.runtime.interpreter import InterpreterBuilder
 
@@ -211,7 +188,7 @@ def addresses(stacked, monkeypatch):
 
 
 @pytest.mark.parametrize("sizes", [(1, 6, 10, 3, 5, 7, 2), (2, 4, 8, 17, 20, 1, 1), (1, 2, 2, 1, 1, 1, 1)])
-def test_no_address_is_outside(stacked, addresses, sizes):
+def test_no_address_is_outside(addresses, sizes):
     batch, height, width, colours, first, second, last = sizes
     x = (255 * numbers(2, batch, height, width, colours).sigmoid()).to(torch.uint8)
     down = [numbers(2, 4, 4, colours, first), numbers(2, first), numbers(2, 2, 2, first, second), numbers(2, second)]
@@ -232,7 +209,7 @@ def test_no_address_is_outside(stacked, addresses, sizes):
     assert set(addresses) == set(kernels.__all__)
 
 
-def test_more_images_than_an_axis_of_a_grid_holds(stacked, monkeypatch):
+def test_more_images_than_an_axis_of_a_grid_holds(monkeypatch):
     """All candidates' images together may be many; a candidate's own are counted, and refused before they overflow."""
     grids = []
 
@@ -255,7 +232,7 @@ def test_more_images_than_an_axis_of_a_grid_holds(stacked, monkeypatch):
         stacked.product(torch.zeros(1, 2**23 + 1, 1), torch.zeros(1, 1, 1), "ieee")
 
 
-def test_a_candidate_does_not_depend_on_its_neighbours(stacked):
+def test_a_candidate_does_not_depend_on_its_neighbours():
     x, w, b = numbers(3, 2, 8, 8, 3).sigmoid(), numbers(3, 4, 4, 3, 16), numbers(3, 16)
     together = stacked.convolutions(x, [w, b], "ieee")
     w[1] = torch.nan
@@ -267,8 +244,7 @@ def test_a_candidate_does_not_depend_on_its_neighbours(stacked):
 
 
 @pytest.mark.parametrize(("architecture", "shape"), [("conv", (3, 16, 16)), ("fc", (1, 16, 16))])
-def test_the_check_of_a_device_passes_and_can_fail(stacked, architecture, shape, monkeypatch):
-    check = sys.modules["selectdis.models._kernel_check"]
+def test_the_check_of_a_device_passes_and_can_fail(architecture, shape, monkeypatch):
     model = build_model(architecture, shape, 1, 20)
     parameters = (*model.parameters, *(discriminator_parameters(1, 5) if architecture == "fc" else ()))
 
@@ -288,8 +264,6 @@ def test_the_check_of_a_device_passes_and_can_fail(stacked, architecture, shape,
 
 
 def test_tiles_cover_a_layer_and_leave_no_split_empty():
-    from selectdis.models._tiles import tiles_of, weight_tiles
-
     for inputs, outputs, side in ((1, 32, 4), (3, 32, 4), (32, 64, 2), (64, 32, 4), (5, 7, 2), (48, 96, 4)):
         for kernel in ("conv", "deconv"):
             tiles = tiles_of(kernel, inputs, outputs, side)

@@ -23,7 +23,8 @@ def batch() -> Batch:
     sample = mean + np.exp(log_variance / 2) * noise
     kl = 0.5 * (mean**2 + np.exp(log_variance) - log_variance - 1).mean(1)
     arrays = (rng.uniform(10, 20, size=K), kl, mean, log_variance, sample, np.array(STEP), rng.normal(size=(K, B, 2)))
-    return Batch(*(torch.from_numpy(np.asarray(array)) for array in arrays))
+    batch = Batch(*(torch.from_numpy(np.asarray(array)) for array in arrays))
+    return batch._replace(quantised=torch.from_numpy(rng.normal(size=(K, B, L))), pixels=5)
 
 
 def strengths_of(name: str) -> list[dict[str, float]]:
@@ -43,13 +44,16 @@ def loss_of(name: str, batch: Batch, strengths: list[dict[str, float]]) -> np.nd
 def slow_loss(name: str, k: int, batch: Batch, s: dict[str, float]) -> float:
     reconstruction, kl = float(batch.reconstruction[k]), float(sum(batch.kl_per_latent[k]))
     mean, log_variance, sample = (part[k].numpy() for part in (batch.mean, batch.log_variance, batch.sample))
-    if name == "beta_vae":
+    if name in ("beta_vae", "ada_gvae", "ada_ml_vae"):
         return reconstruction + s["beta"] * kl
     if name == "annealed_vae":
         return reconstruction + s["gamma"] * abs(kl - min(s["c_max"] * STEP / max(s["iterations"], 1), s["c_max"]))
     if name == "factor_vae":
         tc = sum(float(batch.logits[k, b, 0] - batch.logits[k, b, 1]) for b in range(B)) / B
         return reconstruction + kl + s["gamma"] * tc
+    if name == "qlae":
+        squares = [(float(mean[b, i]) - float(batch.quantised[k, b, i])) ** 2 for b in range(B) for i in range(L)]
+        return reconstruction + 5 * (s["lambda_quantize"] + s["lambda_commit"]) * sum(squares) / (B * L)
     if name == "beta_tc_vae":
         return reconstruction + kl + (s["beta"] - 1) * slow_total_correlation(mean, log_variance, sample)
     matrix = np.cov(mean.T, bias=True)

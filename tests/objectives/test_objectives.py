@@ -7,7 +7,7 @@ from selectdis.errors import SelectdisError
 from selectdis.objectives import OBJECTIVES
 
 
-def test_grids_of_locatello_2019():
+def test_grids_of_the_papers():
     assert {name: objective.grid for name, objective in OBJECTIVES.items()} == {
         "beta_vae": (1, 2, 4, 6, 8, 16),
         "annealed_vae": (5, 10, 25, 50, 75, 100),
@@ -15,6 +15,9 @@ def test_grids_of_locatello_2019():
         "dip_vae_i": (1, 2, 5, 10, 20, 50),
         "dip_vae_ii": (1, 2, 5, 10, 20, 50),
         "beta_tc_vae": (1, 2, 4, 6, 8, 10),
+        "qlae": (0.001, 0.01),
+        "ada_gvae": (1, 2, 4, 6, 8, 16),
+        "ada_ml_vae": (1, 2, 4, 6, 8, 16),
     }
     assert OBJECTIVES["annealed_vae"].complete({}) == {"gamma": 1000.0, "c_max": 25.0, "iterations": 100_000.0}
 

@@ -40,6 +40,15 @@ def test_what_differs_is_told_and_nothing_else(records):
     assert "beta_vae beta=1 architecture=fc" in labels(deep, plain=True)
 
 
+def test_decay_is_told_where_one_objective_has_several(records):
+    """Objectives have their own, so that it differs between them in every study of several."""
+    own = records.assign(weight_decay=np.where(records["objective"] == "beta_vae", 0.1, np.nan))
+    assert labels(own) == labels(records)
+    both = pd.concat([own, records.assign(configuration=records["configuration"] + "x")])
+    assert "β-VAE β=1, weight decay 0.100" in labels(both)
+    assert "beta_vae beta=1 weight_decay=0.1" in labels(both, plain=True)
+
+
 def test_in_plain_words_a_strength_that_an_objective_never_varies_is_left_out(records):
     first = records[records["configuration"].str.endswith("0000")]
     assert labels(first) == ["β-VAE β=1"]

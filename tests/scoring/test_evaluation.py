@@ -1,6 +1,7 @@
 """Joining data and metrics: draws, one encoding an image, errors."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -113,6 +114,16 @@ def test_the_reference_draws_train_and_test_on_their_own_and_with_replacement():
     assert evaluation.score(codes)["mig"] == pytest.approx(sd.metrics.mig(*whole))
     with pytest.raises(SelectdisError, match="protocol must be one of disjoint, reference; found 'disjont'"):
         Evaluation(grid(), "mig", protocol="disjont")
+
+
+def test_images_that_repeat_are_no_information_to_infomec():
+    data = scattered()
+    noise = np.random.default_rng(1).standard_normal((len(data), 4))
+    evaluation = Evaluation(data, "infomec", n_train=900, n_test=100, protocol="reference")
+    drawn = np.random.default_rng([0, 0]).integers(len(data), size=900)
+    once = np.array([row for place, row in enumerate(drawn) if row not in drawn[:place]])
+    expected = sd.metrics.infomec(noise[once], data.factors_at(once))
+    assert evaluation.score(noise[evaluation.indices]) == pytest.approx(expected._asdict())
 
 
 def test_models_are_fitted_to_training_images_and_judged_on_the_others():
@@ -237,3 +248,16 @@ def test_torch_tensors_are_codes_too():
     torch = pytest.importorskip("torch")
     scores = sd.evaluate(lambda images: torch.tensor(encode(images), requires_grad=True), grid(), "mig")
     assert scores["mig"] > 0.9
+
+
+@pytest.mark.parametrize("protocol", ["disjoint", "reference"])
+def test_an_id_is_left_out_also_where_images_repeat(protocol):
+    data = scattered()
+    ids = np.random.default_rng(0).permutation(len(data))
+    factors = np.column_stack([ids, data.factors])
+    with_id = replace(
+        data, factor_names=("id", *data.factor_names), factor_sizes=(len(data), *data.factor_sizes), factors=factors
+    )
+    with pytest.warns(FactorWarning, match="'id' of scattered has another value in every row"):
+        found = sd.evaluate(encode, with_id, ["mig", "factor_vae"], protocol=protocol, **FEW)
+    assert found == sd.evaluate(encode, data, ["mig", "factor_vae"], protocol=protocol, **FEW)

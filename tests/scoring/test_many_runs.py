@@ -47,6 +47,23 @@ def test_runs_are_compared_within_blocks_once_they_are_many(tmp_path, monkeypatc
             assert of_run["criterion.model_centrality"] == pytest.approx(central)
 
 
+def test_runs_without_a_kl_are_compared_by_what_is_active(tmp_path):
+    """And records of old, which say nothing of activity, by their KL."""
+    records = made_up(tmp_path, 4)
+    del records[0]["kl_per_latent"]
+    records[0]["active_latents"] = [True, False, True, True]
+    records[1] |= {"kl_per_latent": [1.0, 1.0, 0.001, 1.0]}
+    scores = pool_criteria(records, str(tmp_path), DATA, SPEC)
+    active = np.ones((4, 4), bool)
+    active[0, 1] = active[1, 2] = False
+    codes = codes_of(records, tmp_path)
+    for name, expected in (("udr_lasso", udr(codes, active * 1.0)), ("udr_spearman", None)):
+        wanted = expected if expected is not None else udr(codes, active=active, similarity="spearman")
+        assert [scores[r["candidate"]][f"criterion.{name}"] for r in records] == pytest.approx(list(wanted))
+    del records[2]["kl_per_latent"]
+    assert set(pool_criteria(records, str(tmp_path), DATA, SPEC)) == {records[i]["candidate"] for i in (0, 1, 3)}
+
+
 def test_blocks_begin_at_129_runs_and_are_drawn_by_the_seed():
     assert _blocks(128, 0) is None
     for count, sizes in ((129, [64, 65]), (257, [85, 86, 86])):

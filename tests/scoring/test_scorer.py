@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 import selectdis as sd
-from selectdis.criteria import gaussian_kl, gaussian_total_correlation, held_out, mutual_information
+from selectdis.criteria import gaussian_kl, gaussian_total_correlation, held_out, mutual_information, shuffle_dimensions
 from selectdis.data import load_dataset
 from selectdis.errors import SelectdisError
 from selectdis.records import is_score
-from selectdis.scoring import _scorer
+from selectdis.scoring import _encoded
 from selectdis.scoring._scorer import Scorer, check_split
 from selectdis.scoring._version import SCORES_VERSION
 from selectdis.spec import EvaluationSpec
+from selectdis.training import Candidate, train_cohort
 from tests.scoring.conftest import DATA, SPEC
 
 VOTES = {"n_train": 30, "n_test": 40, "votes_train": 30, "votes_test": 40, "seed": 3}
@@ -85,6 +86,23 @@ def test_likelihood_is_of_held_out_images(scorer, run):
         assert scores[f"criterion.{name}"] == pytest.approx(value)
         assert f"criterion.{name}.sampled" not in scores
     assert scores["kl_per_latent"] == pytest.approx(kl.mean(axis=0).tolist())
+    assert scores["active_latents"] == (kl.mean(axis=0) > 0.01).tolist()
+
+
+def test_a_run_without_a_posterior_has_no_kl_and_says_what_is_active(scorer):
+    candidate = Candidate("qlae", 0, latents=3, architecture="fc", width=16)
+    (run,) = train_cohort([candidate], scorer.training_data, steps=3, device="cpu")
+    run.parameters["codebook.values"][1] = 0.25  # whatever the encoder says of this latent
+    scores, _ = scorer.score(run)
+    assert not {"criterion.kl", "criterion.elbo", "kl_per_latent"} & set(scores)
+    codes = run.transform(scorer.held_out.images_at(np.arange(16)))
+    assert scores["active_latents"] == [len(np.unique(column)) > 1 for column in codes.T]
+    assert scores["active_latents"][1] is False
+    assert scores["criterion.active_units"] == sum(scores["active_latents"])
+    errors = run.reconstruction_error(scorer.held_out.images_at(np.arange(16)))
+    assert scores["criterion.reconstruction"] == pytest.approx(errors.mean())
+    for name in ("metric.mig", "criterion.gaussian_tc"):
+        assert scores[f"{name}.sampled"] == scores[name]  # a sample of a certain code is the code
 
 
 def test_as_many_unseen_images_as_the_study_tests_on():
@@ -104,10 +122,11 @@ def test_the_probe_is_drawn_from_all_images_by_the_seed_alone(scorer, run):
 
 def test_batches_change_nothing(scorer, run, monkeypatch):
     expected, _ = scorer.score(run)
-    monkeypatch.setattr(_scorer, "ENCODE_BATCH", 7)
+    monkeypatch.setattr(_encoded, "CHUNK", 7)
     again, _ = scorer.score(run)
-    assert again.pop("kl_per_latent") == expected.pop("kl_per_latent")
-    assert again.pop("protocol") == expected.pop("protocol")
+    assert again.pop("kl_per_latent") == pytest.approx(expected.pop("kl_per_latent"), rel=1e-4)
+    for name in ("active_latents", "protocol"):
+        assert again.pop(name) == expected.pop(name)
     assert again == pytest.approx(expected, rel=1e-4)
 
 
@@ -131,12 +150,13 @@ def test_what_a_study_asks_for(run):
 
 def test_pipe_decodes_codes_whose_latents_are_shuffled_by_the_seed(scorer, run):
     thorough = Scorer(DATA.load(), SPEC.model_copy(update={"criteria": ("all",)}))
-    decoded = thorough._decoded(run, mean := run.transform(thorough.unseen))
-    assert decoded.seed == 3
-    np.testing.assert_array_equal(decoded.images, run.decode(mean))
-    assert not np.array_equal(decoded.shuffled, decoded.images)
-    again = thorough._decoded(run, mean)
-    np.testing.assert_array_equal(again.shuffled, decoded.shuffled)
+    encoded = thorough.encode(run)
+    mean = run.transform(thorough.unseen)
+    np.testing.assert_array_equal(encoded.decoded, run.decode(mean))
+    shuffled = shuffle_dimensions(mean, rng=np.random.default_rng([3, 5]))
+    np.testing.assert_array_equal(encoded.shuffled, run.decode(shuffled))
+    assert not np.array_equal(encoded.shuffled, encoded.decoded)
+    assert len(scorer.encode(run).decoded) == 0  # which nothing asks for
 
 
 def test_dead_latents_are_numbers_in_the_record_and_no_warnings(scorer, run):

@@ -4,9 +4,12 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import stat
+import subprocess
+import sys
 import warnings
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -16,11 +19,16 @@ import pytest
 import selectdis as sd
 from selectdis.data import ImageDataset
 from selectdis.errors import SelectdisError
+from selectdis.execution import _study_jobs as study_jobs
 from selectdis.execution import _worker as worker
 from selectdis.report import write_report
 from selectdis.study._listener import Listeners
-from selectdis.tracking._own_database import own_uri
+from selectdis.tracking._own_database import find_artifacts, own_uri
 from selectdis.tracking._rebuild import track as show
+from tests.cli.conftest import call
+from tests.databases import quick_databases
+
+__all__ = ["call", "quick_databases"]
 
 SPEC = {
     "name": "t",
@@ -74,14 +82,13 @@ def no_backtests():
 def whole(tmp_path_factory):
     """A study's folder with all that is ever written, checkpoints too."""
     folder = tmp_path_factory.mktemp("places") / "whole"
-    forget, worker._forget_checkpoint = worker._forget_checkpoint, lambda job: None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            work(folder)
-            track(folder)
-    finally:
-        worker._forget_checkpoint = forget
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        patch.setattr(worker, "forget_checkpoint", lambda job: None)
+        patch.setattr(study_jobs, "forget_codes", lambda *_: None)
+        warnings.simplefilter("ignore")
+        patch.setattr(study_jobs, "scoring_processes", lambda device: 1)  # as on a GPU, which leaves codes
+        work(folder)
+        track(folder)
     return folder
 
 
@@ -178,25 +185,98 @@ def test_the_folder_itself_may_be_a_link(whole, tmp_path):
     assert study.transfers()[0].pick is not None
 
 
-def test_what_is_no_file_where_a_user_names_one_is_one_sentence(tmp_path):
-    os.mkfifo(tmp_path / "fifo")
-    with at_most(20), pytest.raises(SelectdisError, match="is a FIFO, where a file is needed"):
-        sd.Run.load(tmp_path / "fifo")
+def test_what_is_no_file_where_a_user_names_one_is_one_sentence(tmp_path, call):
+    for name in ("fifo.yaml", "fifo.npy", "fifo.npz", "fifo.csv", "fifo.h5", "pictures/fifo.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        os.mkfifo(tmp_path / name)
+    with at_most(60):
+        with pytest.raises(SelectdisError, match="is a FIFO, where a file is needed"):
+            sd.Run.load(tmp_path / "fifo.npz")
+        preview = ["data", "preview", "folder:pictures", "--out", "o.png"]
+        for words in (["score", "fifo.npz"], ["score", "fifo.npy", "fifo.npz"], preview):
+            assert "is a FIFO, where a file is needed" in call(*words).refusal
+        for words in (["run", "fifo.yaml"], ["backtest", "fifo.csv"], ["analyze", "fifo.npy"]):
+            assert call(*words).refusal
+        for name in ("fifo.npy", "fifo.npz", "fifo.csv", "fifo.h5"):
+            assert name in call("data", "preview", name, "--out", "o.png").refusal
 
 
-def test_a_database_that_leads_mlflow_elsewhere_is_put_aside(whole, tmp_path):
-    import sqlite3
-    from contextlib import closing
-
+def test_nothing_that_a_command_starts_imports_from_where_it_is(whole, tmp_path, call, monkeypatch):
+    """Which may be a study's folder."""
     folder = tmp_path / "copied"
     shutil.copytree(whole, folder)
+    find_artifacts(folder)
+    (folder / "trap.py").write_text("from pathlib import Path\nPath(__file__).with_name('trapped').touch()\n")
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    # As `python -m mlflow` would find a module, and as its server does: in the folder that it is started in.
+    for find in ("", "sys.path.insert(0, ''); "):
+        command = [sys.executable, "-c", f"import sys; {find}import trap"]
+        monkeypatch.setattr("selectdis.cli._ui._server", lambda *_, command=command: command)
+        monkeypatch.chdir(folder)
+        assert call("ui", ".").code == 1
+        assert not (folder / "trapped").exists()
+    code = f"import os; os.chdir({str(folder)!r}); os.execv({sys.executable!r}, ['python', '-c', 'import trap'])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 1  # as workers
+    assert not (folder / "trapped").exists()
+
+
+def paths(database, there, _):
+    for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+        database.execute(f"UPDATE {table} SET {column} = ?", (there,))
+
+
+def first_experiment(database, there, tag):
+    """MLflow's own, of which selectdis makes no use unless the study is said to be shown there."""
+    database.execute("UPDATE experiments SET artifact_location = ? WHERE experiment_id = 0", (there,))
+    database.execute("DELETE FROM experiment_tags")
+    database.execute("INSERT INTO experiment_tags (key, value, experiment_id) VALUES (?, 't', 0)", (tag,))
+
+
+def runs_of_the_first_experiment(database, there, _):
+    database.execute("UPDATE runs SET artifact_uri = ?, experiment_id = 0", (there,))
+
+
+def trigger(database, there, _):
+    """Changes the place of a run once it is made."""
+    then = f"UPDATE runs SET artifact_uri = '{there}' WHERE run_uuid = NEW.run_uuid"
+    database.execute(f"CREATE TRIGGER t AFTER INSERT ON runs BEGIN {then}; END")
+
+
+LEADS = [paths, first_experiment, runs_of_the_first_experiment, trigger]
+
+
+def leading_elsewhere(whole, tmp_path, lead):
+    """A study whose database would have MLflow write into a folder `elsewhere`, and has yet to show its runs."""
+    folder = tmp_path / "copied"
+    shutil.copytree(whole, folder)
+    find_artifacts(folder)  # or they lead to where the folder was
+    study = sd.Study(SPEC | {"tracking": {"mlflow": {"pictures": 1}}}, folder=folder)
     with closing(sqlite3.connect(folder / "mlflow.db")) as database, database:
-        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
-            database.execute(f"UPDATE {table} SET {column} = ?", (f"file://{tmp_path}/elsewhere",))
+        lead(database, f"file://{tmp_path}/elsewhere", f"selectdis.study.{study.id}")
         database.execute("DELETE FROM tags WHERE key LIKE 'selectdis.%' AND key NOT IN ('selectdis.stage')")
-    track(folder)
+    return study
+
+
+@pytest.mark.parametrize("lead", LEADS)
+def test_a_database_that_leads_mlflow_elsewhere_is_put_aside(whole, tmp_path, lead):
+    study = leading_elsewhere(whole, tmp_path, lead)
+    show(study)
     assert not (tmp_path / "elsewhere").exists()
-    assert (folder / "mlflow.db.old").exists()
+    assert (study.folder / "mlflow.db.old").exists() == (lead is not first_experiment)  # which is brought home
+    assert list(study.folder.glob("artifacts/**/traversals.png"))
+
+
+def test_files_go_nowhere_else_though_a_database_was_not_found_out(whole, tmp_path, monkeypatch):
+    study = leading_elsewhere(whole, tmp_path, trigger)
+    monkeypatch.setattr("selectdis.tracking._own_database.leads_elsewhere", lambda folder: False)
+    with pytest.raises(SelectdisError, match="outside its folder: remove that database"):
+        show(study)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_the_ui_shows_no_database_that_leads_elsewhere(whole, tmp_path, call):
+    study = leading_elsewhere(whole, tmp_path, runs_of_the_first_experiment)
+    assert "leads MLflow to files outside the study's folder" in call("ui", study.folder).refusal
 
 
 ODD = "a %41%2F%3F?x=1&mode=memory#b é'\";$(c)"

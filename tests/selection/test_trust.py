@@ -72,6 +72,7 @@ def test_the_published_records_speak_where_ones_own_cannot_tell():
     assert (told.published.p, told.published.n_proxies, len(found.values)) == (found.p, 1, 5)
     assert "train the 2 settings that scored best on labelled images" in text
     assert f"with one data set to learn from, its pick beat a random run with probability {found.p:.2f} [" in text
+    assert f"{found.high:.2f}] (in brackets: the 95% interval of the average): of 100 trained runs" in text
     assert "Your own runs cannot tell" in text
     assert told.decision == BETTER
     assert text.rpartition("Decision: ")[2].startswith(BETTER)

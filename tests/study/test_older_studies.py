@@ -56,6 +56,14 @@ def test_it_goes_on_with_what_is_new(folder, study):
     assert len(list(folder.glob("models/sprites*/*"))) == 2  # the runs of before had left no model here
 
 
+def test_an_objective_that_did_not_exist_then_is_left_out_with_a_reason(folder, study):
+    search = study.spec.search.model_copy(update={"objective": study.spec.search.objective | {"qlae": {}}})
+    newer = study.spec.model_copy(update={"search": search})
+    with pytest.warns(UserWarning, match="left out: the study was begun without 'qlae'.*in a study of its own"):
+        records = sd.Study(newer, folder=folder, n_jobs=1).run().records
+    assert set(records["candidate"]) == PROXY
+
+
 def test_it_is_shown(study):
     board = study.leaderboard()
     assert list(board["settings"]) == ["beta_vae beta=4", "beta_vae beta=1"]

@@ -67,6 +67,43 @@ def test_a_rule_of_python_is_known_by_its_pick_alone(tmp_path):
     assert "made in Python" in str(seen.trust)
 
 
+@dataclasses.dataclass(frozen=True)
+class Broken(Mine):
+    """A chooser that cannot choose."""
+
+    def fit(self, proxies):
+        return lambda target: target["criterion.of nobody"].to_numpy()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"rule": "mig > reconstructoin"}, "no score is called 'reconstructoin'; did you mean 'reconstruction'"),
+        ({"rule": "mig > udr_spearman_of"}, "no score is called"),
+        ({"rule": selection.Rule(None, selection.by_criterion("mine"))}, "no score is called 'mine'"),
+        ({"rule": "nonsense > elbo"}, "no column 'metric.nonsense'"),
+        ({"seeds": 10**20}, "seeds must be a whole number from 1 to"),
+        ({"top": 0}, "top must be a whole number"),
+    ],
+)
+def test_what_cannot_be_done_costs_no_training_and_no_view(tmp_path, options, said):
+    usual = make(tmp_path).run().transfer()
+    count = len(trained(tmp_path / "study"))
+    with pytest.raises(SelectdisError, match=said):
+        make(tmp_path).transfer(**{"seeds": 3, **options})
+    assert len(trained(tmp_path / "study")) == count
+    (seen,) = make(tmp_path).transfers()
+    assert (seen.pick.candidate, seen.rule) == (usual.pick.candidate, usual.rule)
+
+
+def test_a_rule_that_fails_when_it_is_applied_is_not_kept(tmp_path):
+    usual = make(tmp_path).run().transfer()
+    with pytest.raises((SelectdisError, KeyError)):
+        make(tmp_path).transfer(rule=selection.Rule(selection.by_mean("mig"), Broken(), top=2))
+    (seen,) = make(tmp_path).transfers()
+    assert (seen.pick.candidate, seen.rule) == (usual.pick.candidate, usual.rule)
+
+
 def test_a_folder_without_options_goes_by_the_study_file(tmp_path):
     make(tmp_path).run().transfer()
     (stage,) = make(tmp_path).target_stages()

@@ -1,8 +1,11 @@
 import pytest
 
 from selectdis.study import Study
+from tests.databases import quick_databases
 from tests.tracking.views import SPEC
 from tests.visualization.made_up import recorded
+
+__all__ = ["quick_databases"]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -114,6 +114,21 @@ def test_a_copy_that_runs_is_shown_anew(tmp_path, monkeypatch):
     assert str(copy.folder) in shown[0].info.artifact_uri
 
 
+@pytest.mark.usefixtures("no_training")
+def test_a_copy_whose_view_is_made_again_deletes_nothing_of_its_original(tmp_path, server, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    first = study_in(tmp_path / "first", name="original").run()
+    before = runs_of(client_of(server), first)
+    shutil.copytree(first.folder, tmp_path / "copy")
+    copy = study_in(tmp_path / "copy", name="original")
+    with pytest.warns(UserWarning, match="is a copy of"):
+        rebuild(copy)
+    assert copy.id != first.id
+    assert runs_of(client_of(server), first) == before
+    assert runs_of(client_of(server), copy).keys() == before.keys()
+
+
 CHAMPION = """
 import sys, mlflow, numpy as np
 mlflow.set_tracking_uri(sys.argv[1])

@@ -166,6 +166,7 @@ def test_the_view_is_made_again_by_a_command(studied, client, runs, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(studied.folder, folder)
     (folder / "mlflow.db").write_bytes(b"damaged")
+    (folder / "study.id.json").unlink()  # or it is a copy, which is said
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(SPEC))
     command = [str(Path(sys.executable).with_name("selectdis")), "track", "small.yaml", "--rebuild", "--folder", "copy"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

@@ -40,11 +40,11 @@ def small(objective: str = "beta_vae", seed: int = 0, **settings) -> Candidate:
 
 
 def mixture(**settings) -> list[Candidate]:
-    """All objectives, two seeds, several learning rates."""
+    """All objectives, several learning rates; of the first six two seeds."""
     return [
         small(objective, seed, learning_rate=rate, **settings)
-        for objective in OBJECTIVES
-        for seed, rate in ((0, 1e-3), (1, 3e-4))
+        for place, objective in enumerate(OBJECTIVES)
+        for seed, rate in ((0, 1e-3), (1, 3e-4))[: 2 if place < 6 else 1]
     ]
 
 

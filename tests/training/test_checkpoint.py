@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from selectdis.data._pairs import ListedPairs
 from selectdis.errors import SelectdisError
 from selectdis.training import Candidate, Run, TrainingInterrupted, remove_checkpoint, train_cohort
 from selectdis.training._checkpoint import Checkpoint
 from selectdis.training._cohort import Cohort, ComputeSettings
 from selectdis.training._runtime import torch_settings
-from tests.training.conftest import blobs, mixture, same, small
+from tests.training.conftest import Images, blobs, mixture, same, small
 
 STEPS = 90
 
@@ -177,6 +178,19 @@ def test_only_its_own_files_are_removed_with_a_checkpoint(tmp_path):
         (tmp_path / name).touch()
     remove_checkpoint(tmp_path / f"{own}.safetensors")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
+
+
+def test_a_checkpoint_of_other_pairs_is_refused(tmp_path):
+    class Shuffled(Images):
+        @property
+        def pairs(self):
+            return ListedPairs(np.array([[0, 5], [7, 9]]))
+
+    path, data = tmp_path / "state.safetensors", blobs()
+    train_cohort([small("ada_gvae")], data, steps=2, device="cpu", checkpoint=path)
+    other = Shuffled(data.name, data.images)
+    with pytest.raises(SelectdisError, match="was written for other pairs"):
+        train_cohort([small("ada_gvae")], other, steps=3, device="cpu", checkpoint=path)
 
 
 def test_fewer_steps_than_the_checkpoint_has_are_refused(tmp_path):

@@ -11,10 +11,10 @@ import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from selectdis.data import load_dataset
-from selectdis.training import _graph as graph
 from selectdis.training import _loop as loop
 from selectdis.training import train_cohort
 from selectdis.training._cohort import Cohort
+from selectdis.training.cuda import _graph as graph
 from tests.training.conftest import mixture, same, small
 
 STEPS = 140  # more than two blocks of random numbers

@@ -4,20 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from selectdis.models import _kernel_check as check
 from selectdis.training import _cohort as cohorts
-from selectdis.training import _kernel_program as kernel_program
 from selectdis.training._checkpoint import dump, restore
 from selectdis.training._cohort import Cohort, ComputeSettings
-from tests.models.test_kernels import Interpreted
+from selectdis.training.cuda import _kernel_program as kernel_program
 from tests.training.conftest import OBJECTIVES, blobs, small
 
 CPU = ComputeSettings(torch.device("cpu"))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def interpreted():
-    with Interpreted() as modules:
-        yield modules
 
 
 @pytest.fixture
@@ -120,8 +114,6 @@ class TestUse:
             if isinstance(found["difference"], Exception):
                 raise found["difference"]
             return found["difference"]
-
-        import selectdis.models._kernel_check as check
 
         monkeypatch.setattr(check, "disagreement", compare)
         monkeypatch.setattr(kernel_program, "_checked", {})

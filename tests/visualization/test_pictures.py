@@ -42,10 +42,10 @@ def test_a_traversal_changes_its_own_latent_only(run_and_data, encoded, pictures
     _, mean, _ = encoded
     base = mean[np.argmin(((mean - np.median(mean, axis=0)) ** 2).sum(axis=1))]
     assert pictures.traversals.shape == (6, 5, 1, 16, 16)
-    assert pictures.values.tolist() == [-2, -1, 0, 1, 2]
+    assert pictures.values.tolist() == [[-2, -1, 0, 1, 2]] * len(pictures.latents)
     for row, latent in enumerate(pictures.latents):
         codes = np.tile(base, (5, 1))
-        codes[:, latent] = pictures.values
+        codes[:, latent] = pictures.values[0]
         np.testing.assert_allclose(pictures.traversals[row], (run.decode(codes) * 255).round(), atol=1)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from selectdis.data.reading._file_array import MappedArray
+
 __all__ = ["LazyImages", "Subset", "render_small"]
 
 _BLOCK_BYTES = 16 * 2**20  # rendered at a time: bounds the memory of the renderers' intermediate values
@@ -31,6 +33,8 @@ class LazyImages:
     def __init__(self, shape: tuple[int, int, int, int], render: Callable[[np.ndarray], np.ndarray]) -> None:
         self.shape = tuple(int(side) for side in shape)
         self.render = render
+        self.kept: MappedArray | None = None  # the file that all of them were drawn into
+        self.refused = False  # whether there was no room for one
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -61,7 +65,18 @@ class LazyImages:
         images = self[:]
         return images if dtype is None else images.astype(dtype, copy=False)
 
+    @property
+    def in_file(self) -> np.ndarray | None:
+        """All images, memory-mapped, where they are in a file as they are; else None."""
+        try:
+            return None if self.kept is None else self.kept.array()
+        except OSError:  # cleared since: drawn again
+            self.kept = None
+            return None
+
     def _rendered(self, indices: np.ndarray) -> np.ndarray:
+        if (images := self.in_file) is not None:
+            return np.asarray(images[indices])
         out = np.empty((len(indices), *self.shape[1:]), dtype=np.uint8)
         block = max(1, _BLOCK_BYTES // int(np.prod(self.shape[1:])))
         for start in range(0, len(indices), block):
@@ -75,6 +90,11 @@ class Subset:
 
     images: Any
     indices: np.ndarray  # int64 (k,)
+
+    @property
+    def through(self) -> Any:
+        """What it looks through to."""
+        return self.images
 
     def __call__(self, indices: np.ndarray) -> np.ndarray:
         return np.asarray(self.images[self.indices[indices]])

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from selectdis._files import open_file
 from selectdis.data._sizes import FITS, check_image_size
 from selectdis.data.reading._cache import cache_path, write_cached
 from selectdis.data.reading._file_array import open_npy
@@ -137,7 +138,7 @@ def open_picture(path: Path, gray: bool | None, size: int | None = None) -> Imag
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as opened:
+            with open_file(path) as content, Image.open(content) as opened:
                 _refuse_bomb(path, opened.size)
                 if size is not None:  # JPEG decodes large photographs at a fraction of their size
                     opened.draft(None, (2 * size, 2 * size))
