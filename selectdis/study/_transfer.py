@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -270,8 +270,10 @@ class Transfer:
         data = self.stage.data.load()
         given = labels if isinstance(labels, Labels) else labels_of_frame(labels, len(data))
         images = data.images_at(given.images)
-        finished: Iterable[str] = self.records[pickable(self.records)]["candidate"] if _any_finished(self.records) else []
-        runs = {candidate: run for candidate in finished if (run := self.stage.load_run(candidate)) is not None}
+        finished = self.records[pickable(self.records)] if _any_finished(self.records) else self.records.iloc[:0]
+        runs = {
+            candidate: run for candidate in finished["candidate"] if (run := self.stage.load_run(candidate)) is not None
+        }
         codes = {candidate: run.transform(images) for candidate, run in runs.items()}
         table = rank_codes(codes, given.values, ordered=given.ordered).set_index("run")
         score, candidate = f"latent_share.few{len(images)}", self.records["candidate"]
