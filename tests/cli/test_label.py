@@ -110,6 +110,14 @@ def test_labels_of_a_target_pick_among_its_runs_and_are_kept(call, transferred):
     assert len(list(folder.glob("labels/*/read-*.csv"))) == 2
 
 
+def test_a_transfer_that_is_not_to_be_relied_on_ends_with_the_command(call, transferred):
+    said = call("transfer", transferred.folder, "--jobs", 1)
+    assert said.code == 0, said
+    (command,) = re.findall(r"Label ten images.*: selectdis (label .*)\n", said.out)
+    assert call(*command.split()).code == 0
+    assert "Label ten images" not in call("transfer", transferred.folder, "--jobs", 1, "--quiet").out
+
+
 def test_a_study_without_a_target_run_says_so(call, tmp_path):
     sd.Study(StudySpec.model_validate(STUDY), folder=tmp_path / "new", n_jobs=1)
     assert call("label", tmp_path / "new", *FACTORS).code == 2
