@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from selectdis.data import ImageDataset, load_dataset
     from selectdis.errors import SelectdisError
     from selectdis.execution import train
-    from selectdis.scoring import evaluate
+    from selectdis.scoring import evaluate, rank_codes
     from selectdis.selection import Rule, backtest
     from selectdis.study import Listener, Study, Transfer
     from selectdis.tracking import MLflowListener
@@ -38,6 +38,7 @@ _HOME = {
     "backtest": "selectdis.selection",
     "evaluate": "selectdis.scoring",
     "load_dataset": "selectdis.data",
+    "rank_codes": "selectdis.scoring",
     "set_progress": "selectdis._progress",
     "train": "selectdis.execution",
 }
@@ -46,7 +47,7 @@ _PACKAGES = ("criteria", "data", "metrics", "objectives", "selection")
 __version__ = "0.2.0"
 __all__ = [  # noqa: RUF022 - the lazy names and the packages, each in order
     "Candidate", "ImageDataset", "Listener", "MLflowListener", "Rule", "Run", "SelectdisError", "Study", "Transfer",
-    "backtest", "evaluate", "load_dataset", "set_progress", "train",
+    "backtest", "evaluate", "load_dataset", "rank_codes", "set_progress", "train",
     "criteria", "data", "metrics", "objectives", "selection",
 ]  # fmt: skip
 

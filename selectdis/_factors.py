@@ -24,6 +24,7 @@ __all__ = [
     "factor_table",
     "numbers_of",
     "read_factor",
+    "read_values",
     "say_ids",
 ]
 
@@ -159,7 +160,7 @@ def read_factor(
     SelectdisError
         On complex numbers, infinity, no value at all, or a continuous factor that is neither binned nor kept.
     """
-    column = _read(as_numpy(values), title)
+    column = read_values(as_numpy(values), title)
     if not column.names:
         raise SelectdisError(f"{title} has no value in any row: leave it out")
     if len(column.names) == column.rows > 2 and not column.continuous:
@@ -180,7 +181,8 @@ def read_factor(
     return column
 
 
-def _read(values: np.ndarray, title: str) -> FactorColumn:
+def read_values(values: np.ndarray, title: str) -> FactorColumn:
+    """Return the classes of values (n,) as they are: ids, continuous ones and a factor without any value too."""
     if values.ndim != 1:
         raise SelectdisError(f"{title} needs one value per row, found shape {values.shape}")
     if values.dtype.kind in "cV":

@@ -21,6 +21,7 @@ from selectdis.cli._common import (
     open_study,
     print_board,
 )
+from selectdis.selection._trust import USE
 
 __all__ = ["transfer"]
 
@@ -56,6 +57,9 @@ def transfer(
     if result.outcome:
         console.print(f"[bold]Outcome:[/] {escape(result.outcome)}", markup=True)
     if not quiet:
+        if result.trust.decision != USE:
+            label = f"{again('label', file, folder, storage, study)} --factor size=small,medium,large --n 10"
+            console.print(f"Label ten images, with factors of your own: {label}", markup=False)
         if (study.folder / "mlflow.db").exists():
             console.print(f"Compare everything in MLflow: {again('ui', file, folder, study=study)}", markup=False)
         console.print(f"One page: {again('report', file, folder, storage, study)}", markup=False)

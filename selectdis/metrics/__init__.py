@@ -27,6 +27,7 @@ from selectdis.metrics._few_labels import (
 )
 from selectdis.metrics._infomec import INFOMEC, InfoMEC, infomec
 from selectdis.metrics._irs import IRS, irs
+from selectdis.metrics._latent_share import LATENT_SHARE, bootstrap_latent_share, latent_share
 from selectdis.metrics._mig import MIG, mig
 from selectdis.metrics._modularity import MODULARITY, modularity
 from selectdis.metrics._registry import Metric, Need, Samples, Votes, metric_of
@@ -48,6 +49,7 @@ __all__ = [
     "Samples",
     "Votes",
     "beta_vae_score",
+    "bootstrap_latent_share",
     "dci",
     "downstream",
     "draw_few_labels",
@@ -57,6 +59,7 @@ __all__ = [
     "few_label_scores",
     "infomec",
     "irs",
+    "latent_share",
     "mig",
     "modularity",
     "resolve_metrics",
@@ -76,6 +79,7 @@ METRICS: dict[str, Metric] = {
     "downstream_lr": DOWNSTREAM_LR,
     "downstream_gbt": DOWNSTREAM_GBT,
     "fairness": FAIRNESS,
+    "latent_share": LATENT_SHARE,
     "few_labels": FEW_LABELS,
     "few_labels_binned": FEW_LABELS_BINNED,
     "few_labels_noisy": FEW_LABELS_NOISY,
@@ -92,7 +96,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = _plugins.LiveView(
     lambda: {
         # Imprecise labels are for studies of labelling, and are asked for by name.
         "all": tuple(name for name in METRICS if name not in IMPRECISE),
-        "few_labels": ("few_labels", *IMPRECISE),
+        "few_labels": ("latent_share", "few_labels", *IMPRECISE),
         "fast": tuple(name for name, metric in METRICS.items() if metric.cost == "cheap"),
         # The six of Locatello et al. 2019 and the IRS of their journal version.
         "paper": ("beta_vae", "factor_vae", "mig", "dci", "modularity", "sap", "irs"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Sequence
+from glob import glob
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,7 +18,7 @@ from selectdis.data.reading._npz import npz_names
 from selectdis.errors import SelectdisError, nearest
 from selectdis.scoring._evaluation import Evaluation
 
-__all__ = ["evaluate_codes", "load_codes"]
+__all__ = ["evaluate_codes", "load_codes", "load_runs"]
 
 
 def evaluate_codes(
@@ -94,6 +95,30 @@ def load_codes(codes: Path, factors: Path | None = None) -> tuple[np.ndarray, np
     if codes.suffix != ".npz":
         raise SelectdisError(f"factors are missing: give a second file, or an .npz with codes and factors, not {codes}")
     return _load(codes, "codes"), _load(codes, "factors")
+
+
+def load_runs(pattern: str) -> dict[str, np.ndarray]:
+    """Read the codes of many runs: the .npy or .npz files that `pattern`, such as ``runs/*.npy``, matches.
+
+    Parameters
+    ----------
+    pattern : str
+        A path with ``*``, ``?`` or ``**``.
+
+    Returns
+    -------
+    dict of str to ndarray
+        By the path of each file, in the order of their names; an .npz file holds one array, or one called `codes`.
+
+    Raises
+    ------
+    SelectdisError
+        If no file matches, or one cannot be read.
+    """
+    paths = sorted(path for path in glob(pattern, recursive=True) if not Path(path).is_dir())
+    if not paths:
+        raise SelectdisError(f"no file matches {pattern!r}: give a pattern such as 'runs/*.npy', in quotes")
+    return {path: _load(Path(path), "codes", alone=True) for path in paths}
 
 
 def _load(path: Path, key: str, alone: bool = False) -> np.ndarray:

@@ -31,7 +31,7 @@ _DECISIONS = {
     USE: "Decision: use it. On average such picks are better than a random run, which is no promise for this one.",
     BETTER: "Decision: better than nothing. Take it rather than a random run, look at what its latents do, and expect "
     "to be wrong at times.",
-    DO_NOT: "Decision: do not rely on this pick: label a few images instead (a rule with `labels:` needs a hundred).",
+    DO_NOT: "Decision: do not rely on this pick: label a few images instead (`selectdis label`).",
 }
 
 

@@ -98,7 +98,7 @@ def _wrong_rule(run: str, metrics: list[str], criteria: list[str]) -> str:
     kind, _, name = run.partition(":")
     if kind == "labels":
         few = [metric for metric in metrics if _from_few_labels(metric)]
-        known = ", ".join(few[:6]) or "none; `few_labels` among them gives mig.few100 and others"
+        known = f"{', '.join(few[:6]) or 'none'}; `few_labels` among them gives mig.few100 and others"
         return (
             ""
             if name in few

@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 
 from selectdis import selection
+from selectdis.data._label_table import Labels, labels_of_frame
 from selectdis.errors import SelectdisError, whole_number
-from selectdis.records import pickable, with_settings, without_labels
+from selectdis.records import METRIC, pickable, with_settings, without_labels
+from selectdis.scoring._ranked_codes import rank_codes
 from selectdis.selection._run_choosers import RunScores
 from selectdis.study._database import retry_while_away
 from selectdis.training import Run
@@ -210,7 +212,8 @@ class Transfer:
     @property
     def outcome(self) -> str:
         """How good the pick was, where the target has labels after all; the rule did not see them. Else empty."""
-        if self.pick is None or not selection.metric_names(self.records):
+        names = selection.metric_names(self.records)
+        if self.pick is None or all(".few" in name for name in names):  # what was picked by is no outcome
             return ""
         finished = self.records[pickable(self.records)]
         scores = selection.run_scores(finished, self.score)
@@ -241,6 +244,49 @@ class Transfer:
         if self.pick is None:
             raise SelectdisError(f"no run on the target {self.target!r} has finished, so there is none to pick")
         return Run.load(self.stage.model_path(self.pick.candidate))
+
+    def with_labels(self, labels: pd.DataFrame | Labels) -> Transfer:
+        """Return this transfer with its pick by a few labels: of all its finished runs, the best `latent_share`.
+
+        Parameters
+        ----------
+        labels : pandas.DataFrame
+            A row per labelled image, as `selectdis label` writes it: `image`, its index in the target, and a column per
+            factor whose name says its values, ``size=small,medium,large`` in order or ``hue:red,green,blue`` without
+            one; cells may be empty.
+
+        Returns
+        -------
+        Transfer
+            Its records have `metric.latent_share.fewN` for N labelled images, `labels.error` (the standard deviation
+            over resamples of the images) and `labels.p_best` (the share of these in which a run is the best).
+
+        Raises
+        ------
+        SelectdisError
+            On a label that is none of the values (naming row, column and the nearest), an image that there is not, or
+            fewer than two finished runs whose files are there.
+        """
+        data = self.stage.data.load()
+        given = labels if isinstance(labels, Labels) else labels_of_frame(labels, len(data))
+        images = data.images_at(given.images)
+        finished = self.records[pickable(self.records)] if _any_finished(self.records) else self.records.iloc[:0]
+        runs = {
+            candidate: run for candidate in finished["candidate"] if (run := self.stage.load_run(candidate)) is not None
+        }
+        codes = {candidate: run.transform(images) for candidate, run in runs.items()}
+        table = rank_codes(codes, given.values, ordered=given.ordered).set_index("run")
+        score, candidate = f"latent_share.few{len(images)}", self.records["candidate"]
+        records = self.records.assign(
+            **{
+                f"{METRIC}{score}": candidate.map(table["score"]),
+                "labels.error": candidate.map(table["error"]),
+                "labels.p_best": candidate.map(table["p_best"]),
+            }
+        )
+        rule = selection.Rule(None, selection.by_few_labels(score))
+        pick = rule.pick(self.proxies, without_labels(records, rule.target_columns))
+        return replace(self, records=records, rule=rule, pick=pick)
 
     def leaderboard(self) -> pd.DataFrame:
         """Return the target's runs as the rule sees them, best first: its score, and the probability of picking each.

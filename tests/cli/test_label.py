@@ -1,0 +1,123 @@
+"""`selectdis label`: a sheet to fill in, and the pick by it, of a study and of anybody's codes."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import selectdis as sd
+from selectdis.spec import StudySpec
+from tests.cli.test_commands import STUDY
+
+FACTORS = ("--factor", "shape=round,flat", "--factor", "hue:red,green,blue")
+
+
+@pytest.fixture(scope="module")
+def transferred(tmp_path_factory):
+    """A study with four runs on its target."""
+    folder = tmp_path_factory.mktemp("labelled") / "study"
+    study = sd.Study(StudySpec.model_validate(STUDY), folder=folder, n_jobs=1).run()
+    study.transfer()
+    return study
+
+
+@pytest.fixture
+def coded(tmp_path):
+    """Codes of three runs in files, and the number of images."""
+    rng = np.random.default_rng(0)
+    data = sd.load_dataset("digits", image_size=16)
+    shape, hue = np.arange(len(data)) % 2, np.arange(len(data)) // 2 % 3
+    for name, codes in {
+        "bad": rng.normal(size=(len(data), 4)),
+        "good": np.c_[hue, -shape] + rng.normal(size=(len(data), 2)) / 100,
+        "mixed": np.c_[hue + shape, hue - shape],
+    }.items():
+        np.save(tmp_path / f"{name}.npy", codes)
+    return len(data)
+
+
+def fill(path):
+    """Label a sheet as the codes of `coded` have it, in another order, separator and with a column more."""
+    sheet = pd.read_csv(path, dtype=str, keep_default_na=False)
+    image = sheet["image"].astype(int)
+    sheet["shape=round,flat"] = np.where(image % 2, "flat", "round")
+    sheet["hue:red,green,blue"] = np.array(["red", "Green ", "blue"])[image // 2 % 3]
+    sheet.iloc[::-1].assign(note="my, note").to_csv(path, sep=";", index=False)
+    return sheet
+
+
+def test_codes_of_anybody_are_ranked_by_ten_labels(call, coded, tmp_path):
+    said = call("label", "--codes", "*.npy", "--images", "digits", *FACTORS, "--n", 12)
+    assert said.code == 0, said
+    assert {"labels.csv", "labels.png", "labels.html"} <= {path.name for path in tmp_path.iterdir()}
+    assert "wrote labels.png" in said.out
+    empty = call("label", "--codes", "*.npy", "--read", "labels.csv")
+    assert "no label yet" in empty.refusal
+    fill(tmp_path / "labels.csv")
+    ranked = call("label", "--codes", "*.npy", "--read", "labels.csv")
+    assert ranked.code == 0, ranked
+    assert re.search(r"Pick: good.npy: latent share 0\.\d\d .* from 12 labelled images; .* best in \d+%", ranked.out)
+    again = call("label", "--codes", "*.npy", "--images", "digits", *FACTORS)
+    assert "labels.csv is there already, and may hold labels" in again.refusal
+
+
+def test_codes_without_labels_are_ranked_with_a_sentence_on_trust(call, coded):
+    said = call("label", "--codes", "*.npy")
+    assert said.code == 0, said
+    assert "may be no better than chance" in said.out
+
+
+def test_calls_that_mean_nothing_are_refused(call, coded, tmp_path):
+    assert "either a study or --codes" in call("label").refusal
+    assert "leave --factor out" in call("label", "--codes", "*.npy", *FACTORS, "--read", "labels.csv").refusal
+    assert "--images says which" in call("label", "--codes", "*.npy", *FACTORS).refusal
+    np.save(tmp_path / "codes.npy", np.ones((3, 2)))
+    assert "the codes have 3 rows" in call("label", "--codes", "codes.npy", "--images", "digits", *FACTORS).refusal
+
+
+def test_labels_of_a_target_pick_among_its_runs_and_are_kept(call, transferred):
+    folder = transferred.folder
+    assert "name what to label" in call("label", folder).refusal
+    said = call("label", folder, *FACTORS, "--n", 12)
+    assert said.code == 0, said
+    (sheet,) = folder.glob("labels/*/sheet-1.csv")
+    assert call("label", folder, *FACTORS).code == 0
+    assert len(list(folder.glob("labels/*/sheet-*.csv"))) == 2  # the first one is not overwritten
+    filled = fill(sheet)
+    ranked = call("label", folder, "--read", sheet)
+    assert ranked.code == 0, ranked
+    (transfer,) = transferred.transfers()
+    labelled = transfer.with_labels(filled)
+    assert f"Pick: {labelled.pick.candidate}" in ranked.out
+    assert labelled.records["labels.p_best"].sum() == pytest.approx(1)
+    scores = labelled.records.set_index("candidate")["metric.latent_share.few12"]
+    images = transfer.stage.data.load().images_at(filled["image"].astype(int))
+    truth = np.c_[filled["image"].astype(int) % 2, filled["image"].astype(int) // 2 % 3]
+    for candidate, score in scores.items():
+        codes = transfer.stage.load_run(candidate).transform(images)
+        assert score == pytest.approx(sd.metrics.latent_share(codes, truth, ordered=[True, False]), abs=1e-6)
+    assert labelled.pick.candidate == scores.idxmax()
+    assert labelled.best.candidate.id == scores.idxmax()
+    assert labelled.outcome == ""
+    assert "latent_share.few12" in labelled.why
+    assert str(labelled.trust)
+    call("label", folder, "--read", sheet)
+    (kept,) = folder.glob("labels/*/read-*.csv")  # the same labels, once
+    assert kept.read_bytes() == sheet.read_bytes()
+    sheet.write_text(sheet.read_text().replace(";flat;", ";round;", 1))
+    call("label", folder, "--read", sheet)
+    assert len(list(folder.glob("labels/*/read-*.csv"))) == 2
+
+
+def test_a_transfer_that_is_not_to_be_relied_on_ends_with_the_command(call, transferred):
+    said = call("transfer", transferred.folder, "--jobs", 1)
+    assert said.code == 0, said
+    (command,) = re.findall(r"Label ten images.*: selectdis (label .*)\n", said.out)
+    assert call(*command.split()).code == 0
+    assert "Label ten images" not in call("transfer", transferred.folder, "--jobs", 1, "--quiet").out
+
+
+def test_a_study_without_a_target_run_says_so(call, tmp_path):
+    sd.Study(StudySpec.model_validate(STUDY), folder=tmp_path / "new", n_jobs=1)
+    assert call("label", tmp_path / "new", *FACTORS).code == 2
