@@ -1,4 +1,4 @@
-"""What holds for every test: kernels run in an interpreter, and nobody waits for the disk."""
+"""What holds for every test: kernels run in an interpreter, nobody waits for the disk, and imports are as usual."""
 
 import os
 
@@ -14,3 +14,11 @@ def no_sync():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: None)
         yield
+
+
+@pytest.fixture(autouse=True)
+def paths_of_tests():
+    """The command line, called in this process, keeps what it starts from importing what lies here; tests start more."""
+    os.environ.pop("PYTHONSAFEPATH", None)
+    yield
+    os.environ.pop("PYTHONSAFEPATH", None)
