@@ -18,7 +18,7 @@ def no_sync():
 
 @pytest.fixture(autouse=True)
 def paths_of_tests():
-    """The command line, called in this process, keeps what it starts from importing what lies here; tests start more."""
+    """The command line, called in this process, keeps what it starts from importing what lies here. Tests want it."""
     os.environ.pop("PYTHONSAFEPATH", None)
     yield
     os.environ.pop("PYTHONSAFEPATH", None)
