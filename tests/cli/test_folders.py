@@ -57,7 +57,9 @@ def test_printed_commands_work_as_they_stand(study, call):
     said = call(*transfer, "--jobs", 1)
     assert said.code == 0, said.err
     assert "MLflow" not in said.out  # without tracking there is nothing to look at
-    (report,) = printed(said)
+    label, report = printed(said)
+    assert call(*label).code == 0
+    assert (study / "some where" / "labels").is_dir()
     assert call(*report).code == 0
     assert (study / "some where" / "report.html").exists()
 

@@ -85,9 +85,9 @@ def test_a_candidate_that_diverges_is_frozen_and_the_others_go_on(data, captured
 
 def test_a_training_goes_on_from_a_checkpoint(data, captured, tmp_path):
     file = tmp_path / "state.safetensors"
-    train_cohort(mixture(), data, steps=70, device="cpu", checkpoint=file, curve_every=7)
-    resumed = trained(mixture(), data, checkpoint=file, curve_every=7)
-    assert all(map(same, resumed, trained(mixture(), data, curve_every=7)))
+    train_cohort(mixture()[::3], data, steps=70, device="cpu", checkpoint=file, curve_every=7)
+    resumed = trained(mixture()[::3], data, checkpoint=file, curve_every=7)
+    assert all(map(same, resumed, trained(mixture()[::3], data, curve_every=7)))
 
 
 @pytest.fixture
