@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from selectdis._arrays import DegenerateWarning
-from selectdis._factors import as_factors
+from selectdis._factors import FactorWarning, as_factors
 from selectdis.criteria import CRITERIA, Criterion, Decoded, HeldOut, gaussian_kl, shuffle_dimensions
 from selectdis.data import ImageDataset
 from selectdis.data._labels import continuous_factors, factors_of
@@ -181,6 +181,7 @@ class Scorer:
         with warnings.catch_warnings():
             # Dead latents are common in a sweep: the defined number stands in the record, a warning per run would not.
             warnings.simplefilter("ignore", DegenerateWarning)
+            warnings.simplefilter("ignore", FactorWarning)  # few rows: the record says how many
             warnings.simplefilter("ignore", RuntimeWarning)  # scikit-learn's, of separable classes
             codes = self._codes(encoded)
             scores: dict[str, Any] = {f"metric.{name}": value for name, value in self._metrics(codes).items()}

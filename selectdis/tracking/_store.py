@@ -172,12 +172,23 @@ class Store:
         labels = [RunTag(*item) for item in (tags or {}).items() if run.tags.get(item[0]) != item[1]][:100]
         room = _BATCH - len(params) - len(labels)
         for start in range(room, len(values), _BATCH):
-            self.client.log_batch(run.id, values[start : start + _BATCH])
+            self._log_batch(run.id, values[start : start + _BATCH])
         if values or params or labels:
-            self.client.log_batch(run.id, values[:room], params, labels)  # tags last: they say that it is all there
+            self._log_batch(run.id, values[:room], params, labels)  # tags last: they say that it is all there
         run.metrics |= {metric[0]: metric[1] for metric in metrics}
         run.parameters |= {param.key for param in params}
         run.tags |= tags or {}
+
+    def _log_batch(self, *batch: Any) -> None:
+        """Log a batch; where another process sent the same at this moment, again: by now MLflow finds it there."""
+        from mlflow import MlflowException
+
+        try:
+            self.client.log_batch(*batch)
+        except MlflowException as error:
+            if not re.search("unique constraint", str(error), re.IGNORECASE):
+                raise
+            self.client.log_batch(*batch)
 
     def log_input(self, run: ShownRun, data: Mapping[str, str]) -> None:
         """Log a data set, unless its images are gone."""

@@ -4,10 +4,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import yaml
+from mlflow import MlflowException
 
 from selectdis.data import load_dataset
 from selectdis.data._reference import DataReference
@@ -16,7 +18,7 @@ from selectdis.study import Study
 from selectdis.tracking import MLflowListener, rebuild, track
 from selectdis.tracking import _view as view_module
 from selectdis.tracking._own_database import own_uri
-from selectdis.tracking._store import check_uri
+from selectdis.tracking._store import Store, check_uri
 from selectdis.training import Run
 from tests.browser import free_port
 from tests.tracking.views import SPEC, all_runs
@@ -269,3 +271,21 @@ def test_a_run_that_is_lost_is_shown_as_failed(studied, tmp_path, diverged):
     assert run.info.status == "FAILED"
     assert run.data.metrics["run/failed_step"] == diverged["failed_step"]
     assert "metric/mig" not in run.data.metrics
+
+
+def test_what_another_process_sent_at_the_same_moment_is_no_refusal():
+    sent = []
+
+    def log_batch(*batch):
+        sent.append(batch)
+        if len(sent) == 1:
+            raise MlflowException("(sqlite3.IntegrityError) UNIQUE constraint failed: params.key, params.run_uuid")
+        if len(sent) == 3:
+            raise MlflowException("too long a name")
+
+    store = object.__new__(Store)
+    store.client = SimpleNamespace(log_batch=log_batch)
+    store._log_batch("run", [])
+    assert sent == [("run", []), ("run", [])]
+    with pytest.raises(MlflowException, match="too long"):
+        store._log_batch("run", [])
