@@ -252,7 +252,9 @@ class ScoringPool:
 
     def submit(self, scorable: Scorable) -> None:
         """Score codes as soon as there is a process for them."""
-        self._submit(_score_in_child, scorable.alone(), scorable)
+        future = self._start(_score_in_child, scorable.alone())
+        self._running[future] = scorable
+        future.add_done_callback(self._done.put)
 
     def warm(self, job: CohortJob) -> None:
         """Let the processes start, and make the draws that all scores share, while the first cohort trains."""
@@ -289,11 +291,6 @@ class ScoringPool:
         for one in lost:
             self.submit(one)
         return None
-
-    def _submit(self, call: Callable[..., Any], job: CohortJob, scorable: Scorable) -> None:
-        future = self._start(call, job)
-        self._running[future] = scorable
-        future.add_done_callback(self._done.put)
 
     def _start(self, call: Callable[..., Any], job: CohortJob) -> Future[Any]:
         with blocked_in_children():

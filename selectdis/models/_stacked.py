@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from triton import cdiv
 
 from selectdis.models import _kernels as kernels
 from selectdis.models._tiles import Tiles, matmul_tiles, power, tiles_of, weight_tiles
@@ -24,10 +25,6 @@ ACTIVATIONS = {"none": kernels.NONE, "relu": RELU, "tanh": kernels.TANH, "leaky_
 BLOCK = 1024  # numbers that a program of a pass over elements takes
 # Kernels count the numbers of one candidate in 32 bits, CUDA programs on all but the first axis of a grid in 16.
 MOST_NUMBERS, MOST_PROGRAMS = 2**31 - 1, 2**16 - 1
-
-
-def _cdiv(a: int, b: int) -> int:
-    return -(-a // b)
 
 
 def _run(kernel: Any, grid: tuple[int, ...], arguments: tuple[Any, ...], tiles: Tiles) -> None:
@@ -56,14 +53,14 @@ def conv(
     tiles = tiles_of("deconv" if transposed else "conv", inputs, outputs, side)
     scale = (2 * height, 2 * width) if transposed else (height // 2, width // 2)
     rows = batch * height * width if transposed else batch * scale[0] * scale[1]
-    count = _cdiv(rows, tiles.rows) * (4 if transposed else 1)
+    count = cdiv(rows, tiles.rows) * (4 if transposed else 1)
     y = x.new_empty((k, batch, *scale, outputs), dtype=weight.dtype)
     sums = x.new_empty((k, count, outputs), dtype=torch.float32) if mask is not None else None
     arguments = (
         x, weight, bias, mask, y, sums, batch, height, width, inputs, outputs, side, *strides,
         activation, bias is not None, mask is not None, precision,
     )  # fmt: skip
-    grid = (count, k, _cdiv(outputs, tiles.columns))
+    grid = (count, k, cdiv(outputs, tiles.columns))
     _run(kernels.deconv if transposed else kernels.conv, grid, arguments, tiles)
     return y, None if sums is None else reduced(sums, torch.float32)
 
@@ -80,7 +77,7 @@ def conv_weights(
         if tiles.splits == 1
         else like.new_empty((k, tiles.splits, like[0].numel()), dtype=torch.float32)
     )
-    grid = (_cdiv(side * side * inputs, tiles.rows) * _cdiv(outputs, tiles.columns), k, tiles.splits)
+    grid = (cdiv(side * side * inputs, tiles.rows) * cdiv(outputs, tiles.columns), k, tiles.splits)
     arguments = (large, small, out, batch, height, width, inputs, outputs, side, *strides, tiles.splits, precision)
     _run(kernels.conv_weights, grid, arguments, tiles)
     return out if tiles.splits == 1 else reduced(out, like.dtype).view_as(like)
@@ -92,7 +89,7 @@ def reduced(parts: Tensor, dtype: torch.dtype) -> Tensor:
     y = parts.new_empty((k, n), dtype=dtype)
     rows = min(power(count, 1), 64)
     block = max(16, min(power(n), 4096 // rows))
-    kernels.reduce[(k, _cdiv(n, block))](parts, y, count, n, rows, block)
+    kernels.reduce[(k, cdiv(n, block))](parts, y, count, n, rows, block)
     return y
 
 
@@ -156,11 +153,8 @@ class _Convolutions(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         count, precision = len(ctx.layers), ctx.precision
         values, weights = ctx.saved_tensors[: count + 1], ctx.saved_tensors[count + 1 :]
-        g = (
-            gradient.contiguous()
-            if ctx.layers[-1].to_image
-            else torch.where(values[-1] <= 0, 0.0, gradient).contiguous()
-        )
+        last = kernels.NONE if ctx.layers[-1].to_image else RELU
+        g = backward_through(gradient, values[-1], last).contiguous()
         to_bias: Tensor | None = sums_of_images(g)
         found: list[Tensor | None] = []
         for i in reversed(range(count)):
@@ -177,7 +171,7 @@ def to_image(x: Tensor, weight: Tensor, bias: Tensor, precision: str) -> Tensor:
     side, _, channels = weight.shape[2:]
     patches = product(x.view(k, -1, inputs), weight.view(k, inputs, -1), precision)
     y = x.new_empty((k, batch, 2 * height, 2 * width, channels))
-    grid = (_cdiv(y[0].numel(), BLOCK), k)
+    grid = (cdiv(y[0].numel(), BLOCK), k)
     kernels.fold[grid](patches, bias, y, batch, height, width, channels, side, BLOCK)
     return y
 
@@ -203,7 +197,7 @@ def product(
     rows, depth = (a.shape[2], a.shape[1]) if a_transposed else (a.shape[1], a.shape[2])
     columns = b.shape[1] if b_transposed else b.shape[2]
     tiles = matmul_tiles(rows, columns, depth)
-    parts = _cdiv(rows, tiles.rows)
+    parts = cdiv(rows, tiles.rows)
     y = b.new_empty((k, rows, columns))
     partial = b.new_empty((k, parts, columns), dtype=torch.float32) if sums else None
     arguments = (
@@ -211,7 +205,7 @@ def product(
         *((1, rows) if a_transposed else (depth, 1)), *((1, depth) if b_transposed else (columns, 1)),
         activation, bias is not None, through, sums, precision,
     )  # fmt: skip
-    _run(kernels.matmul, (_cdiv(columns, tiles.columns), k, parts), arguments, tiles)
+    _run(kernels.matmul, (cdiv(columns, tiles.columns), k, parts), arguments, tiles)
     if partial is None:
         return y
     return y, reduced(partial, torch.float32) if parts > 1 else partial[:, 0]
@@ -301,7 +295,7 @@ class _Bernoulli(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         logits, images = ctx.saved_tensors
         y, pixels = torch.empty_like(logits), logits[0, 0].numel()
-        grid = (logits.shape[0] * logits.shape[1], _cdiv(pixels, BLOCK))
+        grid = (logits.shape[0] * logits.shape[1], cdiv(pixels, BLOCK))
         kernels.bernoulli_backward[grid](logits, images, gradient.contiguous(), y, pixels, BLOCK)
         return y, None
 

@@ -74,15 +74,15 @@ def usable_kernels(
     """
     from selectdis.models import build_model, discriminator_parameters
 
+    if device.type != "cuda" or precision not in PRODUCTS or os.environ.get(SWITCH) == "0" or not has_triton():
+        return False
     first = candidates[0]
     model = build_model(first.architecture, shape, first.latents, first.width or 0)
+    if model.kernels is None:
+        return False
     parameters = model.parameters
     if any(candidate.specification.adversary for candidate in candidates):
         parameters += discriminator_parameters(first.latents, first.discriminator_width)
-    if device.type != "cuda" or precision not in PRODUCTS or model.kernels is None or os.environ.get(SWITCH) == "0":
-        return False
-    if not has_triton():
-        return False
     key = (str(device), precision, first.architecture, parameters, shape, first.batch_size)
     if key not in _checked:
         _checked[key] = _agree(first, model.kernels, parameters, shape, device, precision)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
+from triton import cdiv
 
 from selectdis.models import _kernels as kernels
 from selectdis.training._adam import Settings
@@ -82,7 +83,7 @@ class StackedAdam:
             )
             separate = leaf.data_ptr() != weight.data_ptr()
             n = weight[0].numel()
-            grid = (-(-n // BLOCK), len(weight))
+            grid = (cdiv(n, BLOCK), len(weight))
             copy = leaf if separate else None
             kernels.adam[grid](weight, first, second, leaf.grad, copy, settings, n, decays(name), separate, BLOCK)
             leaf.grad = None
