@@ -7,7 +7,7 @@ from pathlib import Path
 from selectdis._files import own_file
 from selectdis.errors import SelectdisError
 from selectdis.spec import KEPT
-from selectdis.study._folder import JOURNAL
+from selectdis.study.persistence._folder import JOURNAL
 
 __all__ = ["kept_spec"]
 

@@ -15,7 +15,7 @@ from scipy.stats import qmc
 from selectdis.models import ARCHITECTURES
 from selectdis.objectives import OBJECTIVES
 from selectdis.spec import Range, SearchSpec, StudySpec
-from selectdis.study._optuna import Ask, quietly
+from selectdis.study.persistence._optuna import Ask, quietly
 from selectdis.training import Candidate
 
 __all__ = [

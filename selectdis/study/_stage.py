@@ -18,10 +18,10 @@ from selectdis.scoring._many_runs import pool_criteria
 from selectdis.scoring._version import SCORES_VERSION, is_outdated
 from selectdis.spec import StudySpec
 from selectdis.study._batch import Batch, RunRequest
-from selectdis.study._database import retry_while_away
 from selectdis.study._listener import StageInfo
 from selectdis.study._trial_records import merged_records, records_on_the_way
 from selectdis.study._trials import Trials
+from selectdis.study.persistence._database import retry_while_away
 from selectdis.training import Run
 
 if TYPE_CHECKING:

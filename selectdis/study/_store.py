@@ -17,13 +17,13 @@ from optuna.study import StudyDirection
 from selectdis.data._reference import DataReference
 from selectdis.errors import SelectdisError
 from selectdis.spec import StudySpec
-from selectdis.study._database import database_lock, open_database, retry_while_away
-from selectdis.study._folder import JOURNAL, driver_lock, open_journal
-from selectdis.study._identity import claim_folder, database_id, folder_id, view_lock
-from selectdis.study._optuna import name_values
 from selectdis.study._search import make_sampler
 from selectdis.study._stage import Stage
 from selectdis.study._trial_records import directions
+from selectdis.study.persistence._database import database_lock, open_database, retry_while_away
+from selectdis.study.persistence._folder import JOURNAL, driver_lock, open_journal
+from selectdis.study.persistence._identity import claim_folder, database_id, folder_id, view_lock
+from selectdis.study.persistence._optuna import name_values
 
 __all__ = ["StudyStore"]
 

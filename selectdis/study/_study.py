@@ -25,7 +25,6 @@ from selectdis.records import as_frame, frame_of_one_version, is_settled, with_s
 from selectdis.spec import StudySpec, check_keepable, check_rule, check_spec, forgotten_overrides, keep_spec, read_spec
 from selectdis.study._batch import RunRequest
 from selectdis.study._data import StudyData, without_objects
-from selectdis.study._database import LOST_AFTER
 from selectdis.study._importances import importances_of
 from selectdis.study._listener import Listener, Listeners, ProgressBar, installed_tracker
 from selectdis.study._search import ENQUEUED, Params, params_of, starting_points
@@ -33,6 +32,7 @@ from selectdis.study._stage import Stage
 from selectdis.study._store import StudyStore
 from selectdis.study._transfer import Transfer, TransferOptions
 from selectdis.study._trial_records import records_in
+from selectdis.study.persistence._database import LOST_AFTER
 from selectdis.training._runtime import compute_settings
 
 __all__ = ["Study"]

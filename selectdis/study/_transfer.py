@@ -17,7 +17,7 @@ from selectdis.errors import SelectdisError, whole_number
 from selectdis.records import METRIC, pickable, with_settings, without_labels
 from selectdis.scoring._ranked_codes import rank_codes
 from selectdis.selection._run_choosers import RunScores
-from selectdis.study._database import retry_while_away
+from selectdis.study.persistence._database import retry_while_away
 from selectdis.training import Run
 
 if TYPE_CHECKING:

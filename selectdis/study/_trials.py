@@ -15,8 +15,6 @@ from optuna.trial import FrozenTrial, TrialState
 from selectdis import selection
 from selectdis.records import Record, is_settled, json_ready, of_one_version
 from selectdis.spec import StudySpec
-from selectdis.study import _optuna as adapter
-from selectdis.study._database import database_lock, retry_while_away, signs_of_life
 from selectdis.study._earlier import earlier_trials
 from selectdis.study._search import (
     Params,
@@ -36,6 +34,8 @@ from selectdis.study._trial_records import (
     records_in,
     trial_values,
 )
+from selectdis.study.persistence import _optuna as adapter
+from selectdis.study.persistence._database import database_lock, retry_while_away, signs_of_life
 
 __all__ = ["Trials"]
 

@@ -244,7 +244,7 @@ def test_a_reader_mends_a_journal_as_a_driver_does(folder):
 
 
 def test_a_reader_leaves_a_journal_alone_while_a_driver_is_at_it(folder):
-    from selectdis.study._folder import driver_lock
+    from selectdis.study.persistence._folder import driver_lock
 
     path = folder / "study.log"
     with driver_lock(folder):

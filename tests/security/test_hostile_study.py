@@ -19,8 +19,8 @@ from selectdis.execution._study_jobs import jobs_of, run_jobs
 from selectdis.execution._worker import run_cohort
 from selectdis.scoring._files import codes_path, model_path
 from selectdis.spec import parse_spec
-from selectdis.study._folder import driver_lock, open_journal
 from selectdis.study._search import candidate_from, grid
+from selectdis.study.persistence._folder import driver_lock, open_journal
 from tests.faults.drivers import tiny
 
 HUGE = json.dumps({"a": {"dtype": "F32", "shape": [10**9, 10**9], "data_offsets": [0, 4]}}).encode()

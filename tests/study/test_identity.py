@@ -8,7 +8,7 @@ import warnings
 import pytest
 
 import selectdis as sd
-from selectdis.study._identity import folder_id
+from selectdis.study.persistence._identity import folder_id
 from tests.study.fakes import spec
 
 pytestmark = pytest.mark.usefixtures("no_training")

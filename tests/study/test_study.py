@@ -153,7 +153,7 @@ def test_an_unlabelled_proxy_is_refused(tmp_path):
 
 
 def test_two_drivers_cannot_hold_one_folder(tmp_path):
-    from selectdis.study._folder import driver_lock
+    from selectdis.study.persistence._folder import driver_lock
 
     with driver_lock(tmp_path / "study"), pytest.raises(SelectdisError, match=f"another driver .process {os.getpid()}"):
         make(tmp_path).run()

@@ -20,7 +20,7 @@ from selectdis._redaction import redacted, redacted_reason
 from selectdis._signals import pause as wait
 from selectdis._signals import raise_if_asked
 from selectdis.errors import SelectdisError
-from selectdis.study._optuna import quietly, show_alive
+from selectdis.study.persistence._optuna import quietly, show_alive
 
 __all__ = ["LOST_AFTER", "database_lock", "open_database", "retry_while_away", "signs_of_life"]
 

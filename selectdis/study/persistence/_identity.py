@@ -18,7 +18,7 @@ from optuna.storages import RDBStorage
 
 from selectdis._files import atomic_write, open_own
 from selectdis.errors import SelectdisError
-from selectdis.study._database import database_lock
+from selectdis.study.persistence._database import database_lock
 
 __all__ = ["claim_folder", "database_id", "folder_id", "view_lock"]
 

@@ -18,7 +18,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from selectdis._files import atomic_write, open_own, own_file
 from selectdis.errors import SelectdisError
-from selectdis.study._optuna import is_operation, refused_operation
+from selectdis.study.persistence._optuna import is_operation, refused_operation
 
 __all__ = ["JOURNAL", "driver_lock", "open_journal"]
 
