@@ -37,7 +37,6 @@ app = typer.Typer(
     help="Find disentanglement hyperparameters on labelled images, carry them to unlabelled ones, and know how far to "
     "trust the pick.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 for command in (run, transfer, label, leaderboard, report, ui, score, backtest, analyze, track):
@@ -59,7 +58,7 @@ def main() -> None:
     set_progress(False)  # commands that take long have a bar of their own
     # Workers and MLflow's server import nothing from the working directory, which may be a study's folder.
     os.environ.setdefault("PYTHONSAFEPATH", "1")
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
         console.print(f"[yellow]warning:[/] {escaped(str(message))}")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import pandas as pd
 import typer
 
-from selectdis.cli._common import print_table
+from selectdis.cli._common import ColumnsOption, JsonOption, open_study
 from selectdis.cli._output import check_out, write_csv
+from selectdis.cli.console import Said, Table, show
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["FilesArgument", "backtest", "is_study", "load_records"]
 
@@ -31,6 +34,8 @@ def backtest(
     bootstrap: Annotated[int, typer.Option(min=2, help="Resamples of the seeds.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Of the resamples.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Write the table of rules to this CSV file as well.")] = None,
+    as_json: JsonOption = False,
+    columns: ColumnsOption = None,
 ) -> None:
     """Let each labelled data set play the unlabelled target, and judge what each rule picks there."""
     from selectdis import selection
@@ -38,18 +43,27 @@ def backtest(
     check_out(out)
     rules = [selection.parse_rule(text) for text in rule] if rule else None
     result = selection.backtest(load_records(files), rules, score=score, n_bootstrap=bootstrap, seed=seed)
-    print(f"P(the pick beats a random run): mean [its interval]; low to high: single picks\n{result}\n")
-    print_table(result.shown_gains, title="Gain of the seed chosen over a random one of the configuration", rows=None)
-    print_table(result.paper, title="One run's configuration, carried on: P(beats a random run)", rows=None)
-    for named in rules or ():
-        print(selection.trust(named, result))
+    told = [
+        Said("", "P(the pick beats a random run): mean [its interval]; low to high: single picks"),
+        Said("summary", result.summary),
+        Table("rules", result.table, "Rules, best first", None, texts=result.shown),
+        *(Said("", line) for line in result.notes),
+        Table("gains", result.shown_gains, "Gain of the seed chosen over a random one of the configuration", None),
+        Table("carried", result.paper, "One run's configuration, carried on: P(beats a random run)", None),
+        *(Said("", str(selection.trust(named, result))) for named in rules or ()),
+        Said("notes", "", result.notes),
+        Said("trust", "", [selection.trust(named, result).to_dict() for named in rules or ()]),
+    ]
     if out is not None:
         write_csv(result.table, out)
-        print(f"wrote {out}")
+        told.append(Said("wrote", f"wrote {out}", str(out)))
+    show(told, as_json=as_json, columns=columns)
 
 
 def load_records(files: list[Path]) -> pd.DataFrame:
     """Return the records of tables and of studies (their proxies and targets) as one frame."""
+    import pandas as pd
+
     from selectdis import selection
 
     return pd.concat(
@@ -62,7 +76,8 @@ def is_study(file: Path) -> bool:
 
 
 def _study(file: Path) -> pd.DataFrame:
-    from selectdis.cli._common import open_study
+    import pandas as pd
+
     from selectdis.errors import SelectdisError
 
     study = open_study(file, None)

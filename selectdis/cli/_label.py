@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 
 from selectdis._files import atomic_write, inside, open_file
-from selectdis.cli._common import FolderOption, StorageOption, again, open_study, print_board, print_table
+from selectdis.cli._common import FolderOption, StorageOption, again, open_study
 from selectdis.cli._output import check_out
+from selectdis.cli.console import boards, print_table, say, show
 from selectdis.errors import SelectdisError
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ def label(
 def _of_codes(
     pattern: str, images: str | None, factors: list[str] | None, n: int, read: Path | None, out: Path, seed: int
 ) -> None:
+    import numpy as np
+
     from selectdis.data import load_dataset
     from selectdis.data._label_table import read_labels
     from selectdis.scoring import load_runs, rank_codes
@@ -80,7 +82,7 @@ def _of_codes(
         table = rank_codes(runs, full, ordered=labels.ordered)
         print_table(table, title=f"{len(table)} runs by {len(labels.images)} labelled images")
         best = table.iloc[0]
-        print(_sentence(best["run"], best["score"], best["error"], best["p_best"], len(labels.images)))
+        say(_sentence(best["run"], best["score"], best["error"], best["p_best"], len(labels.images)))
     elif factors:
         if images is None:
             raise SelectdisError("--images says which images the codes are of, such as --images folder:PATH")
@@ -94,10 +96,12 @@ def _of_codes(
         print(f"fill it in, then: selectdis label --codes {pattern!r} --read {out}")
     else:
         print_table(rank_codes(runs), title=f"{len(runs)} runs without labels, by UDR")
-        print(NO_LABELS)
+        say(NO_LABELS)
 
 
 def _write_sheet(place: Path, data: ImageDataset, factors: list[str] | None, n: int, seed: int) -> None:
+    import numpy as np
+
     from selectdis.data._label_sheet import write_label_sheet
     from selectdis.data._label_table import parse_factor
 
@@ -127,12 +131,13 @@ def _rank_runs(study: Study, transfer: Transfer, read: Path) -> None:
     labels = read_labels(read, len(transfer.stage.data.load()))
     kept = _keep(study.folder, transfer.stage.data.slug, read)
     result = transfer.with_labels(labels)
-    print_board(result.leaderboard(), title=f"{study.name}: runs on {result.target} by {len(labels.images)} labels")
+    title = f"{study.name}: runs on {result.target} by {len(labels.images)} labels"
+    show(boards(result.leaderboard(), name="target", title=title))
     assert result.pick is not None
     best = result.records[result.records["candidate"] == result.pick.candidate].iloc[0]
     score = best[f"metric.latent_share.few{len(labels.images)}"]
     name = f"{result.pick.candidate} ({result.model})"
-    print(_sentence(name, score, best["labels.error"], best["labels.p_best"], len(labels.images)))
+    say(_sentence(name, score, best["labels.error"], best["labels.p_best"], len(labels.images)))
     print(f"labels kept in {kept}")
 
 
