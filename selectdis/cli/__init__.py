@@ -24,7 +24,7 @@ from selectdis.cli._run import run
 from selectdis.cli._score import score
 from selectdis.cli._track import track
 from selectdis.cli._transfer import transfer
-from selectdis.cli._ui import ui
+from selectdis.cli._ui import PASSED_ON, ui
 from selectdis.errors import OldNameWarning, SelectdisError
 
 __all__ = ["app", "main"]
@@ -39,8 +39,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (run, transfer, label, leaderboard, report, ui, score, backtest, analyze, track):
+for command in (run, transfer, label, leaderboard, report, score, backtest, analyze, track):
     app.command()(command)
+app.command(context_settings=PASSED_ON)(ui)
 app.add_typer(data_app, name="data")
 
 
