@@ -24,6 +24,10 @@ def leaderboard(
     file: FileArgument,
     by: Annotated[By, typer.Option(help="One row a configuration or one a run.")] = By.configuration,
     score: Annotated[str | None, typer.Option(help="A metric, or win_rate.")] = None,
+    pareto: Annotated[
+        bool, typer.Option("--pareto", help="The proxy's configurations that no other one beats in all of --scores.")
+    ] = False,
+    scores: Annotated[str, typer.Option(help="With --pareto: two or more, with commas.")] = "win_rate,reconstruction",
     rows: Annotated[int, typer.Option(min=1, help="Rows to print.")] = 20,
     out: Annotated[Path | None, typer.Option(help="Write all records to this CSV file as well.")] = None,
     as_json: JsonOption = False,

@@ -19,7 +19,7 @@ from selectdis.selection._correlations import (
 )
 from selectdis.selection._defaults import default_rules, parse_rule
 from selectdis.selection._intervals import moderated_interval, prediction_range, probability_interval
-from selectdis.selection._leaderboard import leaderboard
+from selectdis.selection._leaderboard import leaderboard, pareto
 from selectdis.selection._published import Evidence, published_evidence, published_records
 from selectdis.selection._rules import AverageConfiguration, Pick, RandomRun, Rule
 from selectdis.selection._run_choosers import RunChooser, at_random, by_criterion, by_few_labels
@@ -68,6 +68,7 @@ __all__ = [
     "mean_against_sampled",
     "metric_names",
     "moderated_interval",
+    "pareto",
     "parse_rule",
     "pickable",
     "prediction_range",

@@ -49,7 +49,7 @@ def saved_view(study_id: str, metrics: Sequence[str], criteria: Sequence[str], r
     Parameters
     ----------
     study_id : str
-        Whose runs are looked for, where others share the experiment.
+        Whose runs are looked for where others share the experiment; "" for all.
     metrics, criteria : sequence of str
         The main ones, as MLflow names them (``metric/mig``), best known first.
     runs : int
@@ -64,7 +64,7 @@ def saved_view(study_id: str, metrics: Sequence[str], criteria: Sequence[str], r
     columns += [f"metrics.`{name}`" for name in (*metrics, *criteria)]
     columns += [f"params.`{name}`" for name in ("objective", "strength", "seed")]
     state = {
-        "searchFilter": f"tags.`selectdis.study` = '{study_id}'",
+        "searchFilter": f"tags.`selectdis.study` = '{study_id}'" if study_id else "",
         "orderByKey": "tags.`selectdis.order`",
         "orderByAsc": True,
         "startTime": "ALL",

@@ -166,13 +166,13 @@ class View:
     def _answer(self, stage: Stage, parent: ShownRun, tags: Mapping[str, str]) -> None:
         """Say on top of the page which run it is, why, and whether to rely on it; people's own words there stay."""
         is_last = self.store.stages()[-1].id == parent.id
-        if not (is_last and self.store.is_alone and tags and self.store.tags.get(_NOTE, "").startswith(self._about())):
+        if not (is_last and self.store.is_alone and tags and self.store.tags.get(_NOTE, "").endswith(self._about())):
             return
         if "picked" in tags:
             said = f"Picked on {stage.data.name}: **{tags['picked']}**: {tags['why']}. Decision: {tags['decision']}."
         else:
             said = f"Best on {stage.data.name}: **{tags['best']}**. No run is picked on a target yet."
-        self.store.set_tag(_NOTE, f"{self._about()}\n\n{said}"[:_LONGEST_NOTE])
+        self.store.set_tag(_NOTE, f"{said[:_LONGEST_NOTE]}\n\n{self._about()}")
 
     def _about(self) -> str:
         return self.study.spec.description or f"The selectdis study {self.study.name}."
@@ -182,7 +182,7 @@ class View:
         tables = [stage.records for stage in self.study.proxy_stages() if stage.judged]
         known = tables[0] if tables else table
         scores = main_scores(known, MAIN_METRICS), main_scores(known, MAIN_CRITERIA)
-        if view := saved_view(self.study.id, *scores, sum(map(len, tables))):
+        if view := saved_view("" if self.store.is_alone else self.study.id, *scores, sum(map(len, tables))):
             self.store.set_tag(view_tag(self.study.id), view)
 
     # A run -----------------------------------------------------------------------------------------------------------
