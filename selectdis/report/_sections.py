@@ -93,7 +93,8 @@ def _pick(snapshot: StudySnapshot) -> Section:
     return {
         "stage": stage,
         "label": run_label(stage.row(stage.pick_or_best), labels),
-        "answer": _sentence(stage.why or best),
+        "answer": f"How it was chosen: {stage.words}." if stage.words else _sentence(stage.why or best),
+        "has_labels": stage.criterion.startswith("labels:"),
         "facts": _facts(snapshot, stage, stage.pick_or_best),
         "terms": explained([snapshot.score, *_telling_scores(stage.records)[:4]]),
         "strips": None if pictures is None else _strips(pictures, _SHOWN_LATENTS),

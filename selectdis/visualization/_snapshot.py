@@ -46,7 +46,8 @@ class StageSnapshot:
         criterion
     criterion : what runs are judged by where there are no labels
     pick : id of the picked candidate, or None
-    why, verdict, trust : why it was picked; whether to rely on it, in a sentence; and all that is known of that
+    why, words : why it was picked, in short and in words that need no explanation
+    verdict, trust : whether to rely on it, in a sentence; and all that is known of that
     load_run : id of a candidate -> its trained run; None where it left no file
     pictures_of : id of a candidate -> what there is to draw of it; None where it left no file or the images are gone
     """
@@ -58,6 +59,7 @@ class StageSnapshot:
     criterion: str = ""
     pick: str | None = None
     why: str = ""
+    words: str = ""
     verdict: str = ""
     trust: str = ""
     load_run: Callable[[str], Run | None] = field(default=_nothing, repr=False)
@@ -274,6 +276,7 @@ def _stage_snapshot(study: Any, view: StageView, top: int) -> StageSnapshot:
         criterion=transfer.rule.run.label,
         pick=pick,
         why=transfer.why,
+        words=transfer.trust.words,
         verdict=verdict(transfer.trust),
         trust=str(transfer.trust),
         **functions,
