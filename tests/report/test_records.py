@@ -42,8 +42,8 @@ def test_correlations_of_few_runs_are_not_drawn():
     assert dataset["why"] == "sprites has 4 finished runs, and a rank correlation needs 5"
 
 
-def test_constant_factors_and_empty_latents_are_said(snapshot):
-    (group,) = [g for g in all_sections(snapshot)["latents"]["groups"] if g["dataset"] == "sprites"]
+def test_constant_factors_and_empty_latents_are_said(sections):
+    (group,) = [g for g in sections["latents"]["groups"] if g["dataset"] == "sprites"]
     said = group["runs"][0]["left_out"]
     assert "scale, orientation: the same in all images" in said
     assert "scale" not in group["runs"][0]["importance"].columns
