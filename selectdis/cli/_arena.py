@@ -17,8 +17,8 @@ def arena(
     what: Annotated[
         list[str] | None,
         typer.Argument(
-            help="A Python file with functions of `run` or `pool`, a criterion's name, or a rule; without any, all that "
-            "selectdis has.",
+            help="A Python file with functions of `run` or `pool`, a criterion's name, or a rule; without any, "
+            "all that selectdis has.",
             metavar="[FILE.py|NAME|RULE]...",
         ),
     ] = None,
