@@ -16,6 +16,7 @@ from selectdis._progress import set_progress
 from selectdis._signals import Stopped, end_on_signals
 from selectdis.cli._analyze import analyze
 from selectdis.cli._backtest import backtest
+from selectdis.cli._codes import codes
 from selectdis.cli._data import data_app
 from selectdis.cli._label import label
 from selectdis.cli._leaderboard import leaderboard
@@ -40,7 +41,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, transfer, label, leaderboard, report, ui, score, backtest, analyze, track):
+for command in (run, transfer, label, codes, leaderboard, report, ui, score, backtest, analyze, track):
     app.command()(command)
 app.add_typer(data_app, name="data")
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from selectdis import _plugins
 from selectdis.data import ImageDataset
+from selectdis.data._like import fitting_options
 from selectdis.data._load import current_options
-from selectdis.data._reference import STORED, DataReference, fitting_options, stored_name
+from selectdis.data._reference import STORED, DataReference, stored_name
 from selectdis.errors import SelectdisError
 from selectdis.objectives import takes_pairs
 from selectdis.scoring._probe import scorer_of

@@ -18,7 +18,7 @@ from selectdis._progress import progress_bar
 from selectdis._redaction import redacted
 from selectdis.data import ImageDataset
 from selectdis.data._reference import DataReference
-from selectdis.errors import OldNameWarning, SelectdisError
+from selectdis.errors import OldNameWarning, SelectdisError, nearest
 from selectdis.execution._study_jobs import default_n_jobs, device_here
 from selectdis.objectives import takes_pairs
 from selectdis.records import as_frame, frame_of_one_version, is_settled, with_settings
@@ -33,6 +33,7 @@ from selectdis.study._store import StudyStore
 from selectdis.study._transfer import Transfer, TransferOptions
 from selectdis.study._trial_records import records_in
 from selectdis.study.persistence._database import LOST_AFTER
+from selectdis.training import Run
 from selectdis.training._runtime import compute_settings
 
 __all__ = ["Study"]
@@ -399,6 +400,27 @@ class Study:
         stages = [stage for stage in self.target_stages() if stage.raw_records()]
         proxies = self.records if stages else pd.DataFrame()
         return [Transfer.of(stage, TransferOptions.kept(stage).rule(self.rule), proxies) for stage in stages]
+
+    def load_run(self, candidate: str) -> Run:
+        """Return a trained run of this study, on whichever target or proxy it is; of targets first.
+
+        Parameters
+        ----------
+        candidate : str
+            Its id, as leaderboards and records have it.
+
+        Raises
+        ------
+        SelectdisError
+            If there is none; the message offers the nearest.
+        """
+        stages = [*self.target_stages(), *self.proxy_stages()]
+        known = [str(record["candidate"]) for stage in stages for record in stage.raw_records()]
+        for stage in stages if candidate in known else ():
+            if (run := stage.load_run(candidate)) is not None:
+                return run
+        found = "left no whole file" if candidate in known else f"is none of its runs{nearest(candidate, known)}"
+        raise SelectdisError(f"{candidate!r} {found} in {self.folder}: `selectdis leaderboard` shows which there are")
 
     @property
     def plot(self) -> Any:

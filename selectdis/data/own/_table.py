@@ -7,6 +7,7 @@ import io
 import re
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -61,12 +62,12 @@ def table(
     picture = _path_column(header, column, where)
     names = _factor_columns(header, picture, factors, where)
     paths = [where.parent / row[header.index(picture)] for row in rows]
-    images, kept = read_pictures(paths, image_size=image_size, gray=gray, fit=fit, strict=strict)
+    images, kept, about = read_pictures(paths, where.parent, image_size=image_size, gray=gray, fit=fit, strict=strict)
     source = str(where.resolve())
     if not names:
-        return ImageDataset(str(path), images, source=source)
+        return ImageDataset(str(path), images, source=source, **about)
     columns = [[rows[k][header.index(name)] for k in kept] for name in names]
-    return dataset_of_columns(str(path), images, names, columns, source=source, bins=bins)
+    return replace(dataset_of_columns(str(path), images, names, columns, source=source, bins=bins), **about)
 
 
 def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
