@@ -20,7 +20,6 @@ from selectdis.selection._correlations import (
 from selectdis.selection._defaults import default_rules, parse_rule
 from selectdis.selection._intervals import moderated_interval, prediction_range, probability_interval
 from selectdis.selection._leaderboard import leaderboard
-from selectdis.selection._published import Evidence, published_evidence, published_records
 from selectdis.selection._rules import AverageConfiguration, Pick, RandomRun, Rule
 from selectdis.selection._run_choosers import RunChooser, at_random, by_criterion, by_few_labels
 from selectdis.selection._scores import DISENTANGLEMENT, beats, current_score_name, run_scores, score_metrics
@@ -28,6 +27,8 @@ from selectdis.selection._stability import rank_stability
 from selectdis.selection._transfer_table import transfer_table
 from selectdis.selection._trust import Trust, trust
 from selectdis.selection._variance import variance_explained
+from selectdis.selection.archive._by_proxies import Evidence, published_evidence
+from selectdis.selection.archive._table import evidence
 
 __all__ = [
     "DISENTANGLEMENT",
@@ -63,6 +64,7 @@ __all__ = [
     "default_rules",
     "direction",
     "downstream_correlations",
+    "evidence",
     "labelled_datasets",
     "leaderboard",
     "mean_against_sampled",
@@ -73,7 +75,6 @@ __all__ = [
     "prediction_range",
     "probability_interval",
     "published_evidence",
-    "published_records",
     "rank_correlations",
     "rank_stability",
     "read_records",

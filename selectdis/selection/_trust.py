@@ -13,10 +13,10 @@ from selectdis.records import score_label
 from selectdis.selection._backtest import BacktestResult, Picker, backtest, bracket
 from selectdis.selection._calibrated import Calibrated
 from selectdis.selection._intervals import probability_interval
-from selectdis.selection._published import Evidence, published_evidence
 from selectdis.selection._rules import Rule
 from selectdis.selection._run_choosers import CriterionChooser, FewLabelsChooser, RandomChooser, labels_taken
 from selectdis.selection._scores import WIN_RATE
+from selectdis.selection.archive._by_proxies import Evidence, published_evidence
 
 __all__ = ["BETTER", "DO_NOT", "USE", "Trust", "decide", "trust"]
 
