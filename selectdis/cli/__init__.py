@@ -20,6 +20,7 @@ from selectdis.cli._codes import codes
 from selectdis.cli._data import data_app
 from selectdis.cli._label import label
 from selectdis.cli._leaderboard import leaderboard
+from selectdis.cli._pick import pick
 from selectdis.cli._report import report
 from selectdis.cli._run import run
 from selectdis.cli._score import score
@@ -41,7 +42,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, transfer, label, codes, leaderboard, report, ui, score, backtest, analyze, track):
+for command in (run, transfer, pick, label, codes, leaderboard, report, ui, score, backtest, analyze, track):
     app.command()(command)
 app.add_typer(data_app, name="data")
 

@@ -17,9 +17,10 @@ from selectdis.errors import SelectdisError
 
 if TYPE_CHECKING:
     from selectdis.data import ImageDataset
+    from selectdis.data._label_table import Labels
     from selectdis.study import Study, Transfer
 
-__all__ = ["label"]
+__all__ = ["keep_labels", "label", "say_labelled"]
 
 FOLDER = "labels"  # in a study's folder
 NO_LABELS = (
@@ -125,15 +126,19 @@ def _rank_runs(study: Study, transfer: Transfer, read: Path) -> None:
     from selectdis.data._label_table import read_labels
 
     labels = read_labels(read, len(transfer.stage.data.load()))
-    kept = _keep(study.folder, transfer.stage.data.slug, read)
-    result = transfer.with_labels(labels)
+    kept = keep_labels(study.folder, transfer.stage.data.slug, read)
+    say_labelled(study, transfer.with_labels(labels), labels)
+    print(f"labels kept in {kept}")
+
+
+def say_labelled(study: Study, result: Transfer, labels: Labels) -> None:
+    """Print the runs of a target as a few labels rank them, and the pick."""
     print_board(result.leaderboard(), title=f"{study.name}: runs on {result.target} by {len(labels.images)} labels")
     assert result.pick is not None
     best = result.records[result.records["candidate"] == result.pick.candidate].iloc[0]
     score = best[f"metric.latent_share.few{len(labels.images)}"]
     name = f"{result.pick.candidate} ({result.model})"
     print(_sentence(name, score, best["labels.error"], best["labels.p_best"], len(labels.images)))
-    print(f"labels kept in {kept}")
 
 
 def _sentence(name: str, score: float, error: float, p_best: float, n: int) -> str:
@@ -143,7 +148,7 @@ def _sentence(name: str, score: float, error: float, p_best: float, n: int) -> s
     )
 
 
-def _keep(folder: Path, slug: str, read: Path) -> Path:
+def keep_labels(folder: Path, slug: str, read: Path) -> Path:
     """Copy a table of labels into the study's folder, under a name that no other content has."""
     with open_file(read) as source:
         content = source.read()

@@ -17,6 +17,8 @@ from selectdis.errors import SelectdisError, whole_number
 from selectdis.records import METRIC, pickable, with_settings, without_labels
 from selectdis.scoring._ranked_codes import rank_codes
 from selectdis.selection._run_choosers import RunScores
+from selectdis.selection._trust import never_backtested, trust_of_evidence
+from selectdis.study._evidence import EvidenceProxy
 from selectdis.study.persistence._database import retry_while_away
 from selectdis.training import Run
 
@@ -175,7 +177,21 @@ class Transfer:
         """
         if isinstance(self.rule, RecordedRule):
             return selection.Trust(self.rule.label, "nothing", why="it was made in Python, and is not there any more")
+        if self.stage.spec.evidence is not None:
+            return self._trust_of_evidence()
         return selection.trust(self.rule, self.proxies, score=self.score, target=self.target)
+
+    def _trust_of_evidence(self) -> selection.Trust:
+        proxy = EvidenceProxy(self.stage.spec)
+        if departures := proxy.departures(self.image_shape):
+            return never_backtested(self.rule, departures)
+        return trust_of_evidence(self.rule, proxy.part, score=self.score, target=self.target)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int] | None:
+        """Channels, height and width of the images that the runs take; None before the first one has ended."""
+        runs = (self.stage.load_run(str(candidate)) for candidate in self.records.get("candidate", ()))
+        return next((run.image_shape for run in runs if run is not None), None)
 
     @property
     def why(self) -> str:

@@ -20,10 +20,14 @@ from selectdis.data.reading._file_array import open_npy
 from selectdis.data.reading._lazy import LazyImages, Subset
 from selectdis.errors import SelectdisError, check_choice
 
-__all__ = ["MAX_PIXELS", "open_picture", "picture_pixels", "read_picture", "read_pictures"]
+__all__ = ["MAX_PIXELS", "MixedChannelsError", "open_picture", "picture_pixels", "read_picture", "read_pictures"]
 
 MAX_PIXELS = 100_000_000  # a 10,000 x 10,000 picture; beyond it a small file may ask for gigabytes of memory
 CACHE_FROM = 2_000  # so many pictures take seconds to decode: the result is then kept in the cache folder
+
+
+class MixedChannelsError(SelectdisError):
+    """Pictures in grey and in colour, and nobody said which they are to be."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class _Reader:
                 continue
             channels.setdefault(len(picture), path)
             if len(channels) > 1:
-                raise SelectdisError(
+                raise MixedChannelsError(
                     f"all pictures need the same number of channels: {channels[1]} is grey and {channels[3]} in "
                     "colour; choose gray=True or gray=False"
                 )
