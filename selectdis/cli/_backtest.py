@@ -66,7 +66,7 @@ def _study(file: Path) -> pd.DataFrame:
     from selectdis.errors import SelectdisError
 
     study = open_study(file, None)
-    records = [study.records, *(transfer.records for transfer in study.transfers())]
+    records = [study.records, *(stage.records for stage in study.target_stages())]
     if all(table.empty for table in records):
         raise SelectdisError(
             f"the study {study.name!r} in {study.folder} has no runs yet: run it first, or give the folder that it was "

@@ -19,7 +19,7 @@ from selectdis._factors import NO_VALUE
 from selectdis._files import open_file
 from selectdis.errors import SelectdisError, nearest
 
-__all__ = ["LabelFactor", "Labels", "labels_of_frame", "parse_factor", "read_labels"]
+__all__ = ["LabelFactor", "Labels", "labels_of_frame", "labels_text", "parse_factor", "parse_factors", "read_labels"]
 
 IMAGE, NUMBER = "image", "number"
 SEPARATORS = (",", ";", "\t", "|")
@@ -83,6 +83,27 @@ def parse_factor(text: str) -> LabelFactor:
     if len({value.casefold() for value in values}) < len(values):
         raise SelectdisError(f"a value of the factor {found[1]!r} stands twice in {text!r}: name each once")
     return LabelFactor(found[1], values, found[2] == "=")
+
+
+def parse_factors(texts: Sequence[str]) -> list[LabelFactor]:
+    """Read the factors that somebody names, each as `parse_factor` does; at least one, and none twice."""
+    if not texts:
+        raise SelectdisError("name what to label: --factor size=small,medium,large --factor hue:red,green,blue")
+    parsed = [parse_factor(text) for text in texts]
+    if len({one.name for one in parsed}) < len(parsed):
+        raise SelectdisError("two factors have the same name: give each one of its own")
+    return parsed
+
+
+def labels_text(labels: Labels) -> str:
+    """Return the table (CSV) that `read_labels` reads as `labels`."""
+    text = io.StringIO(newline="")
+    table = csv.writer(text)
+    table.writerow([IMAGE, *(factor.definition for factor in labels.factors)])
+    for image, row in zip(labels.images.tolist(), labels.values, strict=True):
+        cells = zip(labels.factors, row, strict=True)
+        table.writerow([image, *("" if np.isnan(cell) else factor.values[int(cell)] for factor, cell in cells)])
+    return text.getvalue()
 
 
 def read_labels(path: Path, n_images: int) -> Labels:

@@ -25,6 +25,7 @@ from selectdis.records import as_frame, frame_of_one_version, is_settled, with_s
 from selectdis.spec import StudySpec, check_keepable, check_rule, check_spec, forgotten_overrides, keep_spec, read_spec
 from selectdis.study._batch import RunRequest
 from selectdis.study._data import StudyData, without_objects
+from selectdis.study._few_labels import keep_or_take_back, labelled_again, write_sheet
 from selectdis.study._importances import importances_of
 from selectdis.study._listener import Listener, Listeners, ProgressBar, installed_tracker
 from selectdis.study._search import ENQUEUED, Params, params_of, starting_points
@@ -263,8 +264,74 @@ class Study:
                 raise
             if transfer.pick is not None:
                 given.keep_pick(stage, transfer.pick.candidate)
+            transfer = labelled_again(transfer)
+            if transfer.pick is not None:
                 told.picked(transfer)
         return transfer
+
+    def label(self, labels: pd.DataFrame | Path | str | None, *, target: str | None = None) -> Transfer:
+        """Let the pick on a target go by a few labels, here and in every view: leaderboard, report, MLflow.
+
+        The labels are kept in the study's folder, under ``labels/``, with every earlier version.
+
+        Parameters
+        ----------
+        labels : pandas.DataFrame, path or None
+            A table as `Study.label_sheet` writes it, filled in, or its path; see `Transfer.with_labels`. None takes the
+            labels back: the pick goes without any again, and the tables stay.
+        target : str, optional
+            Which target; by default the only one.
+
+        Returns
+        -------
+        Transfer
+            With its pick by the labels.
+
+        Raises
+        ------
+        SelectdisError
+            As `Transfer.with_labels` does, and where there is no such target or several and none is named.
+        """
+        plain = self._transfer_of(self._target_stage(target), self.records)
+        transfer = keep_or_take_back(plain, labels)
+        if transfer.pick is not None:
+            told = Listeners(self, installed_tracker(self.spec.tracking, self.folder))
+            try:
+                told.picked(transfer)
+            finally:
+                told.close()
+        return transfer
+
+    def label_sheet(
+        self, factors: Sequence[str], n: int = 10, *, target: str | None = None, seed: int = 0
+    ) -> list[Path]:
+        """Write a table of empty cells for images of a target, and their pictures (.png, .html) beside it.
+
+        Parameters
+        ----------
+        factors : sequence of str
+            ``"size=small,medium,large"`` (values in order) or ``"hue:red,green,blue"`` (in none).
+        n : int
+            How many images, drawn at random; none that has a label already.
+        target : str, optional
+            Which target; by default the only one.
+        seed : int
+            Of the draw.
+
+        Returns
+        -------
+        list of Path
+            The table, to be filled in and given to `Study.label`; the picture; the page.
+        """
+        return write_sheet(self._target_stage(target), factors, n, seed)
+
+    def _target_stage(self, target: str | None) -> Stage:
+        stages = {stage.data.name: stage for stage in self.target_stages() if stage.raw_records()}
+        if not stages:
+            raise SelectdisError("nothing is trained on a target yet: `selectdis transfer` does that, then label")
+        if (target is None and len(stages) > 1) or (target is not None and target not in stages):
+            raise SelectdisError(f"the target is one of {', '.join(stages)}; found {target!r}")
+        return stages[target] if target is not None else next(iter(stages.values()))
 
     def _carried(self, proxies: pd.DataFrame, chosen: Sequence[str]) -> Iterator[Params]:
         """Yield the parameters of the `chosen` configurations, be they of today's search or of an earlier one."""
@@ -398,7 +465,10 @@ class Study:
         """Return the transfers made so far, in the order of their targets, save those that have no run yet."""
         stages = [stage for stage in self.target_stages() if stage.raw_records()]
         proxies = self.records if stages else pd.DataFrame()
-        return [Transfer.of(stage, TransferOptions.kept(stage).rule(self.rule), proxies) for stage in stages]
+        return [self._transfer_of(stage, proxies).as_kept() for stage in stages]
+
+    def _transfer_of(self, stage: Stage, proxies: pd.DataFrame) -> Transfer:
+        return Transfer.of(stage, TransferOptions.kept(stage).rule(self.rule), proxies)
 
     @property
     def plot(self) -> Any:
