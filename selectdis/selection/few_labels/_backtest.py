@@ -196,6 +196,12 @@ def _row(number: int, draws: pd.DataFrame, by_dataset: pd.DataFrame, level: floa
     next_low, next_high = prediction_range(values, variance=single, level=level)
     return {
         "labels": number,
-        **{"p_beats_random": values.mean(), "p_low": low, "p_high": high, "next_low": next_low, "next_high": next_high},
-        **{"lowest": sets["p"].min(), "top_tenth": families["top_tenth"].mean(), "families": len(families)},
+        "p_beats_random": values.mean(),
+        "p_low": low,
+        "p_high": high,
+        "next_low": next_low,
+        "next_high": next_high,
+        "lowest": sets["p"].min(),
+        "top_tenth": families["top_tenth"].mean(),
+        "families": len(families),
     }

@@ -1,4 +1,4 @@
-"""Who labels what in a backtest: which images, which factors, how many cells wrongly, and among which runs is chosen."""
+"""Who labels what in a backtest: which images and factors, how many cells wrongly, among which runs is chosen."""
 
 from __future__ import annotations
 
@@ -57,8 +57,9 @@ class LabelDraw:
         factors = np.sort(rng.permutation(n_factors)[: self.n_factors])
         labels = probe.factors[np.ix_(images, factors)].astype(float)
         for k in range(labels.shape[1]):
-            values = np.unique(probe.factors[:, factors[k]])
-            for row in np.flatnonzero(rng.random(len(images)) < self.wrong):
+            column = probe.factors[:, factors[k]].astype(float)
+            values = np.unique(column[~np.isnan(column)])
+            for row in np.flatnonzero((rng.random(len(images)) < self.wrong) & ~np.isnan(labels[:, k])):
                 others = values[values != labels[row, k]]
                 labels[row, k] = rng.choice(others) if len(others) else labels[row, k]
         return Drawn(images, labels, factors, runs)

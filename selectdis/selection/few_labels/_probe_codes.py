@@ -13,7 +13,7 @@ from selectdis._files import open_file
 from selectdis.errors import SelectdisError
 from selectdis.records import CANDIDATE, CONFIGURATION, DATASET
 
-__all__ = ["ProbeCodes", "read_probe_codes"]
+__all__ = ["ProbeCodes", "read_probe_codes", "with_gaps"]
 
 FAMILY = "family"
 
@@ -86,4 +86,9 @@ def read_probe_codes(path: Path, records: pd.DataFrame) -> ProbeCodes:
             f"{len(candidates)}: give the table of their records beside it"
         )
     rows = here.loc[candidates[known]].reset_index()
-    return ProbeCodes(codes[known].astype(np.float32), factors, rows)
+    return ProbeCodes(codes[known].astype(np.float32), with_gaps(factors), rows)
+
+
+def with_gaps(factors: np.ndarray) -> np.ndarray:
+    """Return labels as a data set keeps them, classes or -1 where there is none, with NaN there."""
+    return np.where(factors < 0, np.nan, factors.astype(float))
