@@ -9,7 +9,6 @@ import typer
 
 from selectdis.cli._common import DryRunOption, JobsOption, OverridesArgument, ProgressListener, QuietOption, say_time
 from selectdis.cli._data import OptionsOption, options_given
-from selectdis.cli._label import keep_labels, say_labelled
 from selectdis.cli._transfer import say_pick
 
 __all__ = ["pick"]
@@ -31,7 +30,7 @@ def pick(
 
     The same command again goes on where it stopped.
     """
-    from selectdis.study._pick import labels_for, pick_study
+    from selectdis.study.picking._pick import labels_for, pick_study
 
     study = pick_study(
         data,
@@ -42,7 +41,8 @@ def pick(
         overrides=overrides or (),
         options=options_given(option),
     )
-    given = None if labels is None else labels_for(study, labels)
+    if labels is not None:
+        labels_for(study, labels)  # what is wrong with them is said before anything is trained
     images = study.data.target().load()
     assert study.evidence is not None
     if not quiet:
@@ -50,9 +50,6 @@ def pick(
     say_time(study.estimate_transfer, quiet=quiet, dry_run=dry_run)
     with ProgressListener(quiet) as progress:
         result = study.transfer(listeners=[progress])
-    if given is not None and labels is not None:
-        kept = keep_labels(study.folder, result.stage.data.slug, labels)
-        say_labelled(study, result.with_labels(given), given)
-        print(f"labels kept in {kept}")
-        return
+    if labels is not None:
+        result = study.label(labels, target=result.target)
     say_pick(study, result, quiet=quiet, file=study.folder, folder=None)

@@ -17,7 +17,7 @@ from selectdis.scoring._probe import scorer_of
 from selectdis.scoring._scorer import check_split
 from selectdis.selection import Rule
 from selectdis.spec import StudySpec
-from selectdis.study._evidence import EvidenceProxy
+from selectdis.study.picking._evidence import EvidenceProxy
 
 __all__ = ["StudyData", "without_objects"]
 

@@ -26,15 +26,16 @@ from selectdis.records import as_frame, frame_of_one_version, is_settled, with_s
 from selectdis.spec import StudySpec, check_keepable, check_spec, forgotten_overrides, keep_spec, read_spec
 from selectdis.study._batch import RunRequest
 from selectdis.study._data import StudyData, without_objects
-from selectdis.study._evidence import EvidenceProxy
+from selectdis.study._few_labels import keep_or_take_back, labelled_again, write_sheet
 from selectdis.study._importances import importances_of
 from selectdis.study._listener import Listener, Listeners, ProgressBar, installed_tracker
-from selectdis.study._plan import TransferPlan, estimate_plan, estimate_search, plan_transfer
 from selectdis.study._search import ENQUEUED, starting_points
 from selectdis.study._stage import Stage
 from selectdis.study._store import StudyStore
 from selectdis.study._transfer import Transfer, TransferOptions
 from selectdis.study.persistence._database import LOST_AFTER
+from selectdis.study.picking._evidence import EvidenceProxy
+from selectdis.study.picking._plan import TransferPlan, estimate_plan, estimate_search, plan_transfer
 from selectdis.training import Run
 from selectdis.training._runtime import compute_settings
 
@@ -263,6 +264,8 @@ class Study:
                 raise
             if transfer.pick is not None:
                 given.keep_pick(stage, transfer.pick.candidate)
+            transfer = labelled_again(transfer)
+            if transfer.pick is not None:
                 told.picked(transfer)
         return transfer
 
@@ -315,6 +318,70 @@ class Study:
         TimeEstimate
         """
         return estimate_plan(self, self._planned(target, top, seeds, rule, options))
+
+    def label(self, labels: pd.DataFrame | Path | str | None, *, target: str | None = None) -> Transfer:
+        """Let the pick on a target go by a few labels, here and in every view: leaderboard, report, MLflow.
+
+        The labels are kept in the study's folder, under ``labels/``, with every earlier version.
+
+        Parameters
+        ----------
+        labels : pandas.DataFrame, path or None
+            A table as `Study.label_sheet` writes it, filled in, or its path; see `Transfer.with_labels`. None takes the
+            labels back: the pick goes without any again, and the tables stay.
+        target : str, optional
+            Which target; by default the only one.
+
+        Returns
+        -------
+        Transfer
+            With its pick by the labels.
+
+        Raises
+        ------
+        SelectdisError
+            As `Transfer.with_labels` does, and where there is no such target or several and none is named.
+        """
+        plain = self._transfer_of(self._target_stage(target), self.records)
+        transfer = keep_or_take_back(plain, labels)
+        if transfer.pick is not None:
+            told = Listeners(self, installed_tracker(self.spec.tracking, self.folder))
+            try:
+                told.picked(transfer)
+            finally:
+                told.close()
+        return transfer
+
+    def label_sheet(
+        self, factors: Sequence[str], n: int = 10, *, target: str | None = None, seed: int = 0
+    ) -> list[Path]:
+        """Write a table of empty cells for images of a target, and their pictures (.png, .html) beside it.
+
+        Parameters
+        ----------
+        factors : sequence of str
+            ``"size=small,medium,large"`` (values in order) or ``"hue:red,green,blue"`` (in none).
+        n : int
+            How many images, drawn at random; none that has a label already.
+        target : str, optional
+            Which target; by default the only one.
+        seed : int
+            Of the draw.
+
+        Returns
+        -------
+        list of Path
+            The table, to be filled in and given to `Study.label`; the picture; the page.
+        """
+        return write_sheet(self._target_stage(target), factors, n, seed)
+
+    def _target_stage(self, target: str | None) -> Stage:
+        stages = {stage.data.name: stage for stage in self.target_stages() if stage.raw_records()}
+        if not stages:
+            raise SelectdisError("nothing is trained on a target yet: `selectdis transfer` does that, then label")
+        if (target is None and len(stages) > 1) or (target is not None and target not in stages):
+            raise SelectdisError(f"the target is one of {', '.join(stages)}; found {target!r}")
+        return stages[target] if target is not None else next(iter(stages.values()))
 
     def rule(self, top: int | None = None) -> selection.Rule:
         """Return the selection rule of the study file.
@@ -449,12 +516,13 @@ class Study:
     def transfers(self) -> list[Transfer]:
         """Return the transfers made so far, in the order of their targets, save those that have no run yet."""
         stages = [stage for stage in self.target_stages() if stage.raw_records()]
-        if self.evidence is None:
-            proxies = self.records if stages else pd.DataFrame()
-            return [Transfer.of(stage, TransferOptions.kept(stage).rule(self.rule), proxies) for stage in stages]
-        rules = [TransferOptions.kept(stage).rule(self.rule) for stage in stages]
-        names = [stage.data.name for stage in stages]
-        return [Transfer.of(*one) for one in zip(stages, rules, map(self.evidence.records, names), strict=True)]
+        proxies = self.records if stages and self.evidence is None else pd.DataFrame()
+        return [self._transfer_of(stage, proxies).as_kept() for stage in stages]
+
+    def _transfer_of(self, stage: Stage, proxies: pd.DataFrame) -> Transfer:
+        if self.evidence is not None:
+            proxies = self.evidence.records(stage.data.name)
+        return Transfer.of(stage, TransferOptions.kept(stage).rule(self.rule), proxies)
 
     def load_run(self, candidate: str) -> Run:
         """Return a trained run of this study, on whichever target or proxy it is; of targets first.

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._labels import dataset_of_columns, known_column
 from selectdis.data.reading._pictures import read_pictures
+from selectdis.data.reading._table_text import SEPARATORS, table_rows, table_text
 from selectdis.errors import SelectdisError
 
 __all__ = ["TABLE_SUFFIXES", "read_table", "table"]
@@ -39,8 +39,9 @@ def table(
     Parameters
     ----------
     path : str or Path
-        Of the .csv (or .tsv) file, its columns separated by commas, semicolons or tabs; the pictures' paths are
-        relative to its folder. A first column without a name that numbers the rows is left out.
+        Of the .csv (or .tsv) file, its columns separated by commas, semicolons, tabs or bars, in UTF-8, UTF-16 or
+        Windows-1252; the pictures' paths are relative to its folder. A first column without a name that numbers the
+        rows is left out.
     column : str, optional
         Which column holds the paths; by default "image", "path", "file", ... or else the first.
     factors : str or sequence of str, optional
@@ -75,11 +76,11 @@ def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
     if not path.is_file():
         raise SelectdisError(f"there is no file {path}")
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        separator = _separator(text, "\t,;" if path.suffix.lower() == ".tsv" else ",;\t")
-        lines = list(_records(text, separator))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise SelectdisError(f"{path} is not a CSV file in UTF-8 ({error})") from None
+        text = table_text(path)
+        separator = _separator(text, "\t,;|" if path.suffix.lower() == ".tsv" else ",;\t|")
+        lines = [row for _, row in table_rows(text, separator)]
+    except csv.Error as error:
+        raise SelectdisError(f"{path} is not a CSV file ({error})") from None
     if len(lines) < 2:
         raise SelectdisError(f"{path} needs a header and at least one row, found {len(lines)} lines")
     header = [name.strip() for name in lines[0]]
@@ -87,7 +88,7 @@ def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
         raise SelectdisError(f"{path} names a column twice: {', '.join(header)}")
     for k, row in enumerate(lines[1:], start=2):
         if len(row) != len(header):
-            found = {"\t": "tabs", ",": "commas", ";": "semicolons"}[separator]
+            found = SEPARATORS[separator]
             raise SelectdisError(
                 f"{path} has {len(header)} columns, separated by {found}, and {len(row)} in line {k}: quote the cells "
                 "that hold a separator"
@@ -96,14 +97,10 @@ def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
     return _without_index(header, rows, path)
 
 
-def _records(text: str, separator: str) -> Iterator[list[str]]:
-    return (row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row)
-
-
 def _separator(text: str, likely: str) -> str:
     """Return the first of the `likely` separators that cuts the first two lines into equally many columns."""
     for separator in likely:
-        widths = [len(row) for row in islice(_records(text, separator), 2)]
+        widths = [len(row) for _, row in islice(table_rows(text, separator), 2)]
         if len(widths) == 2 and widths[0] == widths[1] > 1:
             return separator
     return likely[0]

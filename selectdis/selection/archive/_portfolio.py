@@ -11,10 +11,9 @@ from selectdis.records import CONFIGURATION, OBJECTIVE, families, pickable
 from selectdis.selection._rules import Rule
 from selectdis.selection._scores import run_scores
 
-__all__ = ["Portfolio", "plan_runs", "portfolio", "shrunk_scores"]
+__all__ = ["SEEDS", "Portfolio", "plan_runs", "portfolio", "shrunk_scores"]
 
 SEEDS, MOST_SEEDS = 5, 10  # of a configuration: as the evidence has them, and where there is time for more
-FEWEST = 3  # configurations, of which rules choose; as many as seeds where there is time for hardly any
 
 
 class Portfolio(NamedTuple):
@@ -75,6 +74,8 @@ def portfolio(records: pd.DataFrame, rule: Rule, score: str) -> list[str]:
 def plan_runs(order: list[str], runs: int) -> Portfolio:
     """Share `runs` among configurations: five seeds each for as many as there is time for, more where all have them.
 
+    Seeds come first: what a run is worth without labels is seen by what the other seeds of its configuration learned.
+
     Parameters
     ----------
     order
@@ -82,8 +83,7 @@ def plan_runs(order: list[str], runs: int) -> Portfolio:
     runs
         How many can be trained.
     """
-    if runs < FEWEST * SEEDS:
-        count = min(FEWEST, len(order))
-        return Portfolio(order[:count], max(runs // count, 1))
-    count = min(runs // SEEDS, len(order))
+    count = min(max(runs // SEEDS, 1), len(order))
+    if runs < SEEDS:
+        return Portfolio(order[:1], max(runs, 1))
     return Portfolio(order[:count], min(max(runs // count, SEEDS), MOST_SEEDS) if count == len(order) else SEEDS)

@@ -12,7 +12,7 @@ from selectdis import selection
 from selectdis.errors import SelectdisError
 from selectdis.objectives import takes_pairs
 from selectdis.records import CONFIGURATION, DATASET, FAMILY, OBJECTIVE
-from selectdis.selection.archive._portfolio import Portfolio, plan_runs, portfolio
+from selectdis.selection.archive._portfolio import SEEDS, Portfolio, plan_runs, portfolio
 from selectdis.spec import StudySpec, evidence_study
 from selectdis.study._search import SETTINGS, Params, params_of
 
@@ -82,6 +82,17 @@ class EvidenceProxy:
             found["image_size"], there["image_size"] = image_shape[1], self.image_size
         other = [name for name in found if found[name] != there[name]]
         return [f"{name} {found[name]}, where the evidence has {there[name]}" for name in other]
+
+    def untried(self, rule: selection.Rule, records: pd.DataFrame) -> list[str]:
+        """Return in words how fewer runs there are than `rule` was tried with; none where there are enough."""
+        counts = records.loc[selection.pickable(records), CONFIGURATION].value_counts()
+        wanted = 1 if rule.configuration is None else rule.top
+        enough = int((counts >= SEEDS - 1).sum())  # one of five may diverge
+        if enough >= wanted:
+            return []
+        return [
+            f"{enough} configurations with {SEEDS} seeds, where the rule was tried with {wanted}: give it more --minutes"
+        ]
 
     def about(self, image_shape: tuple[int, int, int]) -> str:
         """Return what is taken from the evidence, in a sentence."""

@@ -17,10 +17,10 @@ from selectdis.data._load import options_of
 from selectdis.data.reading._pictures import MixedChannelsError
 from selectdis.errors import SelectdisError
 from selectdis.spec import EVIDENCE, check_spec, default_part, parse_spec
-from selectdis.study._evidence import EvidenceProxy
 from selectdis.study._listener import Listener
 from selectdis.study._study import Study
 from selectdis.study._transfer import Transfer
+from selectdis.study.picking._evidence import EvidenceProxy
 
 __all__ = ["labels_for", "pick", "pick_study"]
 
@@ -76,9 +76,10 @@ def pick(
     study = pick_study(
         data, minutes=minutes, part=part, folder=folder, n_jobs=n_jobs, overrides=overrides, options=options
     )
-    given = None if labels is None else labels_for(study, labels)
+    if labels is not None:
+        labels_for(study, labels)  # what is wrong with them is said before anything is trained
     transfer = study.transfer(listeners=listeners)
-    return transfer if given is None else transfer.with_labels(given)
+    return transfer if labels is None else study.label(labels, target=transfer.target)
 
 
 def pick_study(
