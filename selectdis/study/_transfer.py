@@ -17,7 +17,8 @@ from selectdis.errors import SelectdisError, whole_number
 from selectdis.metrics._latent_share import NUMBERS
 from selectdis.records import pickable, with_settings, without_labels
 from selectdis.selection._run_choosers import RunScores
-from selectdis.selection._trust import never_backtested, trust_of_evidence
+from selectdis.selection._trust import UNKNOWN, never_backtested, trust_of_evidence
+from selectdis.selection.archive._distance import Distance
 from selectdis.study._labelled import COLUMNS, ByLabels, LabelRanking, kept_ranking, rank_runs
 from selectdis.study.persistence._database import retry_while_away
 from selectdis.study.picking._evidence import EvidenceProxy
@@ -191,7 +192,22 @@ class Transfer:
         proxy = EvidenceProxy(self.stage.spec)
         if departures := [*proxy.departures(self.image_shape), *proxy.untried(self.rule, self.records)]:
             return never_backtested(self.rule, departures)
-        return trust_of_evidence(self.rule, proxy.part, score=self.score, target=self.target)
+        told = trust_of_evidence(self.rule, proxy.part, score=self.score, target=self.target)
+        if (distance := self.distance) is None:
+            return told
+        return replace(told, note=str(distance), decision=UNKNOWN if distance.beyond else told.decision)
+
+    @cached_property
+    def distance(self) -> Distance | None:
+        """How far the target is from the evidence; None with a proxy of one's own, or without images."""
+        if self.stage.spec.evidence is None:
+            return None
+        try:
+            data = self.stage.data.load()
+        except SelectdisError:  # the pictures have moved since
+            return None
+        runs = self.records if _any_finished(self.records) else self.records.iloc[:0]
+        return EvidenceProxy(self.stage.spec).distance(data, runs, self.rule)
 
     @property
     def image_shape(self) -> tuple[int, int, int] | None:

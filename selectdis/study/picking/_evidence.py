@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -9,9 +10,12 @@ from typing import Any
 import pandas as pd
 
 from selectdis import selection
+from selectdis.data import ImageDataset
+from selectdis.data._statistics import image_statistics
 from selectdis.errors import SelectdisError
 from selectdis.objectives import takes_pairs
 from selectdis.records import CONFIGURATION, DATASET, FAMILY, OBJECTIVE
+from selectdis.selection.archive._distance import Distance, distance_to
 from selectdis.selection.archive._portfolio import SEEDS, Portfolio, plan_runs, portfolio
 from selectdis.spec import StudySpec, evidence_study
 from selectdis.study._search import SETTINGS, Params, params_of
@@ -90,9 +94,13 @@ class EvidenceProxy:
         enough = int((counts >= SEEDS - 1).sum())  # one of five may diverge
         if enough >= wanted:
             return []
-        return [
-            f"{enough} configurations with {SEEDS} seeds, where the rule was tried with {wanted}: give it more --minutes"
-        ]
+        there = f"{enough} configurations with {SEEDS} seeds, where the rule was tried with {wanted}"
+        return [f"{there}: give it more --minutes"]
+
+    def distance(self, data: ImageDataset, runs: pd.DataFrame, rule: selection.Rule) -> Distance | None:
+        """Return how far `data` are from the data sets of the evidence, by their images and by `runs` on them."""
+        numbered = runs.assign(numbers=math.prod(data.image_shape)) if len(runs) else None
+        return distance_to(self.part, image_statistics(data), numbered, rule=rule, name=data.name)
 
     def about(self, image_shape: tuple[int, int, int]) -> str:
         """Return what is taken from the evidence, in a sentence."""
