@@ -42,12 +42,12 @@ def clips(
     neighbours = [(i, i + 1) for i, (one, other) in enumerate(pairwise(paths)) if one.parent == other.parent]
     if not neighbours:
         raise SelectdisError(f"{root} holds no clip of two frames or more (a folder of pictures, in it or below)")
-    images, kept = read_pictures(paths, image_size=image_size, gray=gray, fit=fit, strict=strict)
+    images, kept, about = read_pictures(paths, root, image_size=image_size, gray=gray, fit=fit, strict=strict)
     place = {frame: row for row, frame in enumerate(kept)}
     pairs = [(place[one], place[other]) for one, other in neighbours if one in place and other in place]
     if not pairs:
         raise SelectdisError(f"no two neighbouring frames of {root} can be read")
-    return ImageDataset(f"clips:{path}", images, source=str(root.resolve()), listed_pairs=np.array(pairs))
+    return ImageDataset(f"clips:{path}", images, source=str(root.resolve()), listed_pairs=np.array(pairs), **about)
 
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:

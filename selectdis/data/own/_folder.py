@@ -46,8 +46,8 @@ def folder(
     paths = find_pictures(root)
     if not paths:
         raise SelectdisError(f"{root} holds no picture, in it or below (looked for .png, .jpg, .bmp, .tif, .webp, ...)")
-    images, _ = read_pictures(paths, image_size=image_size, gray=gray, fit=fit, strict=strict)
-    return ImageDataset(f"folder:{path}", images, source=str(root.resolve()))
+    images, _, about = read_pictures(paths, root, image_size=image_size, gray=gray, fit=fit, strict=strict)
+    return ImageDataset(f"folder:{path}", images, source=str(root.resolve()), **about)
 
 
 def find_pictures(root: Path) -> list[Path]:

@@ -52,9 +52,10 @@ def pair_table(
     sides = [header.index(name) for name in names]
     listed = [[where.parent / row[side] for side in sides] for row in rows]
     paths = list(dict.fromkeys(picture for pair in listed for picture in pair))
-    images, kept = read_pictures(paths, image_size=image_size, gray=gray, fit=fit, strict=strict)
+    images, kept, about = read_pictures(paths, where.parent, image_size=image_size, gray=gray, fit=fit, strict=strict)
     place = {paths[k]: row for row, k in enumerate(kept)}
     pairs = [(place[one], place[other]) for one, other in listed if one in place and other in place]
     if not pairs:
         raise SelectdisError(f"no pair of {path} has two pictures that can be read")
-    return ImageDataset(f"pairs:{path}", images, source=str(where.resolve()), listed_pairs=np.array(pairs))
+    source = str(where.resolve())
+    return ImageDataset(f"pairs:{path}", images, source=source, listed_pairs=np.array(pairs), **about)

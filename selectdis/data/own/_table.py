@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._labels import dataset_of_columns, known_column
 from selectdis.data.reading._pictures import read_pictures
+from selectdis.data.reading._table_text import SEPARATORS, table_rows, table_text
 from selectdis.errors import SelectdisError
 
 __all__ = ["TABLE_SUFFIXES", "read_table", "table"]
@@ -38,8 +39,9 @@ def table(
     Parameters
     ----------
     path : str or Path
-        Of the .csv (or .tsv) file, its columns separated by commas, semicolons or tabs; the pictures' paths are
-        relative to its folder. A first column without a name that numbers the rows is left out.
+        Of the .csv (or .tsv) file, its columns separated by commas, semicolons, tabs or bars, in UTF-8, UTF-16 or
+        Windows-1252; the pictures' paths are relative to its folder. A first column without a name that numbers the
+        rows is left out.
     column : str, optional
         Which column holds the paths; by default "image", "path", "file", ... or else the first.
     factors : str or sequence of str, optional
@@ -61,12 +63,12 @@ def table(
     picture = _path_column(header, column, where)
     names = _factor_columns(header, picture, factors, where)
     paths = [where.parent / row[header.index(picture)] for row in rows]
-    images, kept = read_pictures(paths, image_size=image_size, gray=gray, fit=fit, strict=strict)
+    images, kept, about = read_pictures(paths, where.parent, image_size=image_size, gray=gray, fit=fit, strict=strict)
     source = str(where.resolve())
     if not names:
-        return ImageDataset(str(path), images, source=source)
+        return ImageDataset(str(path), images, source=source, **about)
     columns = [[rows[k][header.index(name)] for k in kept] for name in names]
-    return dataset_of_columns(str(path), images, names, columns, source=source, bins=bins)
+    return replace(dataset_of_columns(str(path), images, names, columns, source=source, bins=bins), **about)
 
 
 def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
@@ -74,11 +76,11 @@ def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
     if not path.is_file():
         raise SelectdisError(f"there is no file {path}")
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        separator = _separator(text, "\t,;" if path.suffix.lower() == ".tsv" else ",;\t")
-        lines = list(_records(text, separator))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise SelectdisError(f"{path} is not a CSV file in UTF-8 ({error})") from None
+        text = table_text(path)
+        separator = _separator(text, "\t,;|" if path.suffix.lower() == ".tsv" else ",;\t|")
+        lines = [row for _, row in table_rows(text, separator)]
+    except csv.Error as error:
+        raise SelectdisError(f"{path} is not a CSV file ({error})") from None
     if len(lines) < 2:
         raise SelectdisError(f"{path} needs a header and at least one row, found {len(lines)} lines")
     header = [name.strip() for name in lines[0]]
@@ -86,7 +88,7 @@ def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
         raise SelectdisError(f"{path} names a column twice: {', '.join(header)}")
     for k, row in enumerate(lines[1:], start=2):
         if len(row) != len(header):
-            found = {"\t": "tabs", ",": "commas", ";": "semicolons"}[separator]
+            found = SEPARATORS[separator]
             raise SelectdisError(
                 f"{path} has {len(header)} columns, separated by {found}, and {len(row)} in line {k}: quote the cells "
                 "that hold a separator"
@@ -95,14 +97,10 @@ def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
     return _without_index(header, rows, path)
 
 
-def _records(text: str, separator: str) -> Iterator[list[str]]:
-    return (row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row)
-
-
 def _separator(text: str, likely: str) -> str:
     """Return the first of the `likely` separators that cuts the first two lines into equally many columns."""
     for separator in likely:
-        widths = [len(row) for row in islice(_records(text, separator), 2)]
+        widths = [len(row) for _, row in islice(table_rows(text, separator), 2)]
         if len(widths) == 2 and widths[0] == widths[1] > 1:
             return separator
     return likely[0]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,14 @@ from selectdis.data.reading._file_array import open_npy
 from selectdis.data.reading._lazy import LazyImages, Subset
 from selectdis.errors import SelectdisError, check_choice
 
-__all__ = ["MAX_PIXELS", "open_picture", "picture_pixels", "read_picture", "read_pictures"]
+__all__ = ["MAX_PIXELS", "MixedChannelsError", "open_picture", "picture_pixels", "read_picture", "read_pictures"]
 
 MAX_PIXELS = 100_000_000  # a 10,000 x 10,000 picture; beyond it a small file may ask for gigabytes of memory
 CACHE_FROM = 2_000  # so many pictures take seconds to decode: the result is then kept in the cache folder
+
+
+class MixedChannelsError(SelectdisError):
+    """Pictures in grey and in colour, and nobody said which they are to be."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class _Reader:
     gray: bool | None
     fit: str
     strict: bool
-    bad: list[str]
+    bad: dict[Path, str]  # and why
 
     def __iter__(self) -> Iterator[np.ndarray | None]:
         channels: dict[int, Path] = {}
@@ -45,12 +49,12 @@ class _Reader:
             except SelectdisError as error:
                 if self.strict:
                     raise
-                self.bad.append(str(error))
+                self.bad[path] = str(error)
                 yield None
                 continue
             channels.setdefault(len(picture), path)
             if len(channels) > 1:
-                raise SelectdisError(
+                raise MixedChannelsError(
                     f"all pictures need the same number of channels: {channels[1]} is grey and {channels[3]} in "
                     "colour; choose gray=True or gray=False"
                 )
@@ -58,21 +62,37 @@ class _Reader:
 
 
 def read_pictures(
-    paths: Sequence[Path], *, image_size: int, gray: bool | None, fit: str, strict: bool
-) -> tuple[np.ndarray | LazyImages, list[int]]:
-    """Return pictures as uint8 (n, c, size, size), and the positions in `paths` of those that could be read.
+    paths: Sequence[Path], root: Path, *, image_size: int, gray: bool | None, fit: str, strict: bool
+) -> tuple[np.ndarray | LazyImages, list[int], dict[str, Any]]:
+    """Return pictures as uint8 (n, c, size, size), the positions in `paths` of those that could be read, and the rest.
 
-    Many of them are decoded once into the cache folder, under a name that changes when any of the files does.
+    The rest is what an `ImageDataset` holds of its files, by the names of its fields; files below `root` are named from
+    there. Many pictures are decoded once into the cache folder, under a name that changes when any of the files does.
     """
-    reader = _Reader(paths, check_image_size(image_size), gray, check_choice("fit", fit, FITS), strict, [])
+    reader = _Reader(paths, check_image_size(image_size), gray, check_choice("fit", fit, FITS), strict, {})
     images, readable = _read_now(reader) if len(paths) < CACHE_FROM else _read_cached(reader)
-    if not reader.bad and not all(readable):  # kept from an earlier time, without what was said then
-        reader.bad.extend(str(path) for path, fine in zip(paths, readable, strict=True) if not fine)
+    if not reader.bad:  # perhaps kept from an earlier time: why some could not be read is found again
+        list(replace(reader, paths=[path for path, fine in zip(paths, readable, strict=True) if not fine]))
     if not any(readable):
-        raise SelectdisError(f"none of {len(paths)} pictures could be read: {reader.bad[0]}")
+        raise SelectdisError(f"none of {len(paths)} pictures could be read: {_first(reader.bad)}")
     if reader.bad:
-        _warn_of(reader.bad, len(paths))
-    return images, [k for k, fine in enumerate(readable) if fine]
+        _warn_of([*reader.bad.values()], len(paths))
+    kept = [k for k, fine in enumerate(readable) if fine]
+    left_out = tuple((_named(path, root), _reason(path, why)) for path, why in reader.bad.items())
+    about = {"files": tuple(_named(paths[k], root) for k in kept), "left_out": left_out, "image_fit": fit}
+    return images, kept, about
+
+
+def _named(path: Path, root: Path) -> str:
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+
+
+def _reason(path: Path, why: str) -> str:
+    return why.removeprefix(str(path)).lstrip(": ")
+
+
+def _first(bad: Mapping[Path, str]) -> str:
+    return next(iter(bad.values()))
 
 
 def _read_now(reader: _Reader) -> tuple[np.ndarray, list[bool]]:
@@ -102,7 +122,7 @@ def _decode_into_cache(reader: _Reader, key: str) -> None:
     first = next((picture for picture in pictures if picture is not None), None)
     before = len(reader.bad)
     if first is None:
-        raise SelectdisError(f"none of {len(reader.paths)} pictures could be read: {reader.bad[0]}")
+        raise SelectdisError(f"none of {len(reader.paths)} pictures could be read: {_first(reader.bad)}")
 
     def blocks() -> Iterator[np.ndarray]:
         black = np.zeros_like(first)
