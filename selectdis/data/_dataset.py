@@ -16,7 +16,9 @@ from selectdis.data import _interventions as draws
 from selectdis.data._fresh import FreshDraws
 from selectdis.data._pairs import FactorPairs, ListedPairs, Pairs, check_listed
 from selectdis.data.reading._lazy import LazyImages, Subset, render_small
+from selectdis.data.reading._originals import Originals
 from selectdis.data.reading._rendered import draw_once
+from selectdis.data.reading._scaling import Scaling
 from selectdis.errors import SelectdisError
 
 __all__ = ["ImageDataset"]
@@ -48,6 +50,8 @@ class ImageDataset:
         Indices of images that share some factors, such as neighbouring frames.
     pairs_differ_in : int, optional
         How many factors differ between two images that are drawn as a pair by their factors; by default drawn too.
+    originals : Originals, optional
+        What the files of pictures held, and how it was scaled to 0..255.
 
     Raises
     ------
@@ -65,6 +69,7 @@ class ImageDataset:
     fresh: FreshDraws | None = None
     listed_pairs: np.ndarray | None = None
     pairs_differ_in: int | None = None
+    originals: Originals | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "factor_names", tuple(str(name) for name in self.factor_names))
@@ -96,6 +101,11 @@ class ImageDataset:
     def is_grid(self) -> bool:
         """Whether every combination of factors is there exactly once, in order."""
         return self.labelled and self.factors is None
+
+    @property
+    def scaling(self) -> Scaling:
+        """What the option `scaling` is to be for new images, so that they are read as these were."""
+        return "type" if self.originals is None else self.originals.scaling
 
     @property
     def pairs(self) -> Pairs | None:

@@ -7,15 +7,19 @@ import io
 import re
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._labels import dataset_of_columns, known_column
+from selectdis.data._look import warn_of_dark_images
+from selectdis.data.reading._picture import PictureOptions
 from selectdis.data.reading._pictures import read_pictures
+from selectdis.data.reading._scaling import Scaling
 from selectdis.errors import SelectdisError
 
-__all__ = ["TABLE_SUFFIXES", "read_table", "table"]
+__all__ = ["TABLE_SUFFIXES", "picture_path", "read_table", "table"]
 
 TABLE_SUFFIXES = (".csv", ".tsv")
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
@@ -32,6 +36,9 @@ def table(
     gray: bool | None = None,
     fit: str = "crop",
     strict: bool = False,
+    background: str = "black",
+    scaling: Scaling = "type",
+    pages: str = "first",
 ) -> ImageDataset:
     """Read pictures listed in a CSV file with a header; every other column is a factor.
 
@@ -48,7 +55,7 @@ def table(
     bins : int, optional
         A continuous factor is cut into that many bins of equal frequency; without it, metrics that need classes
         refuse it.
-    image_size, gray, fit, strict
+    image_size, gray, fit, strict, background, scaling, pages
         As for `folder`. Rows whose picture cannot be read are left out, with a warning.
 
     Returns
@@ -60,13 +67,23 @@ def table(
     header, rows = read_table(where)
     picture = _path_column(header, column, where)
     names = _factor_columns(header, picture, factors, where)
-    paths = [where.parent / row[header.index(picture)] for row in rows]
-    images, kept = read_pictures(paths, image_size=image_size, gray=gray, fit=fit, strict=strict)
+    paths = [picture_path(where, row[header.index(picture)]) for row in rows]
+    options = PictureOptions(image_size, gray, fit, background, scaling, pages)
+    read = read_pictures(paths, options, strict=strict)
     source = str(where.resolve())
-    if not names:
-        return ImageDataset(str(path), images, source=source)
-    columns = [[rows[k][header.index(name)] for k in kept] for name in names]
-    return dataset_of_columns(str(path), images, names, columns, source=source, bins=bins)
+    if names:
+        columns = [[rows[k][header.index(name)] for k in read.kept] for name in names]
+        data = dataset_of_columns(str(path), read.images, names, columns, source=source, bins=bins)
+    else:
+        data = ImageDataset(str(path), read.images, source=source)
+    return warn_of_dark_images(replace(data, originals=read.originals))
+
+
+def picture_path(table: Path, cell: str) -> Path:
+    """Return the path of a picture that a table names, relative to its folder; backslashes are Windows' slashes."""
+    path = table.parent / cell.strip()
+    windows = table.parent / PureWindowsPath(cell.strip()).as_posix()
+    return windows if "\\" in cell and not path.exists() else path
 
 
 def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
