@@ -19,7 +19,7 @@ from selectdis.data.reading._pictures import read_pictures
 from selectdis.data.reading._scaling import Scaling
 from selectdis.errors import SelectdisError
 
-__all__ = ["TABLE_SUFFIXES", "picture_path", "read_table", "table"]
+__all__ = ["TABLE_SUFFIXES", "USUAL", "picture_path", "read_table", "table"]
 
 TABLE_SUFFIXES = (".csv", ".tsv")
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
@@ -86,8 +86,11 @@ def picture_path(table: Path, cell: str) -> Path:
     return windows if "\\" in cell and not path.exists() else path
 
 
-def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Return the header and the rows of a CSV or TSV file, checked."""
+def read_table(path: Path, *, plain: bool = False) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of a CSV or TSV file, checked.
+
+    In a `plain` one a first line of numbers alone is no header: columns are then called by their place.
+    """
     if not path.is_file():
         raise SelectdisError(f"there is no file {path}")
     try:
@@ -96,6 +99,8 @@ def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
         lines = list(_records(text, separator))
     except (UnicodeDecodeError, csv.Error) as error:
         raise SelectdisError(f"{path} is not a CSV file in UTF-8 ({error})") from None
+    if plain and lines and all(map(_is_number, lines[0])):
+        lines = [[str(k) for k in range(len(lines[0]))], *lines]
     if len(lines) < 2:
         raise SelectdisError(f"{path} needs a header and at least one row, found {len(lines)} lines")
     header = [name.strip() for name in lines[0]]
@@ -110,6 +115,15 @@ def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
             )
     rows = [[_point(cell) for cell in row] for row in lines[1:]] if separator == ";" else lines[1:]
     return _without_index(header, rows, path)
+
+
+def _is_number(cell: str) -> bool:
+    """Tell whether a cell holds a number."""
+    try:
+        float(_point(cell))
+    except ValueError:
+        return False
+    return True
 
 
 def _records(text: str, separator: str) -> Iterator[list[str]]:

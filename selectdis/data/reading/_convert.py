@@ -244,7 +244,7 @@ def _layout(shape: tuple[int, ...], label: str, layout: str | None) -> str:
         raise SelectdisError(f"images have 3 or 4 dimensions (n, height, width[, channels]); {label} has shape {shape}")
     first, last = shape[1] in (1, 2, 3, 4), shape[3] in (1, 2, 3, 4)
     if first and last:
-        raise SelectdisError(f"{label} has shape {shape}, channels first or last? Say layout='nchw' or layout='nhwc'")
+        raise SelectdisError(f"{label} has shape {shape}, channels first or last? Say layout=\"nchw\" or layout=\"nhwc\"")
     return "nchw" if first else "nhwc"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -164,7 +163,7 @@ def _register_heic() -> bool:
 def _opened(path: Path) -> Iterator[Image.Image]:
     """Open a picture, with a limit; whatever fails inside, too, is one sentence that names the file."""
     try:
-        if path.suffix.lower() in HEIC and sys.modules.get("pillow_heif") is None and not _register_heic():
+        if path.suffix.lower() in HEIC and not _register_heic():
             raise SelectdisError(f"{path} is HEIC, which needs the extra: pip install 'selectdis[heic]'")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
