@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from torch import Tensor
-from torch.nn import functional as F
 
 from selectdis._files import Writer, written
 from selectdis.errors import SelectdisError
 from selectdis.models import Model, build_model
+from selectdis.models._likelihood import pixel_nats
 from selectdis.training._candidate import Candidate
-from selectdis.training._program import codebook_of, final_codes
+from selectdis.training._program import final_codes, parameters_beside
 from selectdis.training._safetensors_file import WRITE_ERRORS, read_file, write_file
 
 __all__ = ["Run", "write_run"]
@@ -131,7 +131,7 @@ class Run(TransformerMixin, BaseEstimator):
         return images
 
     def reconstruction_error(self, images: np.ndarray) -> np.ndarray:
-        """-log p(x | z) at the mean code, Bernoulli nats summed over pixels: float32 (n,)."""
+        """-log p(x | z) at the mean code under its likelihood, nats summed over pixels: float32 (n,)."""
         return self.encode_and_judge(images)[2]
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -195,9 +195,8 @@ class Run(TransformerMixin, BaseEstimator):
         mean, log_variance = (torch.cat(own, 1)[0].float().cpu().numpy() for own in zip(*parts, strict=True))
         return mean, log_variance
 
-    @staticmethod
-    def _errors(logits: Tensor, images: Tensor) -> Tensor:
-        return F.binary_cross_entropy_with_logits(logits, images, reduction="none").sum((2, 3, 4))[0]
+    def _errors(self, logits: Tensor, images: Tensor) -> Tensor:
+        return pixel_nats(self.candidate.likelihood, logits, images, self._stacked()).sum((2, 3, 4))[0]
 
     def _stacked(self) -> dict[str, Tensor]:
         return {name: weight.unsqueeze(0) for name, weight in self.parameters.items()}
@@ -293,7 +292,7 @@ def _checked_parameters(
     parameters = {}
     model = _model(candidate, image_shape)
     buffers = model.modules.buffers if model.modules is not None else ()
-    for parameter in (*model.parameters, *codebook_of(candidate), *buffers):
+    for parameter in (*model.parameters, *parameters_beside(candidate), *buffers):
         array = arrays.get(f"parameters/{parameter.name}")
         wrong_type = array is None or (array.dtype not in (np.float32, np.float64) and parameter not in buffers)
         if array is None or array.shape != (parameter.shape or (1,)) or wrong_type:

@@ -40,8 +40,9 @@ def array_file(
     ----------
     path, key : str
         ``file.npy``, or ``file.npz::key`` and ``file.h5::key`` (the key may be left out where it is plain).
-    image_size : {64, 32, 16}, optional
-        Pixels per side; by default the images' own where it is one of these, else 64.
+    image_size : int, optional
+        Pixels per side, 4 to 1,024: "conv" takes 128, 64, 32 and 16, "fc" any; by default the images' own where it is
+        64, 32 or 16, else 64.
     gray : bool, optional
         True for one channel, False for RGB, None for what they are.
     layout : {"nhw", "nhwc", "nchw", "hwc", "chw"}, optional

@@ -40,8 +40,8 @@ def folder(
     ----------
     path : str or Path
         Searched recursively; links to folders are followed once, hidden files and folders are left out.
-    image_size : {64, 32, 16}
-        Pixels per side.
+    image_size : int
+        Pixels per side, 4 to 1,024: "conv" takes 128, 64, 32 and 16, "fc" any.
     gray : bool, optional
         True for one channel, False for RGB. None keeps grey pictures grey, and refuses a mixture.
     fit : {"crop", "stretch", "pad"}

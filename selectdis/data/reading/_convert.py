@@ -184,6 +184,7 @@ def _unpacked(rows: FileArray, convert: Convert) -> LazyImages:
 def _unpacked_as(rows: FileArray, convert: Convert) -> LazyImages:
     shape = _out_shape(rows, convert)
     packed = convert.bits and rows.shape[0] == shape[0] and shape[1] == 1 and _same_size(rows, convert)
+    packed = packed and shape[2] * shape[3] % 8 == 0
     key = file_key(rows.path, rows.label, convert, packed)
     if packed:
         bits_shape = (shape[0], shape[2] * shape[3] // 8)
@@ -244,7 +245,7 @@ def _layout(shape: tuple[int, ...], label: str, layout: str | None) -> str:
         raise SelectdisError(f"images have 3 or 4 dimensions (n, height, width[, channels]); {label} has shape {shape}")
     first, last = shape[1] in (1, 2, 3, 4), shape[3] in (1, 2, 3, 4)
     if first and last:
-        raise SelectdisError(f"{label} has shape {shape}, channels first or last? Say layout=\"nchw\" or layout=\"nhwc\"")
+        raise SelectdisError(f'{label} has shape {shape}, channels first or last? Say layout="nchw" or layout="nhwc"')
     return "nchw" if first else "nhwc"
 
 
