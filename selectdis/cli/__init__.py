@@ -22,6 +22,7 @@ from selectdis.cli._leaderboard import leaderboard
 from selectdis.cli._report import report
 from selectdis.cli._run import run
 from selectdis.cli._score import score
+from selectdis.cli._studies import studies_app
 from selectdis.cli._track import track
 from selectdis.cli._transfer import transfer
 from selectdis.cli._ui import ui
@@ -43,6 +44,7 @@ app = typer.Typer(
 for command in (run, transfer, label, leaderboard, report, ui, score, backtest, analyze, track):
     app.command()(command)
 app.add_typer(data_app, name="data")
+app.add_typer(studies_app, name="studies")
 
 
 @app.callback(invoke_without_command=True)
