@@ -26,6 +26,7 @@ from selectdis.cli._pick import pick
 from selectdis.cli._report import report
 from selectdis.cli._run import run
 from selectdis.cli._score import score
+from selectdis.cli._studies import studies_app
 from selectdis.cli._track import track
 from selectdis.cli._transfer import transfer
 from selectdis.cli._ui import ui
@@ -48,6 +49,7 @@ for command in (run, transfer, pick, label, codes, leaderboard, report, ui, scor
     app.command()(command)
 app.add_typer(data_app, name="data")
 app.add_typer(evidence_app, name="evidence")
+app.add_typer(studies_app, name="studies")
 
 
 @app.callback(invoke_without_command=True)

@@ -46,7 +46,9 @@ def codes(
     transfer = None if run is not None and data is not None and target is None else _chosen(study, target)
     chosen = study.load_run(run) if run is not None else _picked(transfer)
     if data is not None:
-        given = dataset_like(data, chosen.image_shape, chosen.image_fit, options_given(option))
+        given = dataset_like(
+            data, chosen.image_shape, chosen.image_fit, options_given(option), scaling=chosen.image_scaling
+        )
     else:
         assert transfer is not None
         given = transfer.stage.data.load()
@@ -62,7 +64,11 @@ def codes(
         from selectdis.data._like import images_like
         from selectdis.visualization import latent_page
 
-        shown = ImageDataset(given.name, images_like(given, chosen.image_shape, chosen.image_fit), files=given.files)
+        shown = ImageDataset(
+            given.name,
+            images_like(given, chosen.image_shape, chosen.image_fit, chosen.image_scaling),
+            files=given.files,
+        )
         with written(page) as place:
             place.write_text(latent_page(chosen, shown), encoding="utf-8")
         print(f"wrote {page}: what each latent does")

@@ -18,6 +18,7 @@ from selectdis.cli._output import check_out, written
 from selectdis.data import DATASETS, ImageDataset, data_folder, load_dataset
 from selectdis.data import fetch as fetch_files
 from selectdis.data import preview as draw_preview
+from selectdis.data._look import describe
 from selectdis.data.reading._rendered import LIMIT, cached_files
 from selectdis.errors import SelectdisError
 
@@ -61,6 +62,8 @@ def info(
     c, h, w = data.image_shape
     table = Table(show_header=False, box=None)
     table.add_row("images", f"{len(data):,} of {h} x {w}, {'grey' if c == 1 else f'{c} channels'}")
+    for name, told in describe(data).items():
+        table.add_row(name, escape(told))
     table.add_row("factors", _kind(data))
     table.add_row("pairs", escape(f"none: {data.no_pairs}" if data.no_pairs else _pairs(data)))
     table.add_row("source", escape(data.source))
@@ -69,6 +72,10 @@ def info(
     console.print(table)
     if data.labelled:
         console.print(_factor_table(data))
+    if data.originals is not None and data.originals.left_out:
+        console.print("\nleft out:")
+        for reason in data.originals.left_out:
+            console.print(f"  {escape(reason)}", soft_wrap=True)
 
 
 def _list_left_out(data: ImageDataset) -> None:
@@ -171,6 +178,8 @@ def _option(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise SelectdisError(f"--option takes KEY=VALUE, e.g. image_size=32; found {text!r}")
+    if value.startswith("#"):  # a colour, which YAML would take for a comment
+        return key.strip(), value
     try:
         return key.strip(), yaml.safe_load(value)
     except yaml.YAMLError:
