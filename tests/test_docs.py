@@ -35,7 +35,8 @@ SMALL = {  # so that a block takes a second at most
     r'(metrics=)?"all", seed=0\)': '["mig"], seed=0, n_train=40, n_test=20)',
     r'"explicitness"\], seed=0\)': '"explicitness"], seed=0, n_train=40, n_test=20, votes_train=20, votes_test=10)',
     r"score\(sampled": "score(mean",
-    r"backtest\(records\)": 'backtest(records, ["any > udr_lasso"])',
+    r"trust\(rule, records\)": "trust(rule, records, n_bootstrap=5)",
+    r"backtest\(records\)": 'backtest(records, [sd.selection.parse_rule("any > udr_lasso")], n_bootstrap=5)',
 }
 STUDY = {
     "name": "quickstart",
