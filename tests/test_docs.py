@@ -15,7 +15,6 @@ import yaml
 
 import selectdis as sd
 from selectdis.cli import app
-from selectdis.selection import published_records
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -86,7 +85,7 @@ def given(folder):
     codes, factors = rng.normal(size=(300, 3)), rng.integers(3, size=(300, 2))
     data = sd.load_dataset("sprites", image_size=16, sizes=(2, 2, 1, 4, 4))
     (run,) = sd.train([sd.Candidate(architecture="fc", width=8, latents=3)], data, steps=2)
-    records = published_records()
+    records = sd.evidence()
     named = list(records["dataset"].unique()[:3])
     few = records[records["dataset"].isin(named) & (records["seed"] < 2)]
     return {
@@ -128,7 +127,7 @@ def commands():
                     yield pytest.param(words[starts[-1] + 1 :], id=f"{path.stem}: {' '.join(words)[:60]}")
 
 
-@pytest.mark.parametrize("words", commands())
+@pytest.mark.parametrize("words", list(commands()))
 def test_commands_have_the_options_that_are_shown(words):
     """Parsed, not run: an option, argument or value that there is not is refused."""
     command, name = typer.main.get_command(app), "selectdis"
