@@ -61,6 +61,24 @@ def site_links(text: str, folder: str, base: str) -> str:
     return LINK.sub(link, text)
 
 
+def without_defaults(html: str) -> str:
+    """Return a page without the column of defaults, which holds the first one's for all of "width, height, depth".
+
+    The signature above each table has them right.
+    """
+
+    def table(found: re.Match[str]) -> str:
+        rows = re.sub(r"\s*<td>(?:(?!</td>).)*</td>(\s*</tr>)", r"\1", found[0], flags=re.DOTALL)
+        return re.sub(r"\s*<th>Default</th>", "", rows)
+
+    return re.sub(r"<table>(?:(?!</table>).)*<th>Default</th>.*?</table>", table, html, flags=re.DOTALL)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Change what mkdocstrings made."""
+    return without_defaults(html)
+
+
 def on_files(files: Any, config: Any) -> Any:
     """Add the pages that are made here."""
     from mkdocs.structure.files import File
