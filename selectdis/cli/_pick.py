@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from selectdis._files import atomic_write, inside
 from selectdis.cli._common import DryRunOption, JobsOption, OverridesArgument, ProgressListener, QuietOption, say_time
 from selectdis.cli._data import OptionsOption, options_given
 from selectdis.cli._transfer import say_pick
+
+if TYPE_CHECKING:
+    from selectdis.data import ImageDataset
+    from selectdis.selection.archive._distance import Distance
+    from selectdis.study import Study
 
 __all__ = ["pick"]
 
@@ -53,3 +59,14 @@ def pick(
     if labels is not None:
         result = study.label(labels, target=result.target)
     say_pick(study, result, quiet=quiet, file=study.folder, folder=None)
+    if not quiet and result.distance is not None:
+        print(f"How far these pictures are from labelled ones: {_draw_distance(study, result.distance, images)}")
+
+
+def _draw_distance(study: Study, distance: Distance, images: ImageDataset) -> Path:
+    from selectdis.visualization import distance_figure
+
+    place = inside(study.folder, "distance.png")
+    with atomic_write(place) as temporary:
+        temporary.write_bytes(distance_figure(distance, images).png())
+    return place
