@@ -1,15 +1,14 @@
 """The numbers of README.md and docs/selection.md, from the published records.
 
-    python benchmarks/published_numbers.py [--quick] [--pack]
+    python benchmarks/published_numbers.py [--quick]
 
 Prints the tables as they stand in the documents. --quick leaves out what takes a minute: how often a decision is
-wrong. --pack writes the copy of the records that comes with the package, selectdis/selection/published.csv.gz.
+wrong.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import itertools
 import sys
 from pathlib import Path
@@ -30,12 +29,12 @@ from selectdis.selection import (
 )
 from selectdis.selection._backtest import BacktestResult, bracket
 from selectdis.selection._folds import judged_runs, worth_of_pick
-from selectdis.selection._published import Evidence, published_evidence
 from selectdis.selection._scores import beats
 from selectdis.selection._trust import BETTER, DO_NOT, USE, decide
+from selectdis.selection.archive._by_proxies import Evidence, published_evidence
 
 ROOT = Path(__file__).parents[1]
-SOURCE, COPY = ROOT / "studies/transfer-cpu.csv.gz", ROOT / "selectdis/selection/published.csv.gz"
+SOURCE = ROOT / "evidence/dense32-v1/transfer-cpu.csv.gz"
 README = {
     "the best configuration on the proxies, then UDR": "win_rate > udr_lasso",
     "a regression from criteria to scores, learned on the proxies": "any > calibrated",
@@ -51,11 +50,8 @@ TRIED = ["win_rate > udr_lasso @ 2", "win_rate > udr_lasso_pool", "win_rate > mo
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--pack", action="store_true")
     options = parser.parse_args()
     records = read_records(SOURCE)
-    if options.pack:
-        pack(records)
     print("\n\n".join(tables(records, quick=options.quick)))
 
 
@@ -63,16 +59,6 @@ def tables(records: pd.DataFrame, *, quick: bool) -> list[str]:
     result = backtest(records)
     found = [readme(result), rules(result), gains(result), paper(result), proxies()]
     return found if quick else [*found, *facts(records), decisions(records)]
-
-
-def pack(records: pd.DataFrame) -> None:
-    """Write the columns that rules look at."""
-    settings = ["dataset", "configuration", "seed", "objective", "architecture", "latents", "batch_size"]
-    settings += ["learning_rate", "steps", "strength", "status"]
-    chosen = [c for c in records if c.startswith(("criterion.", "strength."))]
-    chosen += [c for c in records if c.startswith("metric.") and not c.endswith(".sampled")]
-    text = records[settings + chosen].to_csv(index=False)
-    COPY.write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
 def markdown(head: list[str], rows: list[list[str]]) -> str:

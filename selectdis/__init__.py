@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from selectdis.errors import SelectdisError
     from selectdis.execution import train
     from selectdis.scoring import evaluate, rank_codes
-    from selectdis.selection import Rule, backtest
+    from selectdis.selection import Rule, backtest, evidence
     from selectdis.study import Listener, Study, Transfer
     from selectdis.tracking import MLflowListener
     from selectdis.training import Candidate, Run
@@ -37,6 +37,7 @@ _HOME = {
     "Transfer": "selectdis.study",
     "backtest": "selectdis.selection",
     "evaluate": "selectdis.scoring",
+    "evidence": "selectdis.selection",
     "load_dataset": "selectdis.data",
     "rank_codes": "selectdis.scoring",
     "set_progress": "selectdis._progress",
@@ -47,7 +48,7 @@ _PACKAGES = ("criteria", "data", "metrics", "objectives", "selection")
 __version__ = "0.2.0"
 __all__ = [  # noqa: RUF022 - the lazy names and the packages, each in order
     "Candidate", "ImageDataset", "Listener", "MLflowListener", "Rule", "Run", "SelectdisError", "Study", "Transfer",
-    "backtest", "evaluate", "load_dataset", "rank_codes", "set_progress", "train",
+    "backtest", "evaluate", "evidence", "load_dataset", "rank_codes", "set_progress", "train",
     "criteria", "data", "metrics", "objectives", "selection",
 ]  # fmt: skip
 

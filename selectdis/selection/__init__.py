@@ -6,7 +6,6 @@ Pandas in, pandas out: no training, no search, no tracking in here.
 from selectdis.records import criterion_names, direction, labelled_datasets, metric_names, pickable, read_records
 from selectdis.selection._analysis import AnalysisTable, analysis
 from selectdis.selection._backtest import BacktestResult, Picker, backtest
-from selectdis.selection._calibrated import Calibrated, calibrated
 from selectdis.selection._configurations import ConfigurationScore, by_lcb, by_mean, by_median, by_win_rate
 from selectdis.selection._correlations import (
     annealing_effect,
@@ -20,23 +19,30 @@ from selectdis.selection._correlations import (
 from selectdis.selection._defaults import default_rules, parse_rule
 from selectdis.selection._intervals import moderated_interval, prediction_range, probability_interval
 from selectdis.selection._leaderboard import leaderboard
-from selectdis.selection._published import Evidence, published_evidence, published_records
 from selectdis.selection._rules import AverageConfiguration, Pick, RandomRun, Rule
-from selectdis.selection._run_choosers import RunChooser, at_random, by_criterion, by_few_labels
+from selectdis.selection._run_choosers import RunChooser, at_random, by_average, by_criterion, by_few_labels
 from selectdis.selection._scores import DISENTANGLEMENT, beats, current_score_name, run_scores, score_metrics
 from selectdis.selection._stability import rank_stability
 from selectdis.selection._transfer_table import transfer_table
 from selectdis.selection._trust import Trust, trust
 from selectdis.selection._variance import variance_explained
+from selectdis.selection.archive._by_proxies import Evidence, published_evidence
+from selectdis.selection.archive._table import evidence
+from selectdis.selection.learned._auto import Auto, Choice, auto
+from selectdis.selection.learned._calibrated import Calibrated, calibrated
+from selectdis.selection.learned._hierarchical import Hierarchical, hierarchical
 
 __all__ = [
     "DISENTANGLEMENT",
     "AnalysisTable",
+    "Auto",
     "AverageConfiguration",
     "BacktestResult",
     "Calibrated",
+    "Choice",
     "ConfigurationScore",
     "Evidence",
+    "Hierarchical",
     "Pick",
     "Picker",
     "RandomRun",
@@ -46,8 +52,10 @@ __all__ = [
     "analysis",
     "annealing_effect",
     "at_random",
+    "auto",
     "backtest",
     "beats",
+    "by_average",
     "by_criterion",
     "by_few_labels",
     "by_lcb",
@@ -63,6 +71,8 @@ __all__ = [
     "default_rules",
     "direction",
     "downstream_correlations",
+    "evidence",
+    "hierarchical",
     "labelled_datasets",
     "leaderboard",
     "mean_against_sampled",
@@ -73,7 +83,6 @@ __all__ = [
     "prediction_range",
     "probability_interval",
     "published_evidence",
-    "published_records",
     "rank_correlations",
     "rank_stability",
     "read_records",

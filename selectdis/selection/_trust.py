@@ -11,12 +11,20 @@ import pandas as pd
 from selectdis.errors import SelectdisError
 from selectdis.records import score_label
 from selectdis.selection._backtest import BacktestResult, Picker, backtest, bracket
-from selectdis.selection._calibrated import Calibrated
 from selectdis.selection._intervals import probability_interval
-from selectdis.selection._published import Evidence, published_evidence
 from selectdis.selection._rules import Rule
-from selectdis.selection._run_choosers import CriterionChooser, FewLabelsChooser, RandomChooser, labels_taken
+from selectdis.selection._run_choosers import (
+    AverageChooser,
+    CriterionChooser,
+    FewLabelsChooser,
+    RandomChooser,
+    labels_taken,
+)
 from selectdis.selection._scores import WIN_RATE
+from selectdis.selection.archive._by_proxies import Evidence, published_evidence
+from selectdis.selection.learned._auto import Auto, listed_rules
+from selectdis.selection.learned._calibrated import Calibrated
+from selectdis.selection.learned._hierarchical import Hierarchical
 
 __all__ = ["BETTER", "DO_NOT", "USE", "Trust", "decide", "trust"]
 
@@ -288,6 +296,15 @@ def _choice(run: Any) -> str:
     if isinstance(run, FewLabelsChooser):
         name = score_label(run.name.partition(".few")[0])
         return f"the one with the best {name} on {labels_taken(run.name):,} labelled images of the target"
+    if isinstance(run, AverageChooser):
+        return f"the one with the best mean rank by {', '.join(map(score_label, run.names))}, which need no labels"
+    if isinstance(run, Auto):
+        return (
+            f"the one that the best of {len(run.rules or listed_rules())} rules picks, the simplest of those that did "
+            "best when each labelled data set was the target in turn"
+        )
+    if isinstance(run, Hierarchical):
+        return "the one with the best score as its settings elsewhere and its agreement with the other runs promise it"
     if isinstance(run, Calibrated):
         return "the one with the best score as it is predicted from all that needs no labels"
     return f"the one that {run.label!r} puts first"
