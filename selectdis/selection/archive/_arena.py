@@ -26,7 +26,7 @@ from selectdis.selection.archive._codes import has_codes
 from selectdis.selection.archive._compute import computed, criterion_of, functions_in, takes
 from selectdis.selection.archive._nested import Nested, nested
 from selectdis.selection.archive._table import evidence as evidence_table
-from selectdis.selection.learned._auto import listed_rules
+from selectdis.selection.learned._auto import Auto, listed_rules
 
 __all__ = ["ArenaResult", "arena", "everything_known"]
 
@@ -206,7 +206,7 @@ def _entry(
         what = parse_rule(what)
         name = what.label
     if isinstance(what, Rule):
-        return Entry(name, what, (what,)), records
+        return Entry(name, what, () if isinstance(what.run, Auto) else (what,)), records  # auto chooses from the list
     if isinstance(what, str):
         known = criterion_of(what)
         if known is None and CRITERION + what not in records:
@@ -268,6 +268,8 @@ def _judge(
 def _added(entry: Entry, everything: Nested) -> pd.DataFrame:
     """Return for each data set the rules chosen without and with the entry, and by how much P differs."""
     own = [rule.label for rule in entry.joining]
+    if not own:
+        return pd.DataFrame(columns=["without", "chosen", "adds", "taken"])
     listed = [rule for rule in listed_rules() if rule.label not in own]
     without, found = everything.chosen(listed), everything.chosen([*listed, *entry.joining])
     taken = found["rule"].isin(own)
@@ -284,7 +286,7 @@ def _row(
     if len(found):
         known = found.iloc[0]
         row |= {"p": known["p_beats_random"]} | {name: known[name] for name in (*_BOUNDS, *_GAIN)}
-    own = added.loc[added.index.isin(facts.index)].dropna(subset=["adds"])
+    own = added[added.index.isin(facts.index)].dropna(subset=["adds"])
     row |= {"adds": np.nan, "adds_low": np.nan, "adds_high": np.nan, "taken": np.nan}
     if len(own):
         values, taken = own["adds"].to_numpy(dtype=float), float(own["taken"].mean())
