@@ -14,15 +14,17 @@ from selectdis.cli._output import check_out, write_csv
 __all__ = ["FilesArgument", "backtest", "is_study", "load_records"]
 
 FilesArgument = Annotated[
-    list[Path],
+    list[Path] | None,
     typer.Argument(
-        help="Records tables (.csv, .csv.gz, .parquet), study files (YAML) or study folders.", metavar="FILES"
+        help="Records tables (.csv, .csv.gz, .parquet), study files (YAML) or study folders; by default the published "
+        "records.",
+        metavar="[FILES]...",
     ),
 ]
 
 
 def backtest(
-    files: FilesArgument,
+    files: FilesArgument = None,
     rule: Annotated[
         list[str] | None,
         typer.Option(help="'CONFIGURATION > RUN @ TOP', such as 'lcb:mig > udr_lasso @ 3'; may be repeated."),
@@ -48,10 +50,15 @@ def backtest(
         print(f"wrote {out}")
 
 
-def load_records(files: list[Path]) -> pd.DataFrame:
-    """Return the records of tables and of studies (their proxies and targets) as one frame."""
+def load_records(files: list[Path] | None) -> pd.DataFrame:
+    """Return the records of tables and of studies (their proxies and targets) as one frame; without any, the published.
+
+    Of these the part of most families.
+    """
     from selectdis import selection
 
+    if not files:
+        return selection.evidence(selection.most_families(selection.evidence()))
     return pd.concat(
         [_study(file) if is_study(file) else selection.read_records(file) for file in files], ignore_index=True
     )
