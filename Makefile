@@ -15,7 +15,7 @@ quickstart: $(STAMP)
 	$(BIN)/selectdis transfer studies/quickstart.yaml
 
 test: $(TESTS)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 lint: $(TESTS)
 	$(BIN)/ruff check .
