@@ -15,7 +15,7 @@ __all__ = ["analyze"]
 
 
 def analyze(
-    files: FilesArgument,
+    files: FilesArgument = None,
     score: Annotated[str, typer.Option(help="For variance and transfer: win_rate or a metric.")] = "win_rate",
     out: Annotated[Path | None, typer.Option(help="Write every table in full to this folder, as CSV files.")] = None,
 ) -> None:
@@ -26,7 +26,7 @@ def analyze(
     tables = selection.analysis(load_records(files), score)
     for table in tables:
         print_table(table.shown, title=table.title, rows=60)
-    for file in filter(is_study, files):
+    for file in filter(is_study, files or ()):
         importances = open_study(file, None).importances().reset_index()
         if importances.empty:
             print(f"no importances of {file}: at most one parameter varies, which explains all that there is")

@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 __all__ = ["FilesArgument", "backtest", "is_study", "load_records"]
 
 FilesArgument = Annotated[
-    list[Path],
+    list[Path] | None,
     typer.Argument(
-        help="Records tables (.csv, .csv.gz, .parquet), study files (YAML) or study folders; with --labels also .npz "
-        "files of probe codes.",
-        metavar="FILES",
+        help="Records tables (.csv, .csv.gz, .parquet), study files (YAML) or study folders, with --labels also .npz "
+        "files of probe codes; by default the published records.",
+        metavar="[FILES]...",
     ),
 ]
 
 
 def backtest(
-    files: FilesArgument,
+    files: FilesArgument = None,
     rule: Annotated[
         list[str] | None,
         typer.Option(help="'CONFIGURATION > RUN @ TOP', such as 'lcb:mig > udr_lasso @ 3'; may be repeated."),
@@ -47,6 +47,7 @@ def backtest(
 
     check_out(out)
     rules = [selection.parse_rule(text) for text in rule] if rule else None
+    files = files or []
     coded = [file for file in files if file.suffix == ".npz"]
     if coded and labels is None:
         raise SelectdisError(f"{coded[0]} holds codes, which --labels 5,10,20 looks at; rules go by tables of records")
@@ -96,10 +97,15 @@ def _probes(file: Path) -> Iterator[ProbeCodes]:
             yield labelled_probe(str(study.folder), stage.data, study.spec.evaluation, stage.records)
 
 
-def load_records(files: list[Path]) -> pd.DataFrame:
-    """Return the records of tables and of studies (their proxies and targets) as one frame."""
+def load_records(files: list[Path] | None) -> pd.DataFrame:
+    """Return the records of tables and of studies (their proxies and targets) as one frame; without any, the published.
+
+    Of these the part of most families.
+    """
     from selectdis import selection
 
+    if not files:
+        return selection.evidence(selection.most_families(selection.evidence()))
     return pd.concat(
         [_study(file) if is_study(file) else selection.read_records(file) for file in files], ignore_index=True
     )

@@ -26,7 +26,7 @@ from selectdis.selection._stability import rank_stability
 from selectdis.selection._transfer_table import transfer_table
 from selectdis.selection._trust import Trust, trust
 from selectdis.selection._variance import variance_explained
-from selectdis.selection.archive._arena import ArenaResult, arena, everything_known
+from selectdis.selection.archive._arena import ArenaResult, arena, everything_known, most_families
 from selectdis.selection.archive._by_proxies import Evidence, published_evidence
 from selectdis.selection.archive._own import add_evidence, contents
 from selectdis.selection.archive._table import evidence
@@ -85,6 +85,7 @@ __all__ = [
     "mean_against_sampled",
     "metric_names",
     "moderated_interval",
+    "most_families",
     "parse_rule",
     "pickable",
     "prediction_range",
