@@ -1,6 +1,6 @@
 """The seven locatello2019-* studies and MPI3D, end to end on small files of the published layouts, with every metric.
 
-Files hold a few hundred made-up pictures in place of a million, so that this takes minutes: it shows that every format is
+Files hold a few hundred made-up pictures in place of a million, so that this takes minutes: every format is
 read, every objective trained by its protocol, every metric and criterion computed; scores mean nothing.
 
     python benchmarks/protocol_files.py [--only cars3d] [--steps 3]

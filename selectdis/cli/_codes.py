@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,8 +11,10 @@ from selectdis.cli._common import FileArgument, FolderOption, StorageOption, ope
 from selectdis.cli._data import OptionsOption, options_given
 from selectdis.cli._output import check_out, written
 from selectdis.errors import SelectdisError
-from selectdis.study import Study, Transfer
-from selectdis.training import Run
+
+if TYPE_CHECKING:
+    from selectdis.study import Study, Transfer
+    from selectdis.training import Run
 
 __all__ = ["codes"]
 
