@@ -13,12 +13,10 @@ import pandas as pd
 import selectdis as sd
 from selectdis.selection import by_criterion, by_lcb, by_win_rate, calibrated, read_records
 
-PUBLISHED = Path(__file__).parents[1] / "studies" / "transfer-cpu.csv.gz"
 
-
-def main(records_file: Path = PUBLISHED, n_bootstrap: int = 500) -> pd.DataFrame:
+def main(records_file: Path | None = None, n_bootstrap: int = 500) -> pd.DataFrame:
     """Backtest four rules; returns the table."""
-    records = read_records(records_file)
+    records = sd.evidence() if records_file is None else read_records(records_file)
     rules = [
         sd.Rule(configuration=by_win_rate(), run=by_criterion("udr_lasso"), top=4),
         sd.Rule(configuration=by_lcb("mig"), run=by_criterion("udr_spearman"), top=2),
@@ -32,7 +30,7 @@ def main(records_file: Path = PUBLISHED, n_bootstrap: int = 500) -> pd.DataFrame
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("records", nargs="?", type=Path, default=PUBLISHED)
+    parser.add_argument("records", nargs="?", type=Path)
     parser.add_argument("--bootstrap", type=int, default=500)
     arguments = parser.parse_args()
     main(arguments.records, arguments.bootstrap)

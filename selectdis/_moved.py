@@ -24,7 +24,7 @@ PRIVATE = {
     "metrics": "beta_vae dci downstream explicitness factor_vae fairness few_labels infomec irs mig modularity sap",
     "criteria": "centrality gaussian held_out information pipe udr",
     "training": "adam arguments candidate checkpoint cohort compiled curves images loop memory program run runtime",
-    "selection": "analysis backtest calibrated configurations correlations defaults intervals leaderboard rules scores "
+    "selection": "analysis backtest configurations correlations defaults intervals leaderboard rules scores "
     "trust variance",
     "study": "importances listener replay search stage study transfer trials",
     "report": "page sections tables",
@@ -77,6 +77,7 @@ MOVED = {f"{room}.{name}": f"{room}._{name}" for room, names in PRIVATE.items() 
     "selection.by_mean_rank": "selection.by_win_rate",
     "selection.configurations.by_mean_rank": "selection.by_win_rate",
     "selection.directions": "records._directions",
+    "selection.calibrated": "selection.learned._calibrated",
     "selection.published": "selection._transfer_table",
     "selection.runs": "selection._run_choosers",
     "selection.tables": "records._tables",

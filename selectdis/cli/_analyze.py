@@ -16,7 +16,7 @@ __all__ = ["analyze"]
 
 
 def analyze(
-    files: FilesArgument,
+    files: FilesArgument = None,
     score: Annotated[str, typer.Option(help="For variance and transfer: win_rate or a metric.")] = "win_rate",
     out: Annotated[Path | None, typer.Option(help="Write every table in full to this folder, as CSV files.")] = None,
     as_json: JsonOption = False,
@@ -28,7 +28,7 @@ def analyze(
     check_out(out, folder=True)
     tables = selection.analysis(load_records(files), score)
     told: list[Table | Said] = [Table(t.name, t.whole, t.title, 60, texts=t.shown) for t in tables]
-    told += [_importances(file) for file in filter(is_study, files)]
+    told += [_importances(file) for file in filter(is_study, files or ())]
     if out is not None:
         for table in tables:
             write_csv(table.whole, out / f"{table.name}.csv")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,11 +14,12 @@ import typer
 from selectdis._redaction import redacted
 
 if TYPE_CHECKING:
+    from selectdis.execution._estimate import TimeEstimate
     from selectdis.study import Study
 
 __all__ = [
-    "ColumnsOption", "FileArgument", "FolderOption", "JobsOption", "JsonOption", "OverridesArgument", "QuietOption",
-    "SchedulerOption", "StorageOption", "again", "open_study",
+    "ColumnsOption", "DryRunOption", "FileArgument", "FolderOption", "JobsOption", "JsonOption", "OverridesArgument",
+    "QuietOption", "SchedulerOption", "StorageOption", "again", "open_study", "say_time",
 ]  # fmt: skip
 
 FileArgument = Annotated[Path, typer.Argument(help="Study file (YAML), or the folder of a study.", metavar="FILE")]
@@ -43,6 +45,18 @@ ColumnsOption = Annotated[
     str | None, typer.Option("--columns", metavar="NAME,...", help="Columns to print, such as mig,udr_lasso; or all.")
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and problems only.")]
+
+
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say how long it takes, and stop.")]
+
+
+def say_time(estimate: Callable[[], TimeEstimate], *, quiet: bool, dry_run: bool) -> None:
+    """Say how long a study will take, measured on a few steps; a dry run stops there."""
+    if quiet and not dry_run:
+        return
+    print(f"time: {estimate()}", flush=True)
+    if dry_run:
+        raise typer.Exit
 
 
 def again(

@@ -19,7 +19,7 @@ from selectdis.errors import SelectdisError
 if TYPE_CHECKING:
     from selectdis.data import ImageDataset
 
-__all__ = ["data_app"]
+__all__ = ["OptionsOption", "data_app", "options_given"]
 
 data_app = typer.Typer(name="data", help="Data sets: list them, look at one, fetch one.", no_args_is_help=True)
 
@@ -64,18 +64,25 @@ def info(
     name: NameArgument,
     option: OptionsOption = None,
     strict: StrictOption = False,
+    left_out: Annotated[bool, typer.Option("--left-out", help="List unreadable pictures, and why.")] = False,
     as_json: JsonOption = False,
     columns: ColumnsOption = None,
 ) -> None:
     """Images and factors of one data set."""
     data = _load(name, option, strict)
+    if left_out:
+        show([_left_out(data)], as_json=as_json, columns=columns)
+        return
     c, h, w = data.image_shape
+    from selectdis.data._look import describe
+
     size = f"{len(data):,} of {h} x {w}, {'grey' if c == 1 else f'{c} channels'}"
     pairs = f"none: {data.no_pairs}" if data.no_pairs else _pairs(data)
     told: list[Table | Said] = [
         Said("name", "", data.name),
         Said("images", size, len(data), "images:     "),
         Said("image_shape", "", [c, h, w]),
+        *(Said(name, text, label=f"{name + ':':12}") for name, text in describe(data).items()),
         Said("labelled", _kind(data), data.labelled, "factors:    "),
         Said("pairs", pairs, label="pairs:      "),
         Said("source", data.source, label="source:     "),
@@ -83,7 +90,16 @@ def info(
     ]
     if data.labelled:
         told.append(_factor_table(data))
+    if data.left_out:
+        told.append(_left_out(data))
     show(told, as_json=as_json, columns=columns)
+
+
+def _left_out(data: ImageDataset) -> Table:
+    import pandas as pd
+
+    frame = pd.DataFrame(list(data.left_out), columns=["file", "why"])
+    return Table("left_out", frame, f"{len(data.left_out)} left out, {len(data):,} taken", None)
 
 
 @data_app.command()
@@ -175,8 +191,13 @@ def cache(
 def _load(name: str, options: list[str] | None, strict: bool) -> ImageDataset:
     from selectdis.data import load_dataset
 
-    given = dict(_option(text) for text in options or [])
+    given = options_given(options)
     return load_dataset(name, **(given | {"strict": True} if strict else given))
+
+
+def options_given(options: list[str] | None) -> dict[str, Any]:
+    """Return what ``--option KEY=VALUE`` was given."""
+    return dict(_option(text) for text in options or [])
 
 
 def _option(text: str) -> tuple[str, Any]:
@@ -186,6 +207,8 @@ def _option(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise SelectdisError(f"--option takes KEY=VALUE, e.g. image_size=32; found {text!r}")
+    if value.startswith("#"):  # a colour, which YAML would take for a comment
+        return key.strip(), value
     try:
         return key.strip(), yaml.safe_load(value)
     except yaml.YAMLError:

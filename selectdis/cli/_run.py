@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from selectdis.cli._common import (
+    DryRunOption,
     FileArgument,
     FolderOption,
     JobsOption,
@@ -16,6 +17,7 @@ from selectdis.cli._common import (
     StorageOption,
     again,
     open_study,
+    say_time,
 )
 from selectdis.cli.console import Said, Table, boards, show
 
@@ -34,6 +36,7 @@ def run(
     scheduler: SchedulerOption = None,
     storage: StorageOption = None,
     scores: ScoresOption = True,
+    dry_run: DryRunOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Train and score the search of a study on its labelled proxy; go on where it stopped."""
@@ -41,6 +44,7 @@ def run(
     from selectdis.selection import rank_stability
 
     study = open_study(file, folder, storage, jobs, scheduler, overrides)
+    say_time(study.estimate, quiet=quiet, dry_run=dry_run)
     with ProgressListener(quiet) as progress:
         study.run(scores=scores, listeners=[progress])
     if not scores:

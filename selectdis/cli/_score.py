@@ -15,9 +15,11 @@ __all__ = ["score"]
 
 
 def score(
-    codes: Annotated[Path, typer.Argument(help="Codes (n, latents): .npy, or .npz with `codes`, and `factors` too.")],
+    codes: Annotated[
+        Path, typer.Argument(help="Codes (n, latents): .npy, .csv, or .npz, .pt with `codes`, and `factors`.")
+    ],
     factors: Annotated[
-        Path | None, typer.Argument(help="Factors (n, n_factors): .npy, or .npz with `factors`.")
+        Path | None, typer.Argument(help="Factors (n, n_factors): .npy, .csv, or .npz or .pt with `factors`.")
     ] = None,
     metrics: Annotated[list[str] | None, typer.Option("--metric", help="Metric or group; may be given often.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of what the metrics draw.")] = 0,

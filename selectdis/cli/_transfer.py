@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from selectdis.cli._common import (
+    DryRunOption,
     FileArgument,
     FolderOption,
     JobsOption,
@@ -16,10 +19,14 @@ from selectdis.cli._common import (
     StorageOption,
     again,
     open_study,
+    say_time,
 )
 from selectdis.cli.console import boards, say, show
 
-__all__ = ["transfer"]
+if TYPE_CHECKING:
+    from selectdis.study import Study, Transfer
+
+__all__ = ["say_pick", "transfer"]
 
 
 def transfer(
@@ -36,15 +43,26 @@ def transfer(
     jobs: JobsOption = None,
     scheduler: SchedulerOption = None,
     storage: StorageOption = None,
+    dry_run: DryRunOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Train the selected configurations on the unlabelled target, pick a run there, and say how far to trust it."""
     from selectdis.cli.console._bar import ProgressListener
-    from selectdis.selection._trust import USE
 
     study = open_study(file, folder, storage, jobs, scheduler, overrides)
+    given: dict[str, Any] = {"top": top, "seeds": seeds, "rule": rule}
+    say_time(partial(study.estimate_transfer, target, **given), quiet=quiet, dry_run=dry_run)
     with ProgressListener(quiet) as progress:
-        result = study.transfer(target, top=top, seeds=seeds, rule=rule, listeners=[progress])
+        result = study.transfer(target, **given, listeners=[progress])
+    say_pick(study, result, quiet=quiet, file=file, folder=folder, storage=storage)
+
+
+def say_pick(
+    study: Study, result: Transfer, *, quiet: bool, file: Path, folder: Path | None, storage: str | None = None
+) -> None:
+    """Print the runs on a target, the pick among them, how far to trust it, and what to type next."""
+    from selectdis.selection._trust import USE
+
     show(boards(result.leaderboard(), name="target", title=f"{study.name}: runs on the target {result.target}"))
     if result.pick is None:
         say(f"Nothing is picked: {result.why}.")

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import numpy as np
 import pandas as pd
 
 from selectdis.errors import SelectdisError, nearest
 
 __all__ = [
-    *("CANDIDATE", "CONFIGURATION", "CRITERION", "DATASET", "EARLIER", "METRIC", "OBJECTIVE", "SAMPLED"),
-    *("SCORES_VERSION", "SEED", "STATUS", "STRENGTH", "criterion_names", "is_score", "metric_names", "need"),
-    *("ordered", "score_columns", "score_name", "strength_columns", "without_labels"),
+    *("CANDIDATE", "CONFIGURATION", "CRITERION", "DATASET", "EARLIER", "FAMILY", "JUDGING", "METRIC", "OBJECTIVE"),
+    *("PART", "SAMPLED", "SCORES_VERSION", "SEED", "STATUS", "STRENGTH", "criterion_names", "families", "is_score"),
+    *("metric_names", "need", "ordered", "score_columns", "score_name", "strength_columns", "without_labels"),
 ]
 
 DATASET, CONFIGURATION, CANDIDATE, SEED = "dataset", "configuration", "candidate", "seed"  # what a run is
 OBJECTIVE, STATUS, SCORES_VERSION = "objective", "status", "scores_version"
+PART, FAMILY = "part", "family"  # of the evidence: how runs were trained; data sets that are variants of one another
+JUDGING = "judging"  # of the evidence: whether the data set was kept from view until rules were settled
 EARLIER = "earlier"  # whether a run was taken from earlier records rather than made by the study
 METRIC, CRITERION, STRENGTH = "metric.", "criterion.", "strength."  # prefixes
 SAMPLED = ".sampled"  # ends the name of a score that was taken on sampled codes
@@ -54,6 +57,18 @@ def score_columns(records: pd.DataFrame) -> list[str]:
 def strength_columns(records: pd.DataFrame) -> list[str]:
     """Return the columns of strengths, such as ``strength.beta``."""
     return [column for column in map(str, records.columns) if column.startswith(STRENGTH)]
+
+
+def families(records: pd.DataFrame) -> np.ndarray:
+    """Return the family of each run's data set, (n_runs,): the data set itself where no family is told.
+
+    Where all are of one family there is none to leave out, and each data set counts as its own.
+    """
+    names: pd.Series = records[DATASET].astype(object)
+    if FAMILY in records:
+        told = records[FAMILY].astype(object).where(records[FAMILY].notna(), names)
+        names = told if told.nunique() > 1 else names
+    return names.to_numpy()
 
 
 def without_labels(records: pd.DataFrame, allowed: Collection[str] = ()) -> pd.DataFrame:

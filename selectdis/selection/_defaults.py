@@ -8,11 +8,13 @@ import pandas as pd
 
 from selectdis.errors import SelectdisError, nearest
 from selectdis.records import criterion_names, labelled, metric_names
-from selectdis.selection._calibrated import calibrated
 from selectdis.selection._configurations import ConfigurationScore, by_win_rate
 from selectdis.selection._rules import Rule
-from selectdis.selection._run_choosers import RunChooser, at_random, by_criterion, by_few_labels
+from selectdis.selection._run_choosers import RunChooser, at_random, by_average, by_criterion, by_few_labels
 from selectdis.selection._scores import current_score_name
+from selectdis.selection.learned._auto import auto
+from selectdis.selection.learned._calibrated import calibrated
+from selectdis.selection.learned._hierarchical import hierarchical
 
 __all__ = ["default_rules", "parse_rule"]
 
@@ -35,7 +37,7 @@ def default_rules(records: pd.DataFrame) -> list[Rule]:
         *(Rule(by_win_rate(), by_criterion(name)) for name in criteria[:2]),
         *(Rule(by_win_rate(), by_criterion(name), top=3) for name in criteria),
         *(Rule(None, by_criterion(name)) for name in criteria),
-        *([Rule(None, calibrated())] if criterion_names(known) else []),
+        *([Rule(None, calibrated()), Rule(None, hierarchical())] if criterion_names(known) else []),
         *(Rule(by_win_rate(), by_few_labels(name), top=3) for name in few),
     ]
 
@@ -45,12 +47,15 @@ def parse_rule(text: str) -> Rule:
 
     CONFIGURATION is ``any``, ``win_rate``, a metric, ``mig+sap`` (the win rate over these), or ``mean:``,
     ``median:``, ``lcb:`` or ``lcb2:`` (two standard errors below) and one of those. RUN is ``random``, ``calibrated``,
-    ``calibrated:boosting``, ``labels:`` and a few-label score, or a criterion (``-name`` where lower is better,
-    ``+name`` where higher is). ``@ TOP`` (default 1) is how many configurations are in. A rule's label reads the same.
+    ``calibrated:boosting``, ``hierarchical``, ``auto``, ``labels:`` and a few-label score, a criterion (``-name`` where
+    lower is better, ``+name`` where higher is), or several averaged (``udr_lasso_pool+model_centrality``). ``@ TOP``
+    (default 1) is how many configurations are in. ``auto`` alone is ``any > auto @ 3``. A rule's label reads the same.
 
     >>> parse_rule("lcb:mig > udr_lasso @ 3")
     Rule(configuration=by_lcb('mig'), run=by_criterion('udr_lasso'), top=3)
     """
+    if text.strip() == "auto":
+        text = "any > auto @ 3"
     found = re.fullmatch(r"\s*(\S+?)\s*>\s*(\S+?)\s*(?:@\s*(\d+))?\s*", text)
     if not found:
         raise SelectdisError(
@@ -77,8 +82,14 @@ def _run(text: str) -> RunChooser:
         return at_random()
     if kind == "calibrated":
         return calibrated(name or "ridge")  # type: ignore[arg-type]
+    if kind == "hierarchical":
+        return hierarchical(name.split("+")) if name else hierarchical()
+    if text == "auto":
+        return auto()
     if kind == "labels":
         return by_few_labels(name)
     if text[0] in "+-":
         return by_criterion(text[1:], higher_is_better=text[0] == "+")
+    if "+" in text:
+        return by_average(text.split("+"))
     return by_criterion(text)

@@ -10,7 +10,17 @@ import numpy as np
 import pandas as pd
 
 from selectdis.errors import SelectdisError
-from selectdis.records import CONFIGURATION, DATASET, copied_datasets, each_run_once, labelled, need, without_labels
+from selectdis.records import (
+    CONFIGURATION,
+    DATASET,
+    PART,
+    copied_datasets,
+    each_run_once,
+    families,
+    labelled,
+    need,
+    without_labels,
+)
 from selectdis.selection._configurations import ConfigurationScore
 from selectdis.selection._intervals import group_resamples
 from selectdis.selection._rules import AverageConfiguration, FittedRule, RandomRun, Rule, Weights, shared_pick
@@ -46,8 +56,13 @@ class Fold:
 
 
 def judged_runs(records: pd.DataFrame, score: str | Sequence[str]) -> tuple[pd.DataFrame, np.ndarray, dict[str, str]]:
-    """Return the labelled, finished runs that are judged, their scores, and what is left out: name -> why."""
+    """Return the labelled, finished runs that are judged, their scores, and what is left out: name -> why.
+
+    Where the records are of several parts, a data set is one of its part: ``sprites (conv32)``.
+    """
     need(records, DATASET, CONFIGURATION)
+    if PART in records and records[PART].nunique() > 1:
+        records = records.assign(**{DATASET: records[DATASET] + " (" + records[PART] + ")"})
     nameless = records[CONFIGURATION].isna() & records[DATASET].notna()
     left_out = _count(records[nameless], "they do not say which configuration they have")
     known = labelled(records[~nameless])
@@ -79,12 +94,15 @@ def _count(runs: pd.DataFrame, why: str) -> dict[str, str]:
 
 
 def leave_one_out(records: pd.DataFrame, scores: np.ndarray, count: int, rng: np.random.Generator) -> Iterator[Fold]:
-    """Let each data set be the target once, with `count` resamples of its seeds."""
+    """Let each data set be the target once, with `count` resamples of its seeds; its proxies are of other families."""
+    kinds = families(records)
     for name in records[DATASET].unique():
         here = (records[DATASET] == name).to_numpy()
         target = records[here]
         codes = pd.factorize(target[CONFIGURATION])[0]
-        yield Fold(str(name), records[~here], target, scores[here], codes, group_resamples(codes, count, rng))
+        yield Fold(
+            str(name), records[kinds != kinds[here][0]], target, scores[here], codes, group_resamples(codes, count, rng)
+        )
 
 
 def seed_splits(records: pd.DataFrame, scores: np.ndarray, count: int, rng: np.random.Generator) -> Iterator[Fold]:

@@ -92,10 +92,19 @@ class Rule:
         return self.run.target_columns
 
     def configurations(self, proxies: pd.DataFrame) -> list[str]:
-        """Return the `top` configurations on the proxies, best first: what to train on the target."""
-        if self.configuration is None:
-            return [str(name) for name in proxies.loc[pickable(proxies), CONFIGURATION].unique()]
-        return [str(name) for name in _best(self.configuration.scores(proxies[pickable(proxies)]), self.top)]
+        """Return the `top` configurations on the proxies, best first: what to train on the target.
+
+        Where every configuration is in: all of them, those with the best win rate first.
+        """
+        proxies = proxies[pickable(proxies)]
+        if self.configuration is not None:
+            return [str(name) for name in _best(self.configuration.scores(proxies), self.top)]
+        names = [str(name) for name in proxies[CONFIGURATION].unique()]
+        try:
+            ranked = [str(name) for name in ConfigurationScore().scores(proxies).index]
+        except SelectdisError:  # nothing is known of which are good
+            ranked = []
+        return list(dict.fromkeys([*ranked, *names]))
 
     def fit(self, proxies: pd.DataFrame, rankings: dict[ConfigurationScore, pd.Series] | None = None) -> FittedRule:
         """Learn from the proxies; the result maps the target's runs to the probability of picking each.
@@ -126,7 +135,8 @@ class Rule:
         SelectdisError
             A column is missing, no run has finished, or no configuration is on both the proxies and the target.
         """
-        shares = self.weights(proxies, target)
+        fitted = self.fit(proxies)
+        shares = fitted(target)
         where = int(np.random.default_rng(seed).choice(len(shares), p=shares))
         row, tied = target.iloc[where], int((shares > 0).sum())
         number = row.get(SEED)
@@ -136,7 +146,9 @@ class Rule:
             seed=None if number is None or pd.isna(number) else int(number),
             row=target.index[where],
             tied=tied,
-            why=self.label + (f"; {tied} runs tied, one of them drawn at random" if tied > 1 else ""),
+            why=self.label
+            + (f"; chosen: {why}" if (why := getattr(fitted.choose, "why", "")) else "")
+            + (f"; {tied} runs tied, one of them drawn at random" if tied > 1 else ""),
         )
 
     def rank(self, proxies: pd.DataFrame, target: pd.DataFrame) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,10 +12,11 @@ import pandas as pd
 
 from selectdis.errors import SelectdisError
 from selectdis.records import CRITERION, METRIC, direction, need
+from selectdis.selection._scores import beats
 
 __all__ = [
-    *("CriterionChooser", "FewLabelsChooser", "RandomChooser", "RunChooser", "RunScores"),
-    *("at_random", "by_criterion", "by_few_labels", "labels_taken"),
+    *("AverageChooser", "CriterionChooser", "FewLabelsChooser", "RandomChooser", "RunChooser", "RunScores"),
+    *("at_random", "by_average", "by_criterion", "by_few_labels", "labels_taken"),
 ]
 
 RunScores = Callable[[pd.DataFrame], np.ndarray]
@@ -89,6 +90,31 @@ class CriterionChooser:
 
 
 @dataclass(frozen=True, repr=False)
+class AverageChooser:
+    """The run that beats most others on the target by several unsupervised scores, averaged."""
+
+    names: tuple[str, ...]
+    target_columns: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"by_average({list(self.names)})"
+
+    @property
+    def label(self) -> str:
+        return "+".join(self.names)
+
+    def fit(self, proxies: pd.DataFrame) -> RunScores:
+        columns = [CRITERION + name for name in self.names]
+
+        def scores(target: pd.DataFrame) -> np.ndarray:
+            need(target, *columns)
+            values = target[columns].to_numpy(dtype=float) * [direction(name) for name in self.names]
+            return beats(values).mean(axis=1)
+
+        return scores
+
+
+@dataclass(frozen=True, repr=False)
 class FewLabelsChooser:
     """The run with the best supervised score from a few labels of the target."""
 
@@ -138,6 +164,17 @@ def by_criterion(name: str, *, higher_is_better: bool | None = None) -> Criterio
         Needed where nothing says which way is good; see `direction`.
     """
     return CriterionChooser(name, higher_is_better)
+
+
+def by_average(names: Sequence[str]) -> AverageChooser:
+    """Choose the run that beats most of the others by several criteria: the mean of the shares that it beats.
+
+    Parameters
+    ----------
+    names
+        Such as ``["udr_lasso_pool", "model_centrality"]``; which way each is good is known.
+    """
+    return AverageChooser(tuple(names))
 
 
 def by_few_labels(name: str) -> FewLabelsChooser:

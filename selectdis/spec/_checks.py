@@ -106,10 +106,13 @@ def _wrong_rule(run: str, metrics: list[str], criteria: list[str]) -> str:
                 f"`labels:` takes a score from a few labels that evaluation.metrics measures ({known}), found {run!r}"
             )
         )
-    if kind == "calibrated":
+    if kind in ("calibrated", "auto") or run == "hierarchical":
         return _problem(f"any > {run}")
-    plain = score_name(run[1:] if run[:1] in ("+", "-") else run)
-    return "" if plain in ("random", *criteria) else _unknown(run, ["random", "calibrated", "labels:", *criteria])
+    averaged = name if kind == "hierarchical" else run
+    asked = [run[1:]] if run[:1] in ("+", "-") else averaged.split("+")
+    wrong = [one for one in asked if score_name(one) not in ("random", *criteria)]
+    known = ["random", "calibrated", "hierarchical", "auto", "labels:", *criteria]
+    return _unknown(run if len(asked) == 1 else wrong[0], known) if wrong else ""
 
 
 def _from_few_labels(metric: str) -> bool:

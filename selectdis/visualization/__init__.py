@@ -1,6 +1,8 @@
 """Figures of records and pictures of runs: one place, used by the report, the MLflow view and ``study.plot``."""
 
 from selectdis.visualization._bars import importance_bars
+from selectdis.visualization._distance_figure import distance_figure
+from selectdis.visualization._latent_page import latent_page
 from selectdis.visualization._pictures import RunPictures, picture_run, png_bytes, save_pictures, tile
 from selectdis.visualization._snapshot import (
     StageSnapshot,
@@ -32,9 +34,11 @@ __all__ = [
     "best_runs",
     "correlation_table",
     "curve_figure",
+    "distance_figure",
     "history_figure",
     "importance_bars",
     "inline_svg",
+    "latent_page",
     "parallel_figure",
     "pareto_figure",
     "picture_run",

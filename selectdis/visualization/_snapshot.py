@@ -317,6 +317,7 @@ def best_runs(
     -------
     list of str
     """
+    records = records if transfer is None else transfer.records  # which a user's labels may be in
     finished = records[selection.pickable(records)]
     rule, proxies = (study.rule(), finished) if transfer is None else (transfer.rule, transfer.proxies)
     try:

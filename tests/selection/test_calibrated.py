@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from selectdis.errors import SelectdisError
 from selectdis.selection import Rule, backtest, calibrated
-from selectdis.selection._calibrated import _GroupRidge
+from selectdis.selection.learned._calibrated import _GroupRidge
 
 from .records import make_records
 

@@ -1,13 +1,11 @@
 """What is said of a rule."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from selectdis.errors import SelectdisError
-from selectdis.records import read_records
 from selectdis.selection import (
     Evidence,
     Rule,
@@ -15,14 +13,15 @@ from selectdis.selection import (
     by_criterion,
     parse_rule,
     published_evidence,
-    published_records,
+    run_scores,
     trust,
 )
+from selectdis.selection import evidence as evidence_table
 from selectdis.selection._trust import BETTER, DO_NOT, USE, decide
+from selectdis.selection.archive import _by_proxies
 
 from .records import make_records
 
-ROOT = Path(__file__).parents[2]
 PERFECT = Rule(None, by_criterion("perfect", higher_is_better=True))
 USELESS = Rule(None, by_criterion("useless", higher_is_better=True))
 
@@ -69,30 +68,49 @@ def test_the_published_records_speak_where_ones_own_cannot_tell():
     rule = parse_rule("win_rate > udr_lasso @ 2")
     told = trust(rule, make_records(1, 8, 4, rng=np.random.default_rng(0)), n_bootstrap=20)
     text, found = str(told), published_evidence(rule, 1)
-    assert (told.published.p, told.published.n_proxies, len(found.values)) == (found.p, 1, 5)
+    assert (told.published.p, told.published.n_proxies) == (found.p, 1)
+    assert len(found.values) >= 4
     assert "train the 2 settings that scored best on labelled images" in text
     assert f"with one data set to learn from, its pick beat a random run with probability {found.p:.2f} [" in text
     assert f"{found.high:.2f}] (in brackets: the 95% interval of the average): of 100 trained runs" in text
     assert "Your own runs cannot tell" in text
-    assert told.decision == BETTER
-    assert text.rpartition("Decision: ")[2].startswith(BETTER)
+    assert told.decision == decide({}, found) != DO_NOT
+    assert text.rpartition("Decision: ")[2].startswith(told.decision)
     assert told.to_dict()["published"]["p"] == found.p
     alone = trust(rule, None)
-    assert (alone.known, alone.decision) == ("nothing", BETTER)
+    assert (alone.known, alone.decision) == ("nothing", told.decision)
     assert "Your own runs add nothing to that: no labelled data set was given" in str(alone)
 
 
-def test_the_target_is_no_evidence_for_itself():
-    found = published_evidence(parse_rule("win_rate > udr_lasso"), 4, without=["glyphs"])
-    assert "glyphs" not in found.values
-    assert (len(found.values), found.n_proxies) == (4, 3)
-    assert "glyphs" not in trust(parse_rule("win_rate > udr_lasso"), None, target="glyphs").published.values
+def test_the_family_of_the_target_is_no_evidence_for_it():
+    rule, table = parse_rule("win_rate > udr_lasso"), evidence_table()
+    everything = set(published_evidence(rule, 1).values)
+    for target in ("cells", "sprites"):
+        family = table.loc[table["dataset"] == target, "family"].iloc[0]
+        alike = set(table.loc[table["family"] == family, "dataset"])
+        assert target in everything
+        assert set(published_evidence(rule, 1, without=[target]).values) == everything - alike
+    assert "cells" not in trust(rule, None, target="cells").published.values
+
+
+def test_proxies_are_of_other_families_and_at_most_twenty_choices_of_them(monkeypatch):
+    records = make_records(9, 4, 2, rng=np.random.default_rng(0))
+    records["family"] = records["dataset"].replace({"data1": "data0", "data2": "data0"})
+    seen = []
+    monkeypatch.setattr(_by_proxies, "worth_of_pick", lambda rule, proxies, target, shares: seen.append((
+        target["dataset"].iloc[0], frozenset(proxies["dataset"]))) or 0.5)  # fmt: skip
+    found = _by_proxies.worths_by_proxies(PERFECT, records, run_scores(records), 3)
+    choices = {name: {chosen for target, chosen in seen if target == name} for name in found}
+    assert {len(chosen) for chosen in choices.values()} == {20}  # of 20 choices of 3 of 6, and of 56 of 8
+    assert not frozenset.union(*choices["data0"]) & {"data0", "data1", "data2"}
+    assert frozenset.union(*choices["data3"]) == {f"data{k}" for k in (0, 1, 2, 4, 5, 6, 7, 8)}
 
 
 def test_a_data_set_without_what_the_rule_reads_is_no_evidence():
-    assert set(published_evidence(parse_rule("any > labels:mig.few100"), 1).values) == {
-        *("sprites", "scenes", "glyphs", "noisy_dsprites")
-    }
+    everything = set(published_evidence(parse_rule("any > udr_lasso"), 1).values)
+    table = evidence_table()
+    has = set(table.loc[table["metric.latent_share.few5"].notna(), "dataset"])
+    assert has & everything == set(published_evidence(parse_rule("any > labels:latent_share.few5"), 1).values)
 
 
 def evidence(**values):
@@ -114,10 +132,3 @@ def evidence(**values):
 )
 def test_decisions(own, published, decision):
     assert decide(own, published) == decision
-
-
-def test_the_copy_in_the_package_is_the_published_table():
-    source, copy = read_records(ROOT / "studies/transfer-cpu.csv.gz"), published_records()
-    rule = parse_rule("any > calibrated")  # reads all of it
-    tables = [backtest(records, [rule], n_bootstrap=2).table for records in (source, copy)]
-    np.testing.assert_array_equal(*(table["p_beats_random"] for table in tables))

@@ -1,22 +1,22 @@
-"""What a rule did on the published records, which come with the package, by the number of proxies that it had."""
+"""What a rule did on the published records, by the number of proxies that it had."""
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.resources import files
 
 import numpy as np
 import pandas as pd
 
-from selectdis.records import DATASET
+from selectdis.records import DATASET, FAMILY, PART, families
 from selectdis.selection._folds import Picker, judged_runs, worth_of_pick
 from selectdis.selection._intervals import prediction_range, probability_interval
 from selectdis.selection._scores import WIN_RATE, beats
+from selectdis.selection.archive._table import evidence
 
-__all__ = ["Evidence", "published_evidence", "published_records", "worths_by_proxies"]
+__all__ = ["Evidence", "published_evidence", "worths_by_proxies"]
 
 
 @dataclass(frozen=True)
@@ -57,15 +57,16 @@ class Evidence:
         return cls(n_proxies, means, float(found.mean()), *interval, *single_picks)
 
 
-@lru_cache(maxsize=1)
-def published_records() -> pd.DataFrame:
-    """Return the records of ``studies/transfer-cpu.csv.gz`` with the columns that rules look at."""
-    with (files("selectdis.selection") / "published.csv.gz").open("rb") as file:
-        return pd.read_csv(file, compression="gzip")
+CHOICES = 20  # of the proxies of one target, drawn where there are more
 
 
 def published_evidence(
-    rule: Picker, n_proxies: int, *, score: str | Sequence[str] = WIN_RATE, without: Collection[str] = ()
+    rule: Picker,
+    n_proxies: int,
+    *,
+    score: str | Sequence[str] = WIN_RATE,
+    without: Collection[str] = (),
+    part: str | None = None,
 ) -> Evidence | None:
     """Return what `rule` did on the published data sets with so many of the others as proxies.
 
@@ -78,37 +79,62 @@ def published_evidence(
     score
         What picks are judged by.
     without
-        Names of data sets that are taken for neither, such as the one that the pick is for.
+        Names of data sets that are taken for neither, such as the one that the pick is for; nor are others of their
+        families.
+    part
+        Of the records, which alone counts; by default all.
 
     Returns
     -------
     Evidence or None
-        For each data set the mean over all choices of its proxies; None where the rule has nothing to go by on two of
-        them.
+        For each data set the mean over the choices of its proxies among those of other families, each part of the
+        records by itself; None where the rule has nothing to go by on two of them.
 
     Raises
     ------
     SelectdisError
         The published records lack a column that the rule or the score reads.
     """
-    records = published_records()
-    judged, scores, _ = judged_runs(records[~records[DATASET].isin(list(without))], score)
-    known = min(n_proxies, judged[DATASET].nunique() - 1)
-    return Evidence.of(known, worths_by_proxies(rule, judged, scores, known))
+    table = evidence(part)
+    left_out = table.loc[table[DATASET].isin(list(without)), FAMILY]
+    worths: dict[str, list[np.ndarray]] = {}
+    known = 0
+    for _, part in table[~table[FAMILY].isin(left_out)].groupby(PART, sort=False):
+        if part[FAMILY].nunique() < 2:
+            continue
+        judged, scores, _ = judged_runs(part.dropna(axis="columns", how="all"), score)
+        known = max(known, min(n_proxies, judged[DATASET].nunique() - 1))
+        for name, found in worths_by_proxies(rule, judged, scores, n_proxies).items():
+            worths.setdefault(name, []).append(found)
+    return Evidence.of(known, {name: np.concatenate(found) for name, found in worths.items()})
 
 
 def worths_by_proxies(rule: Picker, judged: pd.DataFrame, scores: np.ndarray, n_proxies: int) -> dict[str, np.ndarray]:
-    """Return data set -> P(the pick beats a random run there), for each choice of `n_proxies` of the others."""
-    names = list(judged[DATASET].unique())
+    """Return data set -> P(the pick beats a random run there), for each choice of its proxies from other families.
+
+    `n_proxies` at most; of more than `CHOICES` choices, so many are drawn.
+    """
+    names = dict(zip(judged[DATASET], families(judged), strict=True))
     parts = {name: judged[judged[DATASET] == name] for name in names}
     shares = {name: beats(scores[(judged[DATASET] == name).to_numpy()]) for name in names}
+    rng = np.random.default_rng(0)
     found = {}
-    for target in names:
-        choices = itertools.combinations([name for name in names if name != target], n_proxies)
+    for target, family in names.items():
+        others = [name for name, own in names.items() if own != family]
         found[target] = np.array(
             [
                 worth_of_pick(rule, pd.concat([parts[name] for name in chosen]), parts[target], shares[target])
-                for chosen in choices
+                for chosen in _choices(others, min(n_proxies, len(others)), rng)
             ]
         )
     return found
+
+
+def _choices(names: list[str], size: int, rng: np.random.Generator) -> list[tuple[str, ...]]:
+    """Return the choices of `size` of the names; `CHOICES` different ones, drawn, where there are more."""
+    if math.comb(len(names), size) <= CHOICES:
+        return list(itertools.combinations(names, size))
+    drawn: set[tuple[str, ...]] = set()
+    while len(drawn) < CHOICES:
+        drawn.add(tuple(names[k] for k in sorted(rng.choice(len(names), size, replace=False))))
+    return sorted(drawn)
