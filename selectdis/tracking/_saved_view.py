@@ -23,7 +23,6 @@ _TAG = "mlflow.sharedViewState."
 _LONGEST = 20_000  # characters that the server takes
 _SECTION = "selectdis"
 _FIRST_COLUMNS, _LAST_COLUMNS = ("0", "attributes.`Run Name`"), ("runDateAndNestInfo", "duration")  # always there
-_NARROW = 78  # pixels: a dozen columns fit beside the names
 _MANY = 100  # runs: from here on, charts show those that are ticked
 
 
@@ -63,9 +62,10 @@ def saved_view(study_id: str, metrics: Sequence[str], criteria: Sequence[str], r
         JSON, of at most 20,000 characters; "" where it would be longer.
     """
     main, more = [*criteria[:1], *metrics], criteria[1:]
-    columns = ["tags.`picked`", "metrics.`rank`", "metrics.`win_rate`", *(f"metrics.`{name}`" for name in main)]
+    columns = ["tags.`picked`", "metrics.`rank`", "attributes.`Dataset`", "metrics.`win_rate`"]
+    columns += [f"metrics.`{name}`" for name in main]
     columns += [f"params.`{name}`" for name in ("objective", "strength", "seed")]
-    columns += [*(f"metrics.`{name}`" for name in more), "attributes.`Dataset`"]
+    columns += [f"metrics.`{name}`" for name in more]
     state = {
         "searchFilter": f"tags.`selectdis.study` = '{study_id}'" if study_id else "",
         "orderByKey": "tags.`selectdis.order`",
@@ -76,7 +76,7 @@ def saved_view(study_id: str, metrics: Sequence[str], criteria: Sequence[str], r
         "datasetsFilter": [],
         "selectedColumns": columns,
         "columnOrder": [*_FIRST_COLUMNS, *columns, *_LAST_COLUMNS],
-        "columnWidths": {name: _NARROW for name in columns if not name.startswith("attributes")},
+        "columnWidths": {name: _width(name) for name in columns},
         "runsHiddenMode": "SHOW_ALL" if runs <= _MANY else "FIRST_20_RUNS",
         "compareRunCharts": _charts(metrics, criteria),
         "compareRunSections": [
@@ -92,6 +92,12 @@ def saved_view(study_id: str, metrics: Sequence[str], criteria: Sequence[str], r
     }
     text = json.dumps(state, ensure_ascii=False)
     return text if len(text) <= _LONGEST else ""
+
+
+def _width(column: str) -> int:
+    """Return the pixels that a heading takes, so that a dozen columns fit beside the names."""
+    heading = column.split("`")[1]
+    return min(max(24 + 8 * len(heading), 72), 150)
 
 
 def _key(study_id: str) -> str:
