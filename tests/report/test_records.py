@@ -22,6 +22,7 @@ def test_a_table_of_records_has_a_page(tmp_path, call):
     assert "nothing is picked" in page
     assert "udr_lasso" not in page.partition("<main>")[2]  # names, not columns
     assert "UDR (lasso)" in page
+    assert "says nothing of the study" in page
 
 
 def test_what_is_no_record_is_refused(tmp_path, call):
