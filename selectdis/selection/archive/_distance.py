@@ -147,6 +147,8 @@ def _squares(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 def _profiles(table: pd.DataFrame, runs: pd.DataFrame, names: pd.Index) -> tuple[np.ndarray, np.ndarray] | None:
     """Return how the configurations trained that all of the data sets have; None where there are none."""
+    if not {f"criterion.{name}" for name in PROFILE} <= {*map(str, runs.columns)}:
+        return None
     size = table["channels"] * table["image_size"] ** 2
     there, here = _profile(table.assign(numbers=size)), _profile(runs.assign(**{DATASET: ""}))
     both = [column for column in here.columns if column in there.columns]
