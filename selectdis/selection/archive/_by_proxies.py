@@ -99,10 +99,10 @@ def published_evidence(
     left_out = table.loc[table[DATASET].isin(list(without)), FAMILY]
     worths: dict[str, list[np.ndarray]] = {}
     known = 0
-    for _, part in table[~table[FAMILY].isin(left_out)].groupby(PART, sort=False):
-        if part[FAMILY].nunique() < 2:
+    for _, runs in table[~table[FAMILY].isin(left_out)].groupby(PART, sort=False):
+        if runs[FAMILY].nunique() < 2:
             continue
-        judged, scores, _ = judged_runs(part.dropna(axis="columns", how="all"), score)
+        judged, scores, _ = judged_runs(runs.dropna(axis="columns", how="all"), score)
         known = max(known, min(n_proxies, judged[DATASET].nunique() - 1))
         for name, found in worths_by_proxies(rule, judged, scores, n_proxies).items():
             worths.setdefault(name, []).append(found)
