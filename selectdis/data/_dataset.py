@@ -16,7 +16,9 @@ from selectdis.data import _interventions as draws
 from selectdis.data._fresh import FreshDraws
 from selectdis.data._pairs import FactorPairs, ListedPairs, Pairs, check_listed
 from selectdis.data.reading._lazy import LazyImages, Subset, render_small
+from selectdis.data.reading._originals import Originals
 from selectdis.data.reading._rendered import draw_once
+from selectdis.data.reading._scaling import Scaling
 from selectdis.errors import SelectdisError
 
 __all__ = ["ImageDataset"]
@@ -54,6 +56,8 @@ class ImageDataset:
         Files that could not be read, and why.
     image_fit : str
         How pictures became squares, "crop", "stretch" or "pad"; empty where nothing had to.
+    originals : Originals, optional
+        What the files of pictures held, and how it was scaled to 0..255.
 
     Raises
     ------
@@ -74,6 +78,7 @@ class ImageDataset:
     files: tuple[str, ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()
     image_fit: str = ""
+    originals: Originals | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "factor_names", tuple(str(name) for name in self.factor_names))
@@ -107,6 +112,11 @@ class ImageDataset:
     def is_grid(self) -> bool:
         """Whether every combination of factors is there exactly once, in order."""
         return self.labelled and self.factors is None
+
+    @property
+    def scaling(self) -> Scaling:
+        """What the option `scaling` is to be for new images, so that they are read as these were."""
+        return "type" if self.originals is None else self.originals.scaling
 
     @property
     def pairs(self) -> Pairs | None:

@@ -16,6 +16,7 @@ from selectdis.spec._model import (
 )
 from selectdis.spec._presets import PRESETS
 from selectdis.spec._reader import check_spec, parse_spec, read_spec
+from selectdis.spec._ready import ready_studies, ready_study
 
 __all__ = [
     "EVIDENCE",
@@ -39,4 +40,6 @@ __all__ = [
     "keep_spec",
     "parse_spec",
     "read_spec",
+    "ready_studies",
+    "ready_study",
 ]

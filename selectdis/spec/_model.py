@@ -32,6 +32,12 @@ __all__ = [
 ]  # fmt: skip
 
 
+SETTINGS = (
+    *("architecture", "latents", "learning_rate", "weight_decay", "width", "discriminator_width"),
+    "likelihood",
+)
+
+
 class Section(BaseModel):
     """A part of a study file: unknown keys are refused, and nothing changes afterwards."""
 
@@ -117,6 +123,7 @@ class SearchSpec(Section):
     weight_decay: Numbers | None = None  # by default each objective's own
     width: Integers | None = None
     discriminator_width: Integers | None = None
+    likelihood: NonEmptyNames | None = None  # by default bernoulli
     sampler: Literal["grid", "qmc", "random", "tpe", "gp"] = "grid"
     trials: Count | None = None
     batch: Count = 8
@@ -159,14 +166,14 @@ class SearchSpec(Section):
         for objective, strengths in self.objective.items():
             for name, values in strengths.items():
                 check_values(_ends(values), partial(_with_strength, objective, name), ("objective", objective, name))
-        for name in ("architecture", "latents", "learning_rate", "weight_decay", "width", "discriminator_width"):
+        for name in SETTINGS:
             if (own := getattr(self, name)) is not None:
                 check_values(_ends(own), partial(_with_setting, name), (name,))
         return self
 
     def _lists(self, objective: str) -> list[tuple[Any, ...]]:
         settings = [self.architecture, self.latents, self.learning_rate, self.weight_decay, self.width]
-        settings.append(self.discriminator_width)
+        settings += [self.discriminator_width, self.likelihood]
         return [values for values in (*settings, *self.objective[objective].values()) if isinstance(values, tuple)]
 
     @property

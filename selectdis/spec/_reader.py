@@ -18,6 +18,7 @@ from selectdis.spec._messages import first_problem
 from selectdis.spec._model import StudySpec
 from selectdis.spec._overrides import Override, merged, parse_overrides
 from selectdis.spec._presets import with_preset
+from selectdis.spec._ready import ready_studies
 
 __all__ = ["check_spec", "parse_spec", "read_spec"]
 
@@ -53,10 +54,15 @@ def read_spec(path: str | Path, overrides: Iterable[str] = (), *, plugins: bool 
         with open_file(path) as file:
             text = file.read().decode("utf-8")
     except (OSError, ValueError) as error:  # such as a name that no file can have
-        raise SelectdisError(f"cannot read the study file {path}: {error}; give the path of a YAML file") from None
+        raise SelectdisError(f"cannot read the study file {path}: {error}; {_where_from(path)}") from None
     if not plugins:
         _plugins.remember(text)
     return parse_spec(text, source=str(path), overrides=overrides, plugins=str(path.parent) if plugins else None)
+
+
+def _where_from(path: Path) -> str:
+    ready = path.stem in ready_studies()
+    return f"`selectdis studies copy {path.stem}` puts it here" if ready else "give the path of a YAML file"
 
 
 def parse_spec(

@@ -246,6 +246,7 @@ class Training:
             curves=cohort.curves.of(row, terms, failed),
             seconds=seconds,
             image_fit=str(getattr(cohort.data, "image_fit", "")),
+            image_scaling=getattr(cohort.data, "scaling", "type"),
             parameters={
                 name: weight[row].detach().cpu().clone()
                 for name, weight in (cohort.weights | cohort.buffers).items()

@@ -12,16 +12,17 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from torch import Tensor
-from torch.nn import functional as F
 
 from selectdis._files import Writer, written
 from selectdis.data._codes_table import check_codes_file, write_codes_table
 from selectdis.data._like import dataset_like, images_like
 from selectdis.data._sizes import FITS
+from selectdis.data.reading._scaling import Scaling, check_scaling
 from selectdis.errors import SelectdisError
 from selectdis.models import Model, build_model
+from selectdis.models._likelihood import pixel_nats
 from selectdis.training._candidate import Candidate
-from selectdis.training._program import codebook_of, final_codes
+from selectdis.training._program import final_codes, parameters_beside
 from selectdis.training._safetensors_file import WRITE_ERRORS, read_file, write_file
 
 __all__ = ["Run", "write_run"]
@@ -56,6 +57,8 @@ class Run(TransformerMixin, BaseEstimator):
         Its share of the time of its cohort.
     image_fit : str
         How the pictures that it was trained on became squares: "crop", "stretch" or "pad"; empty where nothing had to.
+    image_scaling : str or (float, float)
+        How the values of their pixels became 0 to 255, as the option `scaling` of data sets.
     parameters : dict of str to Tensor
         The weights of encoder and decoder, and of torch modules their buffers.
     """
@@ -70,6 +73,7 @@ class Run(TransformerMixin, BaseEstimator):
     curves: dict[str, np.ndarray] = field(default_factory=dict)
     seconds: float = 0.0
     image_fit: str = ""
+    image_scaling: Scaling = "type"
 
     def __repr__(self) -> str:
         return f"Run({self.candidate.id}, dataset={self.dataset!r}, steps={self.steps}, status={self.status!r})"
@@ -120,7 +124,7 @@ class Run(TransformerMixin, BaseEstimator):
             If the path has another ending, or as `transform` does.
         """
         check_codes_file(Path(path))
-        data = dataset_like(images, self.image_shape, self.image_fit)
+        data = dataset_like(images, self.image_shape, self.image_fit, scaling=self.image_scaling)
         try:
             return write_codes_table(Path(path), self.transform(data), getattr(data, "files", ()))
         except WRITE_ERRORS as error:
@@ -167,7 +171,7 @@ class Run(TransformerMixin, BaseEstimator):
         return images
 
     def reconstruction_error(self, images: Images) -> np.ndarray:
-        """-log p(x | z) at the mean code, Bernoulli nats summed over pixels: float32 (n,)."""
+        """-log p(x | z) at the mean code under its likelihood, nats summed over pixels: float32 (n,)."""
         return self.encode_and_judge(images)[2]
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -231,9 +235,8 @@ class Run(TransformerMixin, BaseEstimator):
         mean, log_variance = (torch.cat(own, 1)[0].float().cpu().numpy() for own in zip(*parts, strict=True))
         return mean, log_variance
 
-    @staticmethod
-    def _errors(logits: Tensor, images: Tensor) -> Tensor:
-        return F.binary_cross_entropy_with_logits(logits, images, reduction="none").sum((2, 3, 4))[0]
+    def _errors(self, logits: Tensor, images: Tensor) -> Tensor:
+        return pixel_nats(self.candidate.likelihood, logits, images, self._stacked()).sum((2, 3, 4))[0]
 
     def _stacked(self) -> dict[str, Tensor]:
         return {name: weight.unsqueeze(0) for name, weight in self.parameters.items()}
@@ -257,7 +260,7 @@ class Run(TransformerMixin, BaseEstimator):
     def _checked(self, images: Images) -> Any:
         if isinstance(images, Tensor) and images.dtype == torch.uint8 and tuple(images.shape[1:]) == self.image_shape:
             return images  # on the device already
-        images = images_like(images, self.image_shape, self.image_fit)
+        images = images_like(images, self.image_shape, self.image_fit, self.image_scaling)
         if images.dtype == np.uint8:
             return images
         images = np.asarray(images)
@@ -283,7 +286,9 @@ def write_run(run: Run, path: Path, writer: Writer) -> None:
         "status": run.status,
         "failed_step": run.failed_step,
         "seconds": run.seconds,
-    } | ({"image_fit": run.image_fit} if run.image_fit else {})
+    }
+    description |= {"image_fit": run.image_fit} if run.image_fit else {}
+    description |= {"image_scaling": run.image_scaling} if run.image_scaling != "type" else {}
     try:
         write_file(Path(path), arrays, description, writer)
     except WRITE_ERRORS as error:
@@ -316,6 +321,7 @@ def _run_of(arrays: dict[str, np.ndarray], description: dict[str, Any]) -> Run:
         failed_step=None if failed is None else int(failed),
         seconds=seconds,
         image_fit=image_fit,
+        image_scaling=check_scaling(description.get("image_scaling", "type")),
         parameters=_checked_parameters(arrays, candidate, (channels, height, breadth)),
         curves={name.removeprefix("curves/"): array for name, array in arrays.items() if name.startswith("curves/")},
     )
@@ -327,7 +333,7 @@ def _checked_parameters(
     parameters = {}
     model = _model(candidate, image_shape)
     buffers = model.modules.buffers if model.modules is not None else ()
-    for parameter in (*model.parameters, *codebook_of(candidate), *buffers):
+    for parameter in (*model.parameters, *parameters_beside(candidate), *buffers):
         array = arrays.get(f"parameters/{parameter.name}")
         wrong_type = array is None or (array.dtype not in (np.float32, np.float64) and parameter not in buffers)
         if array is None or array.shape != (parameter.shape or (1,)) or wrong_type:

@@ -128,8 +128,15 @@ def worths(rules: Sequence[Rule], judged: pd.DataFrame, scores: np.ndarray) -> p
         here = (judged[DATASET] == name).to_numpy()
         proxies, target, shares = judged[kinds != kinds[here][0]], judged[here], beats(scores[here])
         if len(proxies):
-            columns[str(name)] = [worth_of_pick(rule, proxies, target, shares) for rule in rules]
+            columns[str(name)] = [_worth(rule, proxies, target, shares) for rule in rules]
     return pd.DataFrame(columns, index=[rule.label for rule in rules])
+
+
+def _worth(rule: Rule, proxies: pd.DataFrame, target: pd.DataFrame, shares: np.ndarray) -> float:
+    try:
+        return worth_of_pick(rule, proxies, target, shares)
+    except SelectdisError:  # it reads a column that these records do not have
+        return float("nan")
 
 
 def choose(rules: Sequence[Rule], values: pd.DataFrame) -> Choice:
