@@ -24,7 +24,16 @@ FILES = ["study.yaml", "records.csv", "codes.npz", "codes.npy", "runs/fake", "ru
 WORDS = ["", " ", "-1", "0", "1", "2", "9" * 30, "nan", "mig", "win_rate", "digits", "sprites", "folder:.", "é %41?#"]
 WORDS += ["\x1b[2J", "a\nb", "x" * 3_000, "--", "--help", "training.steps=5", "seeds=[1,2", "=", "seeds=0", "[red]"]
 WORDS += ["postgresql://me:secret@127.0.0.1:1/db?password=secret", "tcp://127.0.0.1:1", "sqlite:///x.db", "/dev/null"]
-WORDS += ["mean > udr_lasso @ 1", "labels:mig", "run", "udr_lasso", "configuration", "out.csv", "out/put.csv.gz", "none"]
+WORDS += [
+    "mean > udr_lasso @ 1",
+    "labels:mig",
+    "run",
+    "udr_lasso",
+    "configuration",
+    "out.csv",
+    "out/put.csv.gz",
+    "none",
+]
 
 
 def commands(group=None, before=()):
