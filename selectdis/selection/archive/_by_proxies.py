@@ -57,7 +57,7 @@ class Evidence:
         return cls(n_proxies, means, float(found.mean()), *interval, *single_picks)
 
 
-CHOICES = 20  # of the proxies of one target, drawn where there are more
+CHOICES = 10  # of the proxies of one target, drawn where there are more
 
 
 def published_evidence(
