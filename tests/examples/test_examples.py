@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 SMALL = {
+    "crops": ["crops", "--n", "6"],
     "impossibility": ["--steps", "150"],
     "listen_to_a_study": ["--steps", "40"],
     "own_encoder": ["--images", "300"],  # of which FastICA by itself makes NaN
