@@ -15,10 +15,14 @@ from rich.console import Console
 from selectdis._progress import set_progress
 from selectdis._signals import Stopped, end_on_signals
 from selectdis.cli._analyze import analyze
+from selectdis.cli._arena import arena
 from selectdis.cli._backtest import backtest
+from selectdis.cli._codes import codes
 from selectdis.cli._data import data_app
+from selectdis.cli._evidence import evidence_app
 from selectdis.cli._label import label
 from selectdis.cli._leaderboard import leaderboard
+from selectdis.cli._pick import pick
 from selectdis.cli._report import report
 from selectdis.cli._run import run
 from selectdis.cli._score import score
@@ -41,10 +45,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, transfer, label, leaderboard, report, ui, score, backtest, analyze, track):
+for command in (run, transfer, pick, label, codes, leaderboard, report, ui, score, backtest, analyze, arena, track):
     app.command()(command)
 app.add_typer(data_app, name="data")
 app.add_typer(studies_app, name="studies")
+app.add_typer(evidence_app, name="evidence")
 
 
 @app.callback(invoke_without_command=True)

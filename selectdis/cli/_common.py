@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,13 +28,14 @@ from rich.table import Table
 from selectdis import _plugins
 from selectdis._redaction import redacted
 from selectdis.cli._folders import kept_spec
+from selectdis.execution._estimate import TimeEstimate
 from selectdis.metrics import SCORES
 from selectdis.records import STRENGTH, score_name
 from selectdis.study import Listener, StageInfo, Study
 
 __all__ = [
-    "FileArgument", "FolderOption", "JobsOption", "OverridesArgument", "ProgressListener", "QuietOption",
-    "SchedulerOption", "StorageOption", "again", "open_study", "print_board", "print_table",
+    "DryRunOption", "FileArgument", "FolderOption", "JobsOption", "OverridesArgument", "ProgressListener",
+    "QuietOption", "SchedulerOption", "StorageOption", "again", "open_study", "print_board", "print_table", "say_time",
 ]  # fmt: skip
 
 FileArgument = Annotated[Path, typer.Argument(help="Study file (YAML), or the folder of a study.", metavar="FILE")]
@@ -55,6 +57,18 @@ StorageOption = Annotated[
     str | None, typer.Option("--storage", help="PostgreSQL URL that several drivers share (default: the folder).")
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and problems only.")]
+
+
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say how long it takes, and stop.")]
+
+
+def say_time(estimate: Callable[[], TimeEstimate], *, quiet: bool, dry_run: bool) -> None:
+    """Say how long a study will take, measured on a few steps; a dry run stops there."""
+    if quiet and not dry_run:
+        return
+    print(f"time: {estimate()}", flush=True)
+    if dry_run:
+        raise typer.Exit
 
 
 def again(

@@ -22,7 +22,7 @@ from selectdis.data._look import describe
 from selectdis.data.reading._rendered import LIMIT, cached_files
 from selectdis.errors import SelectdisError
 
-__all__ = ["data_app"]
+__all__ = ["OptionsOption", "data_app", "options_given"]
 
 data_app = typer.Typer(name="data", help="Data sets: list them, look at one, fetch one.", no_args_is_help=True)
 
@@ -48,9 +48,17 @@ def list_command() -> None:
 
 
 @data_app.command()
-def info(name: NameArgument, option: OptionsOption = None, strict: StrictOption = False) -> None:
+def info(
+    name: NameArgument,
+    option: OptionsOption = None,
+    strict: StrictOption = False,
+    left_out: Annotated[bool, typer.Option("--left-out", help="List unreadable pictures, and why.")] = False,
+) -> None:
     """Images and factors of one data set."""
     data = _load(name, option, strict)
+    if left_out:
+        _list_left_out(data)
+        return
     c, h, w = data.image_shape
     table = Table(show_header=False, box=None)
     table.add_row("images", f"{len(data):,} of {h} x {w}, {'grey' if c == 1 else f'{c} channels'}")
@@ -64,10 +72,16 @@ def info(name: NameArgument, option: OptionsOption = None, strict: StrictOption 
     console.print(table)
     if data.labelled:
         console.print(_factor_table(data))
-    if data.originals is not None and data.originals.left_out:
-        console.print("\nleft out:")
-        for reason in data.originals.left_out:
-            console.print(f"  {escape(reason)}", soft_wrap=True)
+
+
+def _list_left_out(data: ImageDataset) -> None:
+    table = Table("left out", "why", box=None, header_style="bold")
+    for file, why in data.left_out:
+        table.add_row(escape(file), escape(why))
+    console = Console()
+    if data.left_out:
+        console.print(table)
+    console.print(f"{len(data.left_out)} left out, {len(data):,} taken", soft_wrap=True)
 
 
 @data_app.command()
@@ -146,8 +160,13 @@ def cache(
 
 
 def _load(name: str, options: list[str] | None, strict: bool) -> ImageDataset:
-    given = dict(_option(text) for text in options or [])
+    given = options_given(options)
     return load_dataset(name, **(given | {"strict": True} if strict else given))
+
+
+def options_given(options: list[str] | None) -> dict[str, Any]:
+    """Return what ``--option KEY=VALUE`` was given."""
+    return dict(_option(text) for text in options or [])
 
 
 def _option(text: str) -> tuple[str, Any]:

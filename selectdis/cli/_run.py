@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from selectdis.cli._common import (
+    DryRunOption,
     FileArgument,
     FolderOption,
     JobsOption,
@@ -19,6 +20,7 @@ from selectdis.cli._common import (
     open_study,
     print_board,
     print_table,
+    say_time,
 )
 from selectdis.selection import rank_stability
 
@@ -37,10 +39,12 @@ def run(
     scheduler: SchedulerOption = None,
     storage: StorageOption = None,
     scores: ScoresOption = True,
+    dry_run: DryRunOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Train and score the search of a study on its labelled proxy; go on where it stopped."""
     study = open_study(file, folder, storage, jobs, scheduler, overrides)
+    say_time(study.estimate, quiet=quiet, dry_run=dry_run)
     with ProgressListener(quiet) as progress:
         study.run(scores=scores, listeners=[progress])
     if not scores:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from selectdis.cli._common import (
+    DryRunOption,
     FileArgument,
     FolderOption,
     JobsOption,
@@ -20,10 +23,12 @@ from selectdis.cli._common import (
     again,
     open_study,
     print_board,
+    say_time,
 )
 from selectdis.selection._trust import USE
+from selectdis.study import Study, Transfer
 
-__all__ = ["transfer"]
+__all__ = ["say_pick", "transfer"]
 
 
 def transfer(
@@ -40,12 +45,22 @@ def transfer(
     jobs: JobsOption = None,
     scheduler: SchedulerOption = None,
     storage: StorageOption = None,
+    dry_run: DryRunOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Train the selected configurations on the unlabelled target, pick a run there, and say how far to trust it."""
     study = open_study(file, folder, storage, jobs, scheduler, overrides)
+    given: dict[str, Any] = {"top": top, "seeds": seeds, "rule": rule}
+    say_time(partial(study.estimate_transfer, target, **given), quiet=quiet, dry_run=dry_run)
     with ProgressListener(quiet) as progress:
-        result = study.transfer(target, top=top, seeds=seeds, rule=rule, listeners=[progress])
+        result = study.transfer(target, **given, listeners=[progress])
+    say_pick(study, result, quiet=quiet, file=file, folder=folder, storage=storage)
+
+
+def say_pick(
+    study: Study, result: Transfer, *, quiet: bool, file: Path, folder: Path | None, storage: str | None = None
+) -> None:
+    """Print the runs on a target, the pick among them, how far to trust it, and what to type next."""
     print_board(result.leaderboard(), title=f"{study.name}: runs on the target {result.target}")
     console = Console(highlight=False, soft_wrap=True)
     if result.pick is None:

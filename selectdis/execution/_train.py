@@ -42,6 +42,7 @@ class TrainingImages:
     images: Any
     fresh: Any = None
     pairs: Any = None
+    image_fit: str = ""
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,7 @@ def _run_tasks(
         data.images if fresh is not None else in_memory(data.images),
         fresh,
         pairs_of(data) if paired else None,
+        str(getattr(data, "image_fit", "")),
     )
     with tempfile.TemporaryDirectory(prefix="selectdis-") as folder:
         # Candidate-steps done by each cohort, in a file that all processes see.

@@ -14,9 +14,10 @@ from selectdis._factors import MISSING, factor_table, read_values
 from selectdis.errors import SelectdisError, whole_number
 from selectdis.metrics._registry import Metric, Samples
 
-__all__ = ["LATENT_SHARE", "bootstrap_latent_share", "latent_share"]
+__all__ = ["LATENT_SHARE", "bootstrap_latent_share", "latent_share", "latent_shares"]
 
 NUMBERS = (5, 10, 20, 30, 100)
+LARGEST = 4_000_000  # numbers in memory at once, for each factor
 TINY = 1e-9  # variances of standardised ranks below it are rounding
 
 
@@ -74,8 +75,10 @@ def latent_share(
     SelectdisError
         On codes that are not finite, shapes that do not fit, or no permutation.
     """
-    codes, labels = _check(codes, factors, ordered)
-    return float(_scores(codes, labels, np.ones((1, len(codes))), n_permutations, seed)[0])
+    codes = check_codes(codes)
+    return float(
+        latent_shares(codes[np.newaxis], factors, ordered=ordered, n_permutations=n_permutations, seed=seed)[0]
+    )
 
 
 def bootstrap_latent_share(
@@ -119,16 +122,49 @@ def bootstrap_latent_share(
     SelectdisError
         As `latent_share` does, and on no resample.
     """
-    codes, labels = _check(codes, factors, ordered)
-    n, rng = len(codes), np.random.default_rng([seed, 1])
-    weights = rng.multinomial(n, np.full(n, 1 / n), size=whole_number("n_resamples", n_resamples, 1))
-    return _scores(codes, labels, weights.astype(np.float64), n_permutations, seed)
+    codes, n_resamples = check_codes(codes), whole_number("n_resamples", n_resamples, 1)
+    options: dict[str, Any] = {"ordered": ordered, "n_permutations": n_permutations, "seed": seed}
+    return latent_shares(codes[np.newaxis], factors, n_resamples=n_resamples, **options)[0]
 
 
-def _check(codes: Any, factors: Any, ordered: bool | Sequence[bool]) -> tuple[np.ndarray, list[_Factor]]:
-    """Return the codes and the factors that have at least two values."""
-    codes = check_codes(codes)
-    table = factor_table(factors, len(codes), "factors")
+def latent_shares(
+    codes: np.ndarray,
+    factors: Any,
+    *,
+    ordered: bool | Sequence[bool] = True,
+    n_permutations: int = 200,
+    n_resamples: int = 0,
+    seed: int = 0,
+) -> np.ndarray:
+    """Return `latent_share` of many runs at once, or with `n_resamples` the scores of `bootstrap_latent_share`.
+
+    Parameters
+    ----------
+    codes : (n_runs, n_labels, n_latents) float
+        Finite; a run with fewer latents than others has constant ones besides, which explain nothing.
+    factors, ordered, n_permutations, n_resamples, seed
+        As there.
+
+    Returns
+    -------
+    (n_runs,) or (n_runs, n_resamples) float
+    """
+    n, n_permutations = codes.shape[1], whole_number("n_permutations", n_permutations, 1)
+    labels = _labels(factors, n, ordered)
+    if not n_resamples:
+        weights = np.ones((1, n))
+    else:
+        rng = np.random.default_rng([seed, 1])
+        weights = rng.multinomial(n, np.full(n, 1 / n), size=n_resamples).astype(np.float64)
+    at_once = max(1, LARGEST // (len(weights) * n_permutations * codes.shape[2]))  # runs
+    blocks = [codes[first : first + at_once] for first in range(0, len(codes), at_once)]
+    scores = np.concatenate([_scores(block, labels, weights, n_permutations, seed) for block in blocks])
+    return scores if n_resamples else scores[:, 0]
+
+
+def _labels(factors: Any, n: int, ordered: bool | Sequence[bool]) -> list[_Factor]:
+    """Return the factors that have at least two values."""
+    table = factor_table(factors, n, "factors")
     n_factors = table.shape[1]
     order = [bool(ordered)] * n_factors if np.ndim(ordered) == 0 else list(ordered)  # type: ignore[arg-type]
     if len(order) != n_factors:
@@ -141,24 +177,25 @@ def _check(codes: Any, factors: Any, ordered: bool | Sequence[bool]) -> tuple[np
         constant += [k] if classes.max() < 1 else []
     if constant:
         warn_degenerate("latent share", f"left out constant factor(s) {', '.join(map(str, constant))}")
-    return codes, [label for k, label in enumerate(labels) if k not in constant]
+    return [label for k, label in enumerate(labels) if k not in constant]
 
 
 def _scores(
     codes: np.ndarray, labels: list[_Factor], weights: np.ndarray, n_permutations: int, seed: int
 ) -> np.ndarray:
-    """Return the score (b,) for each row of `weights` (b, n_labels), which say how often each image counts."""
-    whole_number("n_permutations", n_permutations, 1)
+    """Return the scores (runs, b) for each row of `weights` (b, n_labels), which say how often each image counts."""
+    runs, n, latents = codes.shape
     if not labels:
-        return np.zeros(len(weights))
-    shares, chances = np.zeros((2, len(labels), len(weights)))
+        return np.zeros((runs, len(weights)))
+    columns = codes.transpose(1, 0, 2).reshape(n, runs * latents)  # those of a run stand side by side
+    shares, chances = np.zeros((2, len(labels), runs, len(weights)))
     for k, (rows, classes, ordered) in enumerate(labels):
-        ranks = _standard(rankdata(codes[rows], axis=0))
+        ranks = _standard(rankdata(columns[rows], axis=0))
         tiled = np.tile(classes, (n_permutations, 1))
         shuffled = np.random.default_rng([seed, len(rows)]).permuted(tiled, axis=1)
-        shares[k] = _largest_share(ranks, classes[np.newaxis], ordered, weights[:, rows])[:, 0]
-        chances[k] = _largest_share(ranks, shuffled, ordered, weights[:, rows]).mean(axis=1)
-    varies = np.array([[_varies(label.classes, w[label.rows]) for w in weights] for label in labels])
+        shares[k] = _largest_share(ranks, classes[np.newaxis], ordered, weights[:, rows], latents)[..., 0].T
+        chances[k] = _largest_share(ranks, shuffled, ordered, weights[:, rows], latents).mean(axis=-1).T
+    varies = np.array([[_varies(label.classes, w[label.rows]) for w in weights] for label in labels])[:, np.newaxis]
     share, chance = ((part * varies).sum(axis=0) / np.maximum(varies.sum(axis=0), 1) for part in (shares, chances))
     return np.where(chance < 1 - TINY, (share - chance) / np.maximum(1 - chance, TINY), 0.0)
 
@@ -175,12 +212,14 @@ def _standard(ranks: np.ndarray) -> np.ndarray:
     return centred / np.where(deviation > 0, deviation, 1)
 
 
-def _largest_share(ranks: np.ndarray, classes: np.ndarray, ordered: bool, weights: np.ndarray) -> np.ndarray:
-    """Return the largest share over latents, (b, v).
+def _largest_share(
+    ranks: np.ndarray, classes: np.ndarray, ordered: bool, weights: np.ndarray, latents: int
+) -> np.ndarray:
+    """Return the largest share over the latents of each run, (b, runs, v).
 
     Parameters
     ----------
-    ranks : (m, latents) float
+    ranks : (m, runs * latents) float
         Standardised.
     classes : (v, m) int
         The factor, in v orders of the images.
@@ -188,11 +227,13 @@ def _largest_share(ranks: np.ndarray, classes: np.ndarray, ordered: bool, weight
         Which share.
     weights : (b, m) float
         How often each image counts.
+    latents : int
+        Of each run.
     """
     w = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1)
-    mean = w @ ranks  # (b, latents)
+    mean = w @ ranks  # (b, columns)
     variance = (w @ ranks**2 - mean**2)[..., np.newaxis]
-    weighted = w[:, np.newaxis] * ranks.T  # (b, latents, m)
+    weighted = w[:, np.newaxis] * ranks.T  # (b, columns, m)
     if ordered:
         rank_of = np.zeros(int(classes.max()) + 1)
         rank_of[classes[0]] = rankdata(classes[0])
@@ -207,7 +248,8 @@ def _largest_share(ranks: np.ndarray, classes: np.ndarray, ordered: bool, weight
             size = (w @ member)[:, np.newaxis]
             explained = explained + np.where(size > 0, (weighted @ member) ** 2 / np.where(size > 0, size, 1), 0)
     share = np.where(variance > TINY, explained / np.where(variance > TINY, variance, 1), 0)
-    largest: np.ndarray = np.clip(share, 0, 1).max(axis=1)
+    b, columns, v = share.shape
+    largest: np.ndarray = np.clip(share, 0, 1).reshape(b, columns // latents, latents, v).max(axis=2)
     return largest
 
 

@@ -23,6 +23,7 @@ from selectdis.models import ARCHITECTURES
 from selectdis.objectives import OBJECTIVES, takes_pairs
 from selectdis.selection._scores import current_score_name
 from selectdis.spec._checks import SpecError, check_name, check_values
+from selectdis.spec._evidence import EVIDENCE
 from selectdis.training._candidate import Candidate
 
 __all__ = [
@@ -317,6 +318,12 @@ class StudySpec(Section):
     storage: Text | None = None
     plugins: Names = ()
     tracking: Text | Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)] | None = "mlflow"
+
+    @property
+    def evidence(self) -> str | None:
+        """The part of the published records that stands in for a proxy; None where there is a proxy."""
+        first = self.proxy[0]
+        return str(first.options.get("part")) if len(self.proxy) == 1 and first.name == EVIDENCE else None
 
     @model_validator(mode="after")
     def _consistent(self) -> StudySpec:

@@ -13,6 +13,7 @@ from selectdis import _plugins
 from selectdis._files import open_file
 from selectdis.errors import SelectdisError
 from selectdis.spec._checks import SpecError, check_scores
+from selectdis.spec._evidence import with_evidence
 from selectdis.spec._messages import first_problem
 from selectdis.spec._model import StudySpec
 from selectdis.spec._overrides import Override, merged, parse_overrides
@@ -134,7 +135,7 @@ def _problem(content: StudySpec | dict[str, Any], plugins: str | None) -> StudyS
             spec = content
         else:
             missing = _plugins_absent(content.get("plugins"), plugins)
-            spec = StudySpec.model_validate(with_preset(content), context={"plugins_absent": missing})
+            spec = StudySpec.model_validate(with_evidence(with_preset(content)), context={"plugins_absent": missing})
         if not _plugins.absent(spec.plugins):
             check_scores(spec)
     except ValidationError as error:

@@ -1,5 +1,7 @@
 """Figures of records and pictures of runs: one place, used by the report, the MLflow view and ``study.plot``."""
 
+from selectdis.visualization._distance_figure import distance_figure
+from selectdis.visualization._latent_page import latent_page
 from selectdis.visualization._pictures import RunPictures, picture_run, png_bytes, save_pictures, tile
 from selectdis.visualization._snapshot import StageSnapshot, StudySnapshot, best_runs, stage_scores, take_snapshot
 from selectdis.visualization._study_figures import (
@@ -19,7 +21,9 @@ __all__ = [
     "StudySnapshot",
     "best_runs",
     "correlation_table",
+    "distance_figure",
     "inline_svg",
+    "latent_page",
     "picture_run",
     "png_bytes",
     "save_pictures",

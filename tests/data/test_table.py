@@ -79,7 +79,7 @@ def test_no_table_at_all(pictures: Path) -> None:
     with pytest.raises(SelectdisError, match="there is no file"):
         load_dataset(f"{pictures}/none.csv")
     (pictures / "t.csv").write_bytes(b"\xff\xfe\x00\x80,\n\x00")
-    with pytest.raises(SelectdisError, match="not a CSV file in UTF-8"):
+    with pytest.raises(SelectdisError, match="not a CSV file"):
         load_dataset(f"{pictures}/t.csv")
 
 

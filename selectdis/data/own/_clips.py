@@ -55,13 +55,14 @@ def clips(
     several = pages == "all" or any(one.parent == other.parent for one, other in pairwise(paths))
     if not paths or not several:
         raise SelectdisError(f"{root} holds no clip of two frames or more (a folder of pictures, in it or below)")
-    read = read_pictures(paths, PictureOptions(image_size, gray, fit, background, scaling, pages), strict=strict)
+    options = PictureOptions(image_size, gray, fit, background, scaling, pages)
+    read = read_pictures(paths, root, options, strict=strict)
     frames = [_Frame(file, page, paths[file].parent) for file, page in read.places]
     pairs = [(row, row + 1) for row, (one, other) in enumerate(pairwise(frames)) if one.before(other, set(frames))]
     if not pairs:
         raise SelectdisError(f"no two neighbouring frames of {root} can be read")
     data = ImageDataset(f"clips:{path}", read.images, source=str(root.resolve()), listed_pairs=np.array(pairs))
-    return warn_of_dark_images(replace(data, originals=read.originals))
+    return warn_of_dark_images(replace(data, **read.about))
 
 
 class _Frame(NamedTuple):

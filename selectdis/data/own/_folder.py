@@ -75,12 +75,12 @@ def folder(
     if labels is not None:
         check_choice("labels", labels, ("folders",))
     options = PictureOptions(image_size, gray, fit, background, scaling, pages)
-    read = read_pictures(paths, options, strict=strict)
+    read = read_pictures(paths, root, options, strict=strict)
     name, source = f"folder:{path}", str(root.resolve())
     data = ImageDataset(name, read.images, source=source)
     if labels is not None:
         data = dataset_of_columns(name, read.images, ["folder"], [_folders(root, paths, read.kept)], source=source)
-    return warn_of_dark_images(replace(data, originals=read.originals))
+    return warn_of_dark_images(replace(data, **read.about))
 
 
 def _folders(root: Path, paths: Sequence[Path], kept: Sequence[int]) -> list[str]:

@@ -59,10 +59,10 @@ def pair_table(
     listed = [[picture_path(where, row[side]) for side in sides] for row in rows]
     paths = list(dict.fromkeys(picture for pair in listed for picture in pair))
     options = PictureOptions(image_size, gray, fit, background, scaling)
-    read = read_pictures(paths, options, strict=strict)
+    read = read_pictures(paths, where.parent, options, strict=strict)
     place = {paths[k]: row for row, k in enumerate(read.kept)}
     pairs = [(place[one], place[other]) for one, other in listed if one in place and other in place]
     if not pairs:
         raise SelectdisError(f"no pair of {path} has two pictures that can be read")
     data = ImageDataset(f"pairs:{path}", read.images, source=str(where.resolve()), listed_pairs=np.array(pairs))
-    return warn_of_dark_images(replace(data, originals=read.originals))
+    return warn_of_dark_images(replace(data, **read.about))

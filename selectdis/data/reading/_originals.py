@@ -29,8 +29,8 @@ class Originals:
         Pictures with parts that are transparent.
     pages_left : int
         Pages of stacks and animations that were not taken, of `stacks` files.
-    left_out : tuple of str
-        Why a file was left out, a sentence each.
+    left_out : tuple of (str, str)
+        The path of each file that was left out, and why.
     scaling : str or (float, float)
         What `scaling=` reads new pictures as these were read: a range where it was measured.
     """
@@ -40,7 +40,7 @@ class Originals:
     transparent: int = 0
     stacks: int = 0
     pages_left: int = 0
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
     scaling: Scaling = "type"
 
     def to_bytes(self) -> np.ndarray:
@@ -52,7 +52,7 @@ class Originals:
         """Return what `to_bytes` wrote."""
         told: dict[str, Any] = json.loads(content.tobytes())
         scaling = told["scaling"]
-        told |= {"left_out": tuple(told["left_out"])}
+        told |= {"left_out": tuple((path, why) for path, why in told["left_out"])}
         return cls(**told | {"scaling": scaling if isinstance(scaling, str) else tuple(scaling)})
 
 
@@ -63,7 +63,7 @@ class Tally:
         self.kinds: dict[str, list[float]] = {}
         self.sizes: Counter[str] = Counter()
         self.transparent = self.stacks = self.pages_left = 0
-        self.left_out: list[str] = []
+        self.left_out: list[tuple[str, str]] = []
 
     def add(self, picture: RawPicture, *, first: bool, all_pages: bool) -> None:
         """Count one picture; `first` of its file's pages."""

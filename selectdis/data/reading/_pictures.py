@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from selectdis.data.reading._picture import PictureOptions, RawPicture, count_pa
 from selectdis.data.reading._scaling import MEASURED, measured_range
 from selectdis.errors import SelectdisError
 
-__all__ = ["Pictures", "read_picture", "read_pictures"]
+__all__ = ["MixedChannelsError", "Pictures", "read_picture", "read_pictures"]
 
 CACHE_FROM = 2_000  # so many pictures take seconds to decode: the result is then kept in the cache folder
 BITS = (0.0, 1.0)
@@ -37,16 +37,23 @@ class Pictures(NamedTuple):
         For each image the place of its file in what was to be read, and which page of it.
     originals : Originals
         What the files held.
+    about : dict
+        What an `ImageDataset` holds of its files, by the names of its fields.
     """
 
     images: np.ndarray | LazyImages
     places: list[tuple[int, int]]
     originals: Originals
+    about: dict[str, Any]
 
     @property
     def kept(self) -> list[int]:
         """For each image the place of its file in what was to be read."""
         return [file for file, _ in self.places]
+
+
+class MixedChannelsError(SelectdisError):
+    """Pictures in grey and in colour, and nobody said which they are to be."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +77,13 @@ class _Reader:
                 told = str(error) if str(path) in str(error) else f"{path}: {error}"
                 if self.strict:
                     raise SelectdisError(told) from None
-                self.tally.left_out.append(told)
+                self.tally.left_out.append((str(path), told))
                 yield None
                 continue
             self.tally.add(raw, first=page == 0, all_pages=self.options.pages == "all")
             channels.setdefault(len(picture), path)
             if len(channels) > 1:
-                raise SelectdisError(
+                raise MixedChannelsError(
                     f"all pictures need the same number of channels: {channels[1]} is grey and {channels[3]} in "
                     "colour; choose gray=True or gray=False"
                 )
@@ -102,8 +109,8 @@ class _Reader:
         return _Reader(self.paths, self.places, replace(self.options, scaling=scaling), self.strict)
 
 
-def read_pictures(paths: Sequence[Path], options: PictureOptions, *, strict: bool = False) -> Pictures:
-    """Return pictures as uint8 (n, c, size, size), which files they are of, and what was in these.
+def read_pictures(paths: Sequence[Path], root: Path, options: PictureOptions, *, strict: bool = False) -> Pictures:
+    """Return pictures as uint8 (n, c, size, size), which files they are of, named from `root`, and what was in these.
 
     Many of them are decoded once into the cache folder, under a name that changes when any of the files does. A warning
     says what was left out.
@@ -112,7 +119,22 @@ def read_pictures(paths: Sequence[Path], options: PictureOptions, *, strict: boo
     images, readable, originals = _read_now(reader) if len(reader.places) < CACHE_FROM else _read_cached(reader)
     kept = [place for place, fine in zip(reader.places, readable, strict=True) if fine]
     _warn_of(originals, len(reader.places))
-    return Pictures(images, kept, originals)
+    stacks = {file for file, page in kept if page}
+    about = {
+        "files": tuple(_named(paths[f], root) + (f"#{page}" if f in stacks else "") for f, page in kept),
+        "left_out": tuple((_named(Path(path), root), _reason(path, why)) for path, why in originals.left_out),
+        "image_fit": options.fit,
+        "originals": originals,
+    }
+    return Pictures(images, kept, originals, about)
+
+
+def _named(path: Path, root: Path) -> str:
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+
+
+def _reason(path: str, why: str) -> str:
+    return why.removeprefix(path).lstrip(": ")
 
 
 def read_picture(path: Path, options: PictureOptions, page: int = 0) -> RawPicture:
@@ -143,7 +165,7 @@ def _originals(reader: _Reader) -> Originals:
 
 
 def _nothing(reader: _Reader) -> SelectdisError:
-    return SelectdisError(f"none of {len(reader.places)} pictures could be read: {reader.tally.left_out[0]}")
+    return SelectdisError(f"none of {len(reader.places)} pictures could be read: {reader.tally.left_out[0][1]}")
 
 
 def _read_cached(reader: _Reader) -> tuple[LazyImages, list[bool], Originals]:
@@ -206,7 +228,7 @@ def _pictures_key(reader: _Reader) -> str:
 
 
 def _warn_of(originals: Originals, n: int) -> None:
-    bad = originals.left_out
+    bad = [why for _, why in originals.left_out]
     if bad:
         more = f" (and {len(bad) - 3} more)" if len(bad) > 3 else ""
         warnings.warn(f"left out {len(bad)} of {n} pictures: {'; '.join(bad[:3])}{more}", stacklevel=4)
