@@ -85,7 +85,8 @@ def images_like(data: Any, image_shape: Shape, image_fit: str = "", image_scalin
             f"images must be (n, {', '.join(map(str, image_shape))}) or of another size, a data set or folder:PATH, "
             f"found {shape or type(images).__name__}; stack them (one image: images[None])"
         )
-    if tuple(shape[1:]) == image_shape and (np.dtype(dtype) == np.uint8 or np.dtype(dtype).kind in "bf"):
+    in_range = isinstance(image_scaling, tuple) and np.dtype(dtype).kind in "iu" and dtype != np.uint8
+    if tuple(shape[1:]) == image_shape and dtype != np.uint16 and not in_range:
         return images
     if image_shape[1] != image_shape[2]:
         raise SelectdisError(f"images must be {image_shape}, which is no square that others could be brought to")
