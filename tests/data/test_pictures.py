@@ -179,6 +179,5 @@ def test_a_run_reads_new_pictures_as_those_that_it_was_trained_on(tmp_path: Path
     new = loaded.transform(save(tmp_path / "new", pictures[0]))  # brighter than the others, in a set of its own
     np.testing.assert_allclose(new, run.transform(data.images[:1]), rtol=1e-5)
     array = np.stack(pictures)[:, None, ::2, ::2]
-    np.testing.assert_allclose(
-        loaded.transform(array)[2], run.transform((array * (255 / 4092)).round().astype(np.uint8))[2], rtol=1e-4
-    )
+    as_bytes = (array * (255 / 4092)).round().astype(np.uint8)
+    np.testing.assert_allclose(loaded.transform(array)[2], run.transform(as_bytes)[2], rtol=1e-4)
