@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,8 +11,10 @@ from selectdis.cli._common import FileArgument, FolderOption, StorageOption, ope
 from selectdis.cli._data import OptionsOption, options_given
 from selectdis.cli._output import check_out, written
 from selectdis.errors import SelectdisError
-from selectdis.study import Study, Transfer
-from selectdis.training import Run
+
+if TYPE_CHECKING:
+    from selectdis.study import Study, Transfer
+    from selectdis.training import Run
 
 __all__ = ["codes"]
 
@@ -46,7 +48,9 @@ def codes(
     transfer = None if run is not None and data is not None and target is None else _chosen(study, target)
     chosen = study.load_run(run) if run is not None else _picked(transfer)
     if data is not None:
-        given = dataset_like(data, chosen.image_shape, chosen.image_fit, options_given(option), chosen.image_scaling)
+        given = dataset_like(
+            data, chosen.image_shape, chosen.image_fit, options_given(option), scaling=chosen.image_scaling
+        )
     else:
         assert transfer is not None
         given = transfer.stage.data.load()

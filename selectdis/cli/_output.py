@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from selectdis import _files
 from selectdis.errors import SelectdisError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["check_out", "write_csv", "written"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from selectdis._files import atomic_write, inside
-from selectdis.cli._common import DryRunOption, JobsOption, OverridesArgument, ProgressListener, QuietOption, say_time
+from selectdis.cli._common import DryRunOption, JobsOption, OverridesArgument, QuietOption, say_time
 from selectdis.cli._data import OptionsOption, options_given
 from selectdis.cli._transfer import say_pick
 
@@ -54,6 +54,8 @@ def pick(
     if not quiet:
         print(f"{len(images):,} pictures. {study.evidence.about(images.image_shape)}")
     say_time(study.estimate_transfer, quiet=quiet, dry_run=dry_run)
+    from selectdis.cli.console._bar import ProgressListener
+
     with ProgressListener(quiet) as progress:
         result = study.transfer(listeners=[progress])
     if labels is not None:

@@ -12,7 +12,6 @@ from rich.table import Table
 
 from selectdis.cli._output import written
 from selectdis.errors import SelectdisError
-from selectdis.spec import read_spec, ready_studies, ready_study
 
 __all__ = ["studies_app"]
 
@@ -22,6 +21,8 @@ studies_app = typer.Typer(name="studies", help="Ready study files: list them, co
 @studies_app.command("list")
 def list_command() -> None:
     """List the ready study files."""
+    from selectdis.spec import read_spec, ready_studies
+
     table = Table(box=None, header_style="bold")
     table.add_column("name", no_wrap=True)
     table.add_column("what")
@@ -38,6 +39,8 @@ def copy(
     out: Annotated[Path | None, typer.Option("--out", help="The file to write (default: NAME.yaml here).")] = None,
 ) -> None:
     """Copy a ready study file, to run it or to change it."""
+    from selectdis.spec import ready_study
+
     path = ready_study(name)
     to = out or Path(path.name)
     if to.exists():

@@ -50,14 +50,14 @@ class ImageDataset:
         Indices of images that share some factors, such as neighbouring frames.
     pairs_differ_in : int, optional
         How many factors differ between two images that are drawn as a pair by their factors; by default drawn too.
-    originals : Originals, optional
-        What the files of pictures held, and how it was scaled to 0..255.
     files : tuple of str
         The file of each image, as its folder or table names it; empty where images have none.
     left_out : tuple of (str, str)
         Files that could not be read, and why.
     image_fit : str
         How pictures became squares, "crop", "stretch" or "pad"; empty where nothing had to.
+    originals : Originals, optional
+        What the files of pictures held, and how it was scaled to 0..255.
 
     Raises
     ------
@@ -75,10 +75,10 @@ class ImageDataset:
     fresh: FreshDraws | None = None
     listed_pairs: np.ndarray | None = None
     pairs_differ_in: int | None = None
-    originals: Originals | None = None
     files: tuple[str, ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()
     image_fit: str = ""
+    originals: Originals | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "factor_names", tuple(str(name) for name in self.factor_names))

@@ -22,13 +22,11 @@ DEEPEST = 65_535  # of 16 bits
 USUAL_FIT = "crop"
 
 
-def fitting_options(
-    name: str, image_shape: Shape, image_fit: str = "", image_scaling: Scaling = "type"
-) -> dict[str, Any]:
-    """Return options that load a named data set in the size, channels, fit and scaling of others, as far as it can."""
+def fitting_options(name: str, image_shape: Shape, image_fit: str = "", scaling: Scaling = "type") -> dict[str, Any]:
+    """Return options that load a named data set as others: size, channels, fit and scaling, where it has them."""
     channels, size, _ = image_shape
     wanted: dict[str, Any] = {"image_size": size, "gray": channels == 1} | ({"fit": image_fit} if image_fit else {})
-    wanted |= {"scaling": image_scaling} if image_scaling != "type" else {}
+    wanted |= {"scaling": scaling} if scaling != "type" else {}
     return {key: value for key, value in wanted.items() if key in options_of(name)}
 
 
@@ -37,7 +35,8 @@ def dataset_like(
     image_shape: Shape,
     image_fit: str = "",
     options: Mapping[str, Any] | None = None,
-    image_scaling: Scaling = "type",
+    *,
+    scaling: Scaling = "type",
 ) -> Any:
     """Load what is named (``"folder:PATH"``, a data set, a path) as images of `image_shape`; leave objects as they are.
 
@@ -51,17 +50,17 @@ def dataset_like(
         How pictures become squares, where it is known.
     options : mapping, optional
         Of the loader, in place of those that fit.
-    image_scaling : str or (float, float)
-        What becomes 0 and 255, as `ImageDataset.scaling` says it.
+    scaling : str or (float, float)
+        As the option of that name of data sets.
     """
     if isinstance(data, Path):
         data = f"folder:{data}" if data.is_dir() else str(data)
     if not isinstance(data, str):
         return data
-    return load_dataset(data, **(fitting_options(data, image_shape, image_fit, image_scaling) | dict(options or {})))
+    return load_dataset(data, **(fitting_options(data, image_shape, image_fit, scaling) | dict(options or {})))
 
 
-def images_like(data: Any, image_shape: Shape, image_fit: str = "", image_scaling: Scaling = "type") -> Any:
+def images_like(data: Any, image_shape: Shape, image_fit: str = "", scaling: Scaling = "type") -> Any:
     """Return images (n, *image_shape), uint8 or floats in [0, 1], of whatever holds some.
 
     Parameters
@@ -69,15 +68,15 @@ def images_like(data: Any, image_shape: Shape, image_fit: str = "", image_scalin
     data : str, Path, ImageDataset or array
         A data set by name, a folder, an object, or an array (n, c, h, w) or (n, h, w, c). Another size, other channels
         and 16 bits are brought to 8 bits, `image_shape` and `image_fit`, a batch at a time.
-    image_shape, image_fit, image_scaling
-        As of `dataset_like`; bytes and fractions from 0 to 1 are taken as they are.
+    image_shape, image_fit, scaling
+        As of `dataset_like`; bytes, and fractions from 0 to 1, are taken as they are.
 
     Raises
     ------
     SelectdisError
         If these are no such images.
     """
-    data = dataset_like(data, image_shape, image_fit, image_scaling=image_scaling)
+    data = dataset_like(data, image_shape, image_fit, scaling=scaling)
     images = data.images if isinstance(data, ImageDataset) else data
     shape, dtype = getattr(images, "shape", None), getattr(images, "dtype", None)
     if shape is None or dtype is None or len(shape) != 4 or 0 in shape[1:]:
@@ -85,12 +84,12 @@ def images_like(data: Any, image_shape: Shape, image_fit: str = "", image_scalin
             f"images must be (n, {', '.join(map(str, image_shape))}) or of another size, a data set or folder:PATH, "
             f"found {shape or type(images).__name__}; stack them (one image: images[None])"
         )
-    in_range = isinstance(image_scaling, tuple) and np.dtype(dtype).kind in "iu" and dtype != np.uint8
+    in_range = not isinstance(scaling, str) and np.dtype(dtype).kind in "iu" and dtype != np.uint8
     if tuple(shape[1:]) == image_shape and dtype != np.uint16 and not in_range:
         return images
     if image_shape[1] != image_shape[2]:
         raise SelectdisError(f"images must be {image_shape}, which is no square that others could be brought to")
-    render = _Converted(images, _is_last(shape), image_shape, image_fit or USUAL_FIT, image_scaling)
+    render = _Converted(images, _is_last(shape), image_shape, image_fit or USUAL_FIT, scaling)
     return LazyImages((shape[0], *image_shape), render)
 
 
@@ -106,12 +105,12 @@ def _is_last(shape: tuple[int, ...]) -> bool:
 class _Converted:
     """Renders some of the images of an array, converted."""
 
-    def __init__(self, images: Any, last: bool, image_shape: Shape, image_fit: str, image_scaling: Scaling) -> None:
-        self.images, self.last, self.image_shape = images, last, image_shape
-        self.image_fit, self.image_scaling = image_fit, image_scaling
+    def __init__(self, images: Any, last: bool, image_shape: Shape, image_fit: str, scaling: Scaling) -> None:
+        self.images, self.last, self.image_shape, self.image_fit = images, last, image_shape, image_fit
+        self.scaling = scaling
 
     def __call__(self, indices: np.ndarray) -> np.ndarray:
-        block = _eight_bits(np.asarray(self.images[indices]), self.image_scaling)
+        block = _eight_bits(np.asarray(self.images[indices]), self.scaling)
         block = np.moveaxis(block, -1, 1) if self.last else block
         block = block[:, : 3 if block.shape[1] > 2 else 1]  # transparency is dropped
         channels, size, _ = self.image_shape
@@ -121,7 +120,7 @@ class _Converted:
 def _eight_bits(block: np.ndarray, scaling: Scaling) -> np.ndarray:
     if block.dtype in (np.uint8, bool):
         return block.astype(np.uint8) * np.uint8(255 if block.dtype == bool else 1)
-    if isinstance(scaling, tuple) and block.dtype.kind in "iu":
+    if not isinstance(scaling, str) and block.dtype.kind in "iu":
         return to_bytes(block, *scaling)
     if block.dtype == np.uint16:
         return np.rint(block * (255 / DEEPEST)).astype(np.uint8)

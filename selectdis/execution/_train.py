@@ -43,6 +43,7 @@ class TrainingImages:
     fresh: Any = None
     pairs: Any = None
     image_fit: str = ""
+    scaling: Any = "type"
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,7 @@ def _run_tasks(
         fresh,
         pairs_of(data) if paired else None,
         str(getattr(data, "image_fit", "")),
+        getattr(data, "scaling", "type"),
     )
     with tempfile.TemporaryDirectory(prefix="selectdis-") as folder:
         # Candidate-steps done by each cohort, in a file that all processes see.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from scipy.stats import rankdata
@@ -21,6 +21,25 @@ LARGEST = 4_000_000  # numbers in memory at once, for each factor
 TINY = 1e-9  # variances of standardised ranks below it are rounding
 
 
+On = Literal["ranks", "values", "both"]
+
+
+def _ranks(columns: np.ndarray) -> np.ndarray:
+    ranks: np.ndarray = rankdata(columns, axis=0)
+    return ranks
+
+
+def _values(columns: np.ndarray) -> np.ndarray:
+    return columns
+
+
+KINDS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], ...]] = {
+    "ranks": (_ranks,),
+    "values": (_values,),
+    "both": (_ranks, _values),
+}
+
+
 class _Factor(NamedTuple):
     """A labelled factor: which images have a value, and their classes (m,) in ascending order."""
 
@@ -34,6 +53,7 @@ def latent_share(
     factors: np.ndarray,
     *,
     ordered: bool | Sequence[bool] = True,
+    on: On = "ranks",
     n_permutations: int = 200,
     seed: int = 0,
 ) -> float:
@@ -57,6 +77,11 @@ def latent_share(
         Their labels; NaN or an empty word where there is none. Factors without two values are left out, with a warning.
     ordered : bool, or (n_factors,) of bool
         Which factors have an order: by value, and words by the alphabet.
+    on : str
+        What of a latent counts: its ``"ranks"``; its ``"values"``, with which the shares are the squared Pearson
+        correlation with s, and the share of the variance of the values (eta squared); or ``"both"``, the mean of the
+        two for each latent. With few labels ranks tie often, and values tell such runs apart: labels that pick a run
+        go by both. What is recorded as ``latent_share.few10`` goes by ranks.
     n_permutations : int
         From how many permutations chance is estimated. The same for every run of the same labels and seed, so that its
         error (about 0.01 at 5 labels) hardly touches their order.
@@ -66,9 +91,9 @@ def latent_share(
     Returns
     -------
     float
-        1 where each factor is a monotone function of one latent, 0 on average for codes that are independent of the
-        labels (with 5 labels, down to about -1), 0 for constant codes and where no labelled factor varies. Higher is
-        better. It does not depend on the order, sign or scale of the latents.
+        1 where each factor is a monotone (by values: linear) function of one latent, 0 on average for codes that are
+        independent of the labels (with 5 labels, down to about -1), 0 for constant codes and where no labelled factor
+        varies. Higher is better. It does not depend on the order, sign or scale of the latents.
 
     Raises
     ------
@@ -77,7 +102,7 @@ def latent_share(
     """
     codes = check_codes(codes)
     return float(
-        latent_shares(codes[np.newaxis], factors, ordered=ordered, n_permutations=n_permutations, seed=seed)[0]
+        latent_shares(codes[np.newaxis], factors, ordered=ordered, on=on, n_permutations=n_permutations, seed=seed)[0]
     )
 
 
@@ -86,6 +111,7 @@ def bootstrap_latent_share(
     factors: np.ndarray,
     *,
     ordered: bool | Sequence[bool] = True,
+    on: On = "ranks",
     n_resamples: int = 200,
     n_permutations: int = 50,
     seed: int = 0,
@@ -103,6 +129,8 @@ def bootstrap_latent_share(
     factors : (n_labels, n_factors) int, float or str
         As for `latent_share`.
     ordered : bool, or (n_factors,) of bool
+        As for `latent_share`.
+    on : str
         As for `latent_share`.
     n_resamples : int
         How many times images are drawn.
@@ -123,7 +151,7 @@ def bootstrap_latent_share(
         As `latent_share` does, and on no resample.
     """
     codes, n_resamples = check_codes(codes), whole_number("n_resamples", n_resamples, 1)
-    options: dict[str, Any] = {"ordered": ordered, "n_permutations": n_permutations, "seed": seed}
+    options: dict[str, Any] = {"ordered": ordered, "on": on, "n_permutations": n_permutations, "seed": seed}
     return latent_shares(codes[np.newaxis], factors, n_resamples=n_resamples, **options)[0]
 
 
@@ -132,6 +160,7 @@ def latent_shares(
     factors: Any,
     *,
     ordered: bool | Sequence[bool] = True,
+    on: On = "ranks",
     n_permutations: int = 200,
     n_resamples: int = 0,
     seed: int = 0,
@@ -142,7 +171,7 @@ def latent_shares(
     ----------
     codes : (n_runs, n_labels, n_latents) float
         Finite; a run with fewer latents than others has constant ones besides, which explain nothing.
-    factors, ordered, n_permutations, n_resamples, seed
+    factors, ordered, on, n_permutations, n_resamples, seed
         As there.
 
     Returns
@@ -150,6 +179,8 @@ def latent_shares(
     (n_runs,) or (n_runs, n_resamples) float
     """
     n, n_permutations = codes.shape[1], whole_number("n_permutations", n_permutations, 1)
+    if on not in KINDS:
+        raise SelectdisError(f"on is one of {', '.join(KINDS)}; found {on!r}")
     labels = _labels(factors, n, ordered)
     if not n_resamples:
         weights = np.ones((1, n))
@@ -158,7 +189,7 @@ def latent_shares(
         weights = rng.multinomial(n, np.full(n, 1 / n), size=n_resamples).astype(np.float64)
     at_once = max(1, LARGEST // (len(weights) * n_permutations * codes.shape[2]))  # runs
     blocks = [codes[first : first + at_once] for first in range(0, len(codes), at_once)]
-    scores = np.concatenate([_scores(block, labels, weights, n_permutations, seed) for block in blocks])
+    scores = np.concatenate([_scores(block, labels, weights, KINDS[on], n_permutations, seed) for block in blocks])
     return scores if n_resamples else scores[:, 0]
 
 
@@ -181,20 +212,27 @@ def _labels(factors: Any, n: int, ordered: bool | Sequence[bool]) -> list[_Facto
 
 
 def _scores(
-    codes: np.ndarray, labels: list[_Factor], weights: np.ndarray, n_permutations: int, seed: int
+    codes: np.ndarray,
+    labels: list[_Factor],
+    weights: np.ndarray,
+    kinds: Sequence[Callable[[np.ndarray], np.ndarray]],
+    n_permutations: int,
+    seed: int,
 ) -> np.ndarray:
     """Return the scores (runs, b) for each row of `weights` (b, n_labels), which say how often each image counts."""
     runs, n, latents = codes.shape
     if not labels:
         return np.zeros((runs, len(weights)))
-    columns = codes.transpose(1, 0, 2).reshape(n, runs * latents)  # those of a run stand side by side
+    columns = (
+        codes.astype(np.float64).transpose(1, 0, 2).reshape(n, runs * latents)
+    )  # those of a run stand side by side
     shares, chances = np.zeros((2, len(labels), runs, len(weights)))
     for k, (rows, classes, ordered) in enumerate(labels):
-        ranks = _standard(rankdata(columns[rows], axis=0))
+        values = [_standard(kind(columns[rows])) for kind in kinds]
         tiled = np.tile(classes, (n_permutations, 1))
         shuffled = np.random.default_rng([seed, len(rows)]).permuted(tiled, axis=1)
-        shares[k] = _largest_share(ranks, classes[np.newaxis], ordered, weights[:, rows], latents)[..., 0].T
-        chances[k] = _largest_share(ranks, shuffled, ordered, weights[:, rows], latents).mean(axis=-1).T
+        shares[k] = _largest_share(values, classes[np.newaxis], ordered, weights[:, rows], latents)[..., 0].T
+        chances[k] = _largest_share(values, shuffled, ordered, weights[:, rows], latents).mean(axis=-1).T
     varies = np.array([[_varies(label.classes, w[label.rows]) for w in weights] for label in labels])[:, np.newaxis]
     share, chance = ((part * varies).sum(axis=0) / np.maximum(varies.sum(axis=0), 1) for part in (shares, chances))
     return np.where(chance < 1 - TINY, (share - chance) / np.maximum(1 - chance, TINY), 0.0)
@@ -205,30 +243,36 @@ def _varies(classes: np.ndarray, weights: np.ndarray) -> bool:
     return drawn.size > 0 and bool((drawn != drawn[0]).any())
 
 
-def _standard(ranks: np.ndarray) -> np.ndarray:
+def _standard(columns: np.ndarray) -> np.ndarray:
     """Bring columns (m, k) to mean 0 and variance 1; constant ones become 0."""
-    centred = ranks - ranks.mean(axis=0)
+    centred = columns - columns.mean(axis=0)
     deviation = centred.std(axis=0)
     return centred / np.where(deviation > 0, deviation, 1)
 
 
 def _largest_share(
-    ranks: np.ndarray, classes: np.ndarray, ordered: bool, weights: np.ndarray, latents: int
+    values: list[np.ndarray], classes: np.ndarray, ordered: bool, weights: np.ndarray, latents: int
 ) -> np.ndarray:
-    """Return the largest share over the latents of each run, (b, runs, v).
+    """Return the largest share over the latents of each run, (b, runs, v), of the mean over kinds of `values`."""
+    shares: np.ndarray = sum(_shares(one, classes, ordered, weights) for one in values) / len(values)
+    b, columns, v = shares.shape
+    largest: np.ndarray = shares.reshape(b, columns // latents, latents, v).max(axis=2)
+    return largest
+
+
+def _shares(ranks: np.ndarray, classes: np.ndarray, ordered: bool, weights: np.ndarray) -> np.ndarray:
+    """Return the share of each column, (b, columns, v).
 
     Parameters
     ----------
-    ranks : (m, runs * latents) float
-        Standardised.
+    ranks : (m, columns) float
+        Ranks or values, standardised.
     classes : (v, m) int
         The factor, in v orders of the images.
     ordered : bool
         Which share.
     weights : (b, m) float
         How often each image counts.
-    latents : int
-        Of each run.
     """
     w = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1)
     mean = w @ ranks  # (b, columns)
@@ -248,9 +292,8 @@ def _largest_share(
             size = (w @ member)[:, np.newaxis]
             explained = explained + np.where(size > 0, (weighted @ member) ** 2 / np.where(size > 0, size, 1), 0)
     share = np.where(variance > TINY, explained / np.where(variance > TINY, variance, 1), 0)
-    b, columns, v = share.shape
-    largest: np.ndarray = np.clip(share, 0, 1).reshape(b, columns // latents, latents, v).max(axis=2)
-    return largest
+    clipped: np.ndarray = np.clip(share, 0, 1)
+    return clipped
 
 
 def _compute(samples: Samples) -> dict[str, float]:

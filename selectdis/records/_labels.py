@@ -162,11 +162,11 @@ def with_settings(board: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
 
 
 def run_label(row: Mapping[Any, Any], labels: Mapping[str, str]) -> str:
-    """Return a configuration's label and the seed."""
+    """Return a configuration's label and the seed: ``β-TCVAE β=2 · seed 2``."""
     configuration = str(row.get(CONFIGURATION, ""))
     seed = row.get(SEED)
     label = labels.get(configuration, configuration)
-    return label if seed is None or pd.isna(seed) else f"{label}, seed {int(seed)}"
+    return label if seed is None or pd.isna(seed) else f"{label} · seed {int(seed)}"
 
 
 def number(value: Any, digits: int = 3) -> str:

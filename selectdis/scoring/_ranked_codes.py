@@ -47,8 +47,9 @@ def rank_codes(
     Returns
     -------
     pandas.DataFrame
-        A row per run: `rank`, `run`, and with labels `score` (`latent_share`, at most 1), `error` (its standard
-        deviation over resamples) and `p_best` (the share of resamples in which it scores best; ties are shared).
+        A row per run: `rank`, `run`, and with labels `score` (`latent_share` on both ranks and values, at most 1),
+        `error` (its standard deviation over resamples) and `p_best` (the share of resamples in which it scores best;
+        ties are shared).
         Without labels `udr` (Spearman) and `model_centrality` of up to 1,000 images, higher is better, in the order of
         `udr`: no rule without labels can be trusted on data that it was not tried on. There, latents with less than 1%
         of the variance of the run's most varying one count as not in use.
@@ -103,12 +104,11 @@ def _by_labels(
     if not len(rows):
         raise SelectdisError("no image has a label: leave labels out, or label some")
     stack = _stacked(runs, rows)
-    scores = latent_shares(stack, table[rows], ordered=ordered, seed=seed)
+    options: dict[str, Any] = {"ordered": ordered, "on": "both", "seed": seed}
+    scores = latent_shares(stack, table[rows], **options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DegenerateWarning)  # what is wrong with the labels is said once
-        drawn = latent_shares(
-            stack, table[rows], ordered=ordered, n_resamples=n_resamples, n_permutations=50, seed=seed
-        )
+        drawn = latent_shares(stack, table[rows], n_resamples=n_resamples, n_permutations=50, **options)
     best = np.isclose(drawn, drawn.max(axis=0), rtol=0, atol=1e-9)
     p_best = (best / best.sum(axis=0)).mean(axis=1)
     return {"score": scores, "error": drawn.std(axis=1), "p_best": p_best}

@@ -18,7 +18,7 @@ from selectdis.selection._correlations import (
 )
 from selectdis.selection._defaults import default_rules, parse_rule
 from selectdis.selection._intervals import moderated_interval, prediction_range, probability_interval
-from selectdis.selection._leaderboard import leaderboard
+from selectdis.selection._leaderboard import leaderboard, pareto
 from selectdis.selection._rules import AverageConfiguration, Pick, RandomRun, Rule
 from selectdis.selection._run_choosers import RunChooser, at_random, by_average, by_criterion, by_few_labels
 from selectdis.selection._scores import DISENTANGLEMENT, beats, current_score_name, run_scores, score_metrics
@@ -26,7 +26,7 @@ from selectdis.selection._stability import rank_stability
 from selectdis.selection._transfer_table import transfer_table
 from selectdis.selection._trust import Trust, trust
 from selectdis.selection._variance import variance_explained
-from selectdis.selection.archive._arena import ArenaResult, arena, everything_known
+from selectdis.selection.archive._arena import ArenaResult, arena, everything_known, most_families
 from selectdis.selection.archive._by_proxies import Evidence, published_evidence
 from selectdis.selection.archive._own import add_evidence, contents
 from selectdis.selection.archive._table import evidence
@@ -85,6 +85,8 @@ __all__ = [
     "mean_against_sampled",
     "metric_names",
     "moderated_interval",
+    "most_families",
+    "pareto",
     "parse_rule",
     "pickable",
     "prediction_range",

@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from selectdis._files import atomic_write, inside, open_file, own_file
 from selectdis.data._label_table import Labels, labels_text, read_labels
 from selectdis.errors import whole_number
-from selectdis.records import CRITERION, is_candidate_id, pickable
+from selectdis.records import CRITERION, is_candidate_id, need, pickable
 from selectdis.scoring._ranked_codes import rank_codes
 from selectdis.selection._run_choosers import RunScores
 
@@ -45,7 +46,11 @@ class ByLabels:
     target_columns: tuple[str, ...] = ()
 
     def fit(self, proxies: pd.DataFrame) -> RunScores:
-        return lambda target: target[COLUMNS[0]].to_numpy(dtype=float)
+        def scores(target: pd.DataFrame) -> np.ndarray:
+            need(target, COLUMNS[0])
+            return target[COLUMNS[0]].to_numpy(dtype=float)
+
+        return scores
 
 
 @dataclass(frozen=True)

@@ -499,6 +499,22 @@ class Study:
             raise SelectdisError(f"the study {self.name!r} in {self.folder} has no runs yet: {todo}")
         return with_settings(selection.leaderboard(records, by=by, score=score or self.spec.select.score), records)
 
+    def pareto(self, scores: Sequence[str] = ("win_rate", "reconstruction")) -> pd.DataFrame:
+        """Return the proxy's configurations that no other one beats in all of several scores, best first.
+
+        Parameters
+        ----------
+        scores : sequence of str
+            As of `selectdis.selection.pareto`, which has the others as well.
+
+        Returns
+        -------
+        DataFrame
+            ``dataset``, ``rank`` by the first score, ``configuration``, ``settings`` in words, ``seeds``, the scores.
+        """
+        found = selection.pareto(self.records, scores)
+        return with_settings(found[found.pop("front")].reset_index(drop=True), self.records)
+
     def importances(self) -> pd.DataFrame:
         """Return Optuna's importance of each parameter for the score: one row per parameter, one column per proxy.
 

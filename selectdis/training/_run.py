@@ -58,7 +58,7 @@ class Run(TransformerMixin, BaseEstimator):
     image_fit : str
         How the pictures that it was trained on became squares: "crop", "stretch" or "pad"; empty where nothing had to.
     image_scaling : str or (float, float)
-        What became 0 and 255 in them, as `ImageDataset.scaling` says it; new pictures are read alike.
+        How the values of their pixels became 0 to 255, as the option `scaling` of data sets.
     parameters : dict of str to Tensor
         The weights of encoder and decoder, and of torch modules their buffers.
     """
@@ -124,7 +124,7 @@ class Run(TransformerMixin, BaseEstimator):
             If the path has another ending, or as `transform` does.
         """
         check_codes_file(Path(path))
-        data = dataset_like(images, self.image_shape, self.image_fit, image_scaling=self.image_scaling)
+        data = dataset_like(images, self.image_shape, self.image_fit, scaling=self.image_scaling)
         try:
             return write_codes_table(Path(path), self.transform(data), getattr(data, "files", ()))
         except WRITE_ERRORS as error:
@@ -171,7 +171,7 @@ class Run(TransformerMixin, BaseEstimator):
         return images
 
     def reconstruction_error(self, images: Images) -> np.ndarray:
-        """-log p(x | z) at the mean code, under its likelihood, nats summed over pixels: float32 (n,)."""
+        """-log p(x | z) at the mean code under its likelihood, nats summed over pixels: float32 (n,)."""
         return self.encode_and_judge(images)[2]
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -286,7 +286,8 @@ def write_run(run: Run, path: Path, writer: Writer) -> None:
         "status": run.status,
         "failed_step": run.failed_step,
         "seconds": run.seconds,
-    } | ({"image_fit": run.image_fit} if run.image_fit else {})
+    }
+    description |= {"image_fit": run.image_fit} if run.image_fit else {}
     description |= {"image_scaling": run.image_scaling} if run.image_scaling != "type" else {}
     try:
         write_file(Path(path), arrays, description, writer)

@@ -96,7 +96,7 @@ def test_labels_of_a_target_pick_among_its_runs_and_are_kept(call, transferred):
     truth = np.c_[filled["image"].astype(int) % 2, filled["image"].astype(int) // 2 % 3]
     for candidate, score in scores.items():
         codes = transfer.stage.load_run(candidate).transform(images)
-        assert score == pytest.approx(sd.metrics.latent_share(codes, truth, ordered=[True, False]), abs=1e-6)
+        assert score == pytest.approx(sd.metrics.latent_share(codes, truth, ordered=[True, False], on="both"), abs=1e-6)
     assert labelled.pick.candidate == scores.idxmax()
     assert labelled.best.candidate.id == scores.idxmax()
     assert labelled.outcome == ""

@@ -150,7 +150,9 @@ def test_the_run_table_shows_stages_and_candidates(ui):
     page.get_by_text("target · digits").first.wait_for()
     page.get_by_text(SPEC["description"]).first.wait_for()
     unfold(page, "proxy · sprites")
-    page.get_by_text(next(key[2] for key in runs if key[0] == "proxy" and key[2])).first.wait_for()
+    page.get_by_text(
+        next(run.info.run_name for key, run in runs.items() if key[0] == "proxy" and key[2])
+    ).first.wait_for()
     assert problems() == []
 
 

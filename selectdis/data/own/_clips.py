@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -55,14 +54,15 @@ def clips(
     several = pages == "all" or any(one.parent == other.parent for one, other in pairwise(paths))
     if not paths or not several:
         raise SelectdisError(f"{root} holds no clip of two frames or more (a folder of pictures, in it or below)")
-    options = PictureOptions(image_size, gray, fit, background, scaling, pages)
-    read = read_pictures(paths, root, options, strict=strict)
+    read = read_pictures(paths, root, PictureOptions(image_size, gray, fit, background, scaling, pages), strict=strict)
     frames = [_Frame(file, page, paths[file].parent) for file, page in read.places]
     pairs = [(row, row + 1) for row, (one, other) in enumerate(pairwise(frames)) if one.before(other, set(frames))]
     if not pairs:
         raise SelectdisError(f"no two neighbouring frames of {root} can be read")
-    data = ImageDataset(f"clips:{path}", read.images, source=str(root.resolve()), listed_pairs=np.array(pairs))
-    return warn_of_dark_images(replace(data, **read.about))
+    data = ImageDataset(
+        f"clips:{path}", read.images, source=str(root.resolve()), listed_pairs=np.array(pairs), **read.about
+    )
+    return warn_of_dark_images(data)
 
 
 class _Frame(NamedTuple):

@@ -30,8 +30,8 @@ class Originals:
         Pictures with parts that are transparent.
     pages_left : int
         Pages of stacks and animations that were not taken, of `stacks` files.
-    left_out : tuple of (str, str)
-        The path of each file that was left out, and why.
+    left_out : tuple of str
+        Why a file was left out, a sentence each.
     scaling : str or (float, float)
         What `scaling=` reads new pictures as these were read: a range where it was measured.
     """
@@ -41,7 +41,7 @@ class Originals:
     transparent: int = 0
     stacks: int = 0
     pages_left: int = 0
-    left_out: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[str, ...] = ()
     scaling: Scaling = "type"
 
     def to_bytes(self) -> np.ndarray:
@@ -57,7 +57,7 @@ class Originals:
     def from_dict(cls, told: Mapping[str, Any]) -> Originals:
         """Return what `dataclasses.asdict` made a dict of, by way of JSON or not; scaling and all else are checked."""
         known = {one.name: told[one.name] for one in fields(cls) if one.name in told}
-        left_out = tuple((str(path), str(why)) for path, why in known.get("left_out", ()))
+        left_out = tuple(map(str, known.get("left_out", ())))
         return cls(**known | {"left_out": left_out, "scaling": check_scaling(known.get("scaling", "type"))})
 
 
@@ -68,7 +68,7 @@ class Tally:
         self.kinds: dict[str, list[float]] = {}
         self.sizes: Counter[str] = Counter()
         self.transparent = self.stacks = self.pages_left = 0
-        self.left_out: list[tuple[str, str]] = []
+        self.left_out: list[str] = []
 
     def add(self, picture: RawPicture, *, first: bool, all_pages: bool) -> None:
         """Count one picture; `first` of its file's pages."""

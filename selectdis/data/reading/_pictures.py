@@ -35,15 +35,12 @@ class Pictures(NamedTuple):
         Lazy where there are many.
     places : list of (int, int)
         For each image the place of its file in what was to be read, and which page of it.
-    originals : Originals
-        What the files held.
     about : dict
-        What an `ImageDataset` holds of its files, by the names of its fields.
+        What an `ImageDataset` says of its files, by the names of its fields.
     """
 
     images: np.ndarray | LazyImages
     places: list[tuple[int, int]]
-    originals: Originals
     about: dict[str, Any]
 
     @property
@@ -77,7 +74,7 @@ class _Reader:
                 told = str(error) if str(path) in str(error) else f"{path}: {error}"
                 if self.strict:
                     raise SelectdisError(told) from None
-                self.tally.left_out.append((str(path), told))
+                self.tally.left_out.append(told)
                 yield None
                 continue
             self.tally.add(raw, first=page == 0, all_pages=self.options.pages == "all")
@@ -110,31 +107,34 @@ class _Reader:
 
 
 def read_pictures(paths: Sequence[Path], root: Path, options: PictureOptions, *, strict: bool = False) -> Pictures:
-    """Return pictures as uint8 (n, c, size, size), which files they are of, named from `root`, and what was in these.
+    """Return pictures as uint8 (n, c, size, size), which files they are of, and what was in these.
 
-    Many of them are decoded once into the cache folder, under a name that changes when any of the files does. A warning
-    says what was left out.
+    Files below `root` are named from there. Many of them are decoded once into the cache folder, under a name that
+    changes when any of the files does. A warning says what was left out.
     """
     reader = _Reader(paths, _places(paths, options), options, strict)
     images, readable, originals = _read_now(reader) if len(reader.places) < CACHE_FROM else _read_cached(reader)
-    kept = [place for place, fine in zip(reader.places, readable, strict=True) if fine]
     _warn_of(originals, len(reader.places))
-    stacks = {file for file, page in kept if page}
+    kept = [place for place, fine in zip(reader.places, readable, strict=True) if fine]
+    lost = [paths[file] for (file, _), fine in zip(reader.places, readable, strict=True) if not fine]
     about = {
-        "files": tuple(_named(paths[f], root) + (f"#{page}" if f in stacks else "") for f, page in kept),
-        "left_out": tuple((_named(Path(path), root), _reason(path, why)) for path, why in originals.left_out),
+        "files": tuple(_named(paths[file], root, page) for file, page in kept),
+        "left_out": tuple(
+            (_named(path, root), _reason(path, why)) for path, why in zip(lost, originals.left_out, strict=True)
+        ),
         "image_fit": options.fit,
         "originals": originals,
     }
-    return Pictures(images, kept, originals, about)
+    return Pictures(images, kept, about)
 
 
-def _named(path: Path, root: Path) -> str:
-    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+def _named(path: Path, root: Path, page: int = 0) -> str:
+    name = (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+    return f"{name}#{page}" if page else name
 
 
-def _reason(path: str, why: str) -> str:
-    return why.removeprefix(path).lstrip(": ")
+def _reason(path: Path, why: str) -> str:
+    return why.removeprefix(str(path)).lstrip(": ")
 
 
 def read_picture(path: Path, options: PictureOptions, page: int = 0) -> RawPicture:
@@ -165,7 +165,7 @@ def _originals(reader: _Reader) -> Originals:
 
 
 def _nothing(reader: _Reader) -> SelectdisError:
-    return SelectdisError(f"none of {len(reader.places)} pictures could be read: {reader.tally.left_out[0][1]}")
+    return SelectdisError(f"none of {len(reader.places)} pictures could be read: {reader.tally.left_out[0]}")
 
 
 def _read_cached(reader: _Reader) -> tuple[LazyImages, list[bool], Originals]:
@@ -228,7 +228,7 @@ def _pictures_key(reader: _Reader) -> str:
 
 
 def _warn_of(originals: Originals, n: int) -> None:
-    bad = [why for _, why in originals.left_out]
+    bad = originals.left_out
     if bad:
         more = f" (and {len(bad) - 3} more)" if len(bad) > 3 else ""
         warnings.warn(f"left out {len(bad)} of {n} pictures: {'; '.join(bad[:3])}{more}", stacklevel=4)

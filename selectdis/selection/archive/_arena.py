@@ -17,7 +17,7 @@ from selectdis.records import CRITERION, DATASET, FAMILY, JUDGING, PART, SAMPLED
 from selectdis.selection._backtest import bracket, summarise
 from selectdis.selection._configurations import by_win_rate
 from selectdis.selection._defaults import parse_rule
-from selectdis.selection._folds import judged_runs, leave_one_out, measure
+from selectdis.selection._folds import ORACLE, judged_runs, leave_one_out, measure
 from selectdis.selection._intervals import UNIFORM_VARIANCE, moderated_interval
 from selectdis.selection._rules import Rule
 from selectdis.selection._run_choosers import by_criterion, labels_taken
@@ -26,11 +26,12 @@ from selectdis.selection.archive._codes import has_codes
 from selectdis.selection.archive._compute import computed, criterion_of, functions_in, takes
 from selectdis.selection.archive._nested import Nested, nested
 from selectdis.selection.archive._table import evidence as evidence_table
-from selectdis.selection.learned._auto import listed_rules
+from selectdis.selection.learned._auto import Auto, listed_rules
 
 __all__ = ["ArenaResult", "arena", "everything_known"]
 
 COMPARED = ("win_rate > random @ 3", "any > calibrated")
+TRIED = "tried: "  # before names in tables of rules, where a function may be called as a baseline is
 HALVES = ("looked at", "judging", "all")
 What = str | Rule | Criterion | Callable[[Any], Any]
 
@@ -59,14 +60,14 @@ class ArenaResult:
           pick on one more data set is expected;
         - ``gain``, ``gain_low``, ``gain_high``: what the seed that it chooses gains over a random seed of the same
           configuration, in the same unit, the mean over all configurations;
-        - ``adds``, ``adds_low``, ``adds_high``: by how much P grows where it may be chosen too (a criterion on its own,
-          within the best configuration on the proxies, and within the best three), over what is chosen by the same
-          nested backtest from the list of docs/evidence.md without it; ``taken``: on which share of the data sets it
-          was;
+        - ``adds``, ``adds_low``, ``adds_high``: by how much P grows over the rule that the other data sets choose from
+          the list of docs/evidence.md, where it replaces that rule because it is more than one standard error better on
+          the other data sets (a criterion on its own, within the best configuration on the proxies, or within the best
+          three); ``taken``: on which share of the data sets it did;
         - ``datasets``, ``families``: on how many.
     by_dataset
-        P of each thing on each data set, with ``half``; ``without`` and ``chosen``: which rule was chosen from the list
-        without it and with it.
+        P of each thing on each data set, with ``half``; ``without`` and ``chosen``: which rule the other data sets
+        choose from the list, and which with it.
     part, score, level
         What was tried on, what runs were judged by, and the level of the intervals.
     notes
@@ -98,7 +99,7 @@ class ArenaResult:
     def shown(self) -> pd.DataFrame:
         """`table` for a screen or a page: each number with its interval."""
         t = self.table
-        columns = {"criterion or rule": t["what"], "data sets": t["half"]}
+        columns: dict[str, Any] = {"criterion or rule": t["what"], "data sets": t["half"]}
         columns["beats random"] = [bracket(*row) for row in t[["p", "p_low", "p_high"]].to_numpy(dtype=float)]
         for name, title in (("gain", "gain over a random seed"), ("adds", "adds to the best rule")):
             values = t[[name, f"{name}_low", f"{name}_high"]].to_numpy(dtype=float)
@@ -206,7 +207,7 @@ def _entry(
         what = parse_rule(what)
         name = what.label
     if isinstance(what, Rule):
-        return Entry(name, what, (what,)), records
+        return Entry(name, what, () if isinstance(what.run, Auto) else (what,)), records  # auto chooses from the list
     if isinstance(what, str):
         known = criterion_of(what)
         if known is None and CRITERION + what not in records:
@@ -236,9 +237,9 @@ def _judge(
     rng = np.random.default_rng(seed)
     with progress_bar("folds") as show:
         folds = leave_one_out(judged, scores, n_bootstrap, rng)
-        measured, nowhere = measure(
-            {entry.name: entry.rule for entry in entries}, folds, lambda done: show("judging", done, len(facts))
-        )
+        rules = {TRIED + entry.name: entry.rule for entry in entries}
+        measured, nowhere = measure(rules, folds, lambda done: show("judging", done, len(facts)))
+    measured = measured[measured["rule"] != ORACLE]
     everything = nested([*listed_rules(), *(rule for entry in entries for rule in entry.joining)], judged, scores)
     added = {entry.name: _added(entry, everything) for entry in entries}
     rows = []
@@ -250,7 +251,8 @@ def _judge(
         table, _ = summarise(part, level, rng)
         rows += [_row(entry, half, table, added[entry.name], facts.loc[names], level) for entry in entries]
     notes = [f"left out: {name} ({why})" for name, why in left_out.items()]
-    notes += [f"{rule!r} is not judged on {where} ({why})" for rule, where, why in nowhere.to_numpy()]
+    for rule, where, why in nowhere.to_numpy():
+        notes.append(f"{rule.removeprefix(TRIED)!r} is not judged on {where} ({why})")
     if not facts[JUDGING].astype(bool).any():
         notes.append("no data set that judges is among these runs yet: all were looked at while rules were built")
     table = pd.DataFrame(rows)
@@ -268,23 +270,21 @@ def _judge(
 def _added(entry: Entry, everything: Nested) -> pd.DataFrame:
     """Return for each data set the rules chosen without and with the entry, and by how much P differs."""
     own = [rule.label for rule in entry.joining]
+    if not own:
+        return pd.DataFrame(columns=["without", "chosen", "adds", "taken"])
     listed = [rule for rule in listed_rules() if rule.label not in own]
-    without, found = everything.chosen(listed), everything.chosen([*listed, *entry.joining])
-    taken = found["rule"].isin(own)
-    return pd.DataFrame(
-        {"without": without["rule"], "chosen": found["rule"], "adds": found["p"] - without["p"], "taken": taken}
-    )
+    return everything.joined(listed, entry.joining)
 
 
 def _row(
     entry: Entry, half: str, table: pd.DataFrame, added: pd.DataFrame, facts: pd.DataFrame, level: float
 ) -> dict[str, Any]:
     row: dict[str, Any] = {"what": entry.name, "half": half, "p": np.nan, "p_low": np.nan, "p_high": np.nan}
-    found = table[table["rule"] == entry.name]
+    found = table[table["rule"] == TRIED + entry.name]
     if len(found):
         known = found.iloc[0]
         row |= {"p": known["p_beats_random"]} | {name: known[name] for name in (*_BOUNDS, *_GAIN)}
-    own = added.loc[added.index.isin(facts.index)].dropna(subset=["adds"])
+    own = added[added.index.isin(facts.index)].dropna(subset=["adds"])
     row |= {"adds": np.nan, "adds_low": np.nan, "adds_high": np.nan, "taken": np.nan}
     if len(own):
         values, taken = own["adds"].to_numpy(dtype=float), float(own["taken"].mean())
@@ -299,7 +299,8 @@ _GAIN = ("gain", "gain_low", "gain_high")
 
 
 def _by_dataset(measured: pd.DataFrame, added: dict[str, pd.DataFrame], facts: pd.DataFrame) -> pd.DataFrame:
-    rows = measured[measured["rule"].isin(added)][["rule", "dataset", "runs", "p"]].rename(columns={"rule": "what"})
+    rows = measured[["rule", "dataset", "runs", "p"]].rename(columns={"rule": "what"})
+    rows["what"] = rows["what"].str.removeprefix(TRIED)
     rows["half"] = np.where(facts.loc[rows["dataset"], JUDGING].astype(bool), "judging", "looked at")
     chosen = pd.concat({name: table[["without", "chosen", "adds"]] for name, table in added.items()}, names=["what"])
     chosen.index.names = ["what", "dataset"]

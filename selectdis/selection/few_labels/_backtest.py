@@ -33,7 +33,7 @@ TENTH = 0.1
 
 def by_latent_share(codes: np.ndarray, labels: np.ndarray, ordered: Any) -> np.ndarray:
     """Score runs as `selectdis label` does."""
-    return latent_shares(codes, labels, ordered=ordered, n_permutations=50)
+    return latent_shares(codes, labels, ordered=ordered, on="both", n_permutations=50)
 
 
 @dataclass(frozen=True, repr=False)
