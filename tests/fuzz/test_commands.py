@@ -23,13 +23,7 @@ from tests.selection.records import make_records
 FILES = ["study.yaml", "records.csv", "codes.npz", "codes.npy", "runs/fake", "runs", "junk.bin", "missing", "pipe"]
 WORDS = ["", " ", "-1", "0", "1", "2", "9" * 30, "nan", "mig", "win_rate", "digits", "sprites", "folder:.", "é %41?#"]
 WORDS += ["\x1b[2J", "a\nb", "x" * 3_000, "--", "--help", "training.steps=5", "seeds=[1,2", "=", "seeds=0", "[red]"]
-WORDS += [
-    "postgresql://me:secret@127.0.0.1:1/db?password=secret",
-    "tcp://127.0.0.1:1",
-    "sqlite:///x.db",
-    "/dev/null",
-    "udr_lasso",
-]
+WORDS += ["postgresql://me:secret@127.0.0.1:1/db?password=secret", "tcp://127.0.0.1:1", "sqlite:///x.db", "/dev/null"]
 WORDS += [
     "mean > udr_lasso @ 1",
     "labels:mig",
