@@ -79,12 +79,11 @@ def pareto_figure(snapshot: StudySnapshot, stage: StageSnapshot, scores: tuple[s
         How many configurations are on the front, and how many there are.
     """
     table = selection.pareto(stage.records, scores).set_index("configuration")
-    groups = ["on the front" if front else "beaten in both" for front in table["front"]]
     chosen = table.sort_values("front", ascending=False)
-    groups = [groups[table.index.get_loc(name)] for name in chosen.index]
-    labels = (f"{score_label(name)}{' (nats, lower is better)' if name == 'reconstruction' else ''}" for name in scores)
+    groups = ["on the front" if front else "beaten in both" for front in chosen["front"]]
+    x, y = (f"{score_label(name)}{' (nats, lower is better)' if name == 'reconstruction' else ''}" for name in scores)
     names = configuration_labels(snapshot.records)
-    figure = charts.scatter(chosen[scores[0]], chosen[scores[1]], *labels, groups, labels=names)
+    figure = charts.scatter(chosen[scores[0]], chosen[scores[1]], x, y, groups, labels=names)
     return figure, int(table["front"].sum()), len(table)
 
 

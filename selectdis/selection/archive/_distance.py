@@ -164,8 +164,8 @@ def _profile(runs: pd.DataFrame) -> pd.DataFrame:
     values = finished[[f"criterion.{name}" for name in PROFILE]].astype(float)
     values.columns = list(PROFILE)
     values["reconstruction"] /= finished["numbers"]
-    table: pd.DataFrame = values.groupby([finished[DATASET], finished[CONFIGURATION]]).mean().unstack()
-    return table.dropna(axis=1, how="any")
+    table = values.groupby([finished[DATASET], finished[CONFIGURATION]]).mean().unstack()
+    return pd.DataFrame(table).dropna(axis=1, how="any")
 
 
 def _worth_and_distance(part: str, rule: Picker | None, among: pd.Series, name: str) -> tuple[float, float, float]:
