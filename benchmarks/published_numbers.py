@@ -1,16 +1,21 @@
-"""The numbers of README.md and docs/selection.md, from the published records.
+"""The numbers of README.md, docs/selection.md and docs/evidence.md, from the published records.
 
-    python benchmarks/published_numbers.py [--quick]
+    python benchmarks/published_numbers.py [--write] [--only readme,leaderboard]
 
-Prints the tables as they stand in the documents. --quick leaves out what takes a minute: how often a decision is
-wrong.
+Prints the tables as they stand in the documents, between <!-- numbers: NAME --> and <!-- end -->; --write puts them
+there. Those of the arena are computed from the folder evidence/.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import itertools
+import re
 import sys
+import warnings
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,53 +23,97 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from selectdis.records import families
 from selectdis.selection import (
+    arena,
     backtest,
+    beats,
     correlation_interval,
     dataset_transfer,
     default_rules,
+    everything_known,
+    evidence,
     parse_rule,
-    read_records,
+    published_evidence,
     variance_explained,
 )
 from selectdis.selection._backtest import BacktestResult, bracket
 from selectdis.selection._folds import judged_runs, worth_of_pick
-from selectdis.selection._scores import beats
 from selectdis.selection._trust import BETTER, DO_NOT, USE, decide
-from selectdis.selection.archive._by_proxies import Evidence, published_evidence
+from selectdis.selection.archive._arena import HALVES, most_families
+from selectdis.selection.archive._by_proxies import Evidence
+from selectdis.selection.archive._codes import has_codes
+from selectdis.selection.archive._compute import can_compute, computed, criterion_of
 
 ROOT = Path(__file__).parents[1]
-SOURCE = ROOT / "evidence/dense32-v1/transfer-cpu.csv.gz"
+TABLE = ROOT / "selectdis/selection/archive/evidence.csv.gz"
 README = {
-    "the best configuration on the proxies, then UDR": "win_rate > udr_lasso",
-    "a regression from criteria to scores, learned on the proxies": "any > calibrated",
+    "the best three configurations on the proxies, then UDR": "win_rate > udr_lasso @ 3",
+    "whichever rule the proxies speak for": "any > auto @ 3",
     "the best configuration on the proxies, any seed": "win_rate > random",
     "UDR on the target alone": "any > udr_lasso",
     "likelihood on the target alone": "any > elbo",
+    "ten labelled images of the target": "any > labels:latent_share.few10",
+    "twenty": "any > labels:latent_share.few20",
 }
-BY_PROXIES = ["win_rate > udr_lasso", "any > calibrated", "win_rate > random", "any > udr_lasso"]
+BY_PROXIES = [
+    "win_rate > udr_lasso @ 3",
+    "win_rate > udr_lasso",
+    "any > auto @ 3",
+    "any > hierarchical",
+    "any > udr_lasso",
+]
+DECIDED = [*BY_PROXIES[:2], "win_rate > random", "win_rate > model_centrality", "any > hierarchical", "any > udr_lasso"]
+DECIDED += ["any > elbo", "any > model_centrality"]
 BASELINES = ["oracle", "average configuration", "random run"]
-TRIED = ["win_rate > udr_lasso @ 2", "win_rate > udr_lasso_pool", "win_rate > model_centrality", "mig > udr_lasso"]
+SETS = 40  # of proxies drawn of each size, for the decisions
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true")
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--only", help="names of tables, separated by commas")
     options = parser.parse_args()
-    records = read_records(SOURCE)
-    print("\n\n".join(tables(records, quick=options.quick)))
+    warnings.simplefilter("ignore")
+    for name in options.only.split(",") if options.only else MAKE:
+        text = MAKE[name]()
+        print(f"{name}:\n{text}\n", flush=True)
+        if options.write:
+            write(name, text)
 
 
-def tables(records: pd.DataFrame, *, quick: bool) -> list[str]:
-    result = backtest(records)
-    found = [readme(result), rules(result), gains(result), paper(result), proxies()]
-    return found if quick else [*found, *facts(records), decisions(records)]
+def write(name: str, text: str) -> None:
+    """Put a text between its marks, in whichever documents have them."""
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        old = page.read_text(encoding="utf-8")
+        marked = re.compile(rf"(<!-- numbers: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        new = marked.sub(lambda found: f"{found[1]}{text}\n{found[2]}", old)
+        if new != old:
+            page.write_text(new, encoding="utf-8")
+
+
+@cache
+def records() -> pd.DataFrame:
+    """The part that trust mostly rests on."""
+    table = evidence()
+    return evidence(most_families(table))
+
+
+@cache
+def everything() -> BacktestResult:
+    texts = ["any > auto @ 3", "win_rate > random @ 3", "any > udr_lasso_pool+model_centrality"]
+    texts += ["win_rate > udr_lasso_pool", "win_rate > model_centrality"]
+    return backtest(records(), [*default_rules(records()), *map(parse_rule, texts)])
+
+
+def fingerprint() -> str:
+    """What the records were when the tables were made."""
+    return hashlib.sha256(TABLE.read_bytes()).hexdigest()[:12]
 
 
 def markdown(head: list[str], rows: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, *rows]).replace(
-        "\n", f"\n|{'---|' * len(head)}\n", 1
-    )
+    lines = [f"| {' | '.join(cells)} |" for cells in [head, *rows]]
+    return "\n".join([lines[0], f"|{'---|' * len(head)}", *lines[1:]])
 
 
 def interval(row: pd.Series) -> str:
@@ -75,32 +124,41 @@ def spread(low: float, high: float) -> str:
     return f"{low:.2f} to {high:.2f}"
 
 
-def readme(result: BacktestResult) -> str:
+def counted() -> str:
+    table = records()
+    return (
+        f"{len(table):,} runs on {table['dataset'].nunique()} data sets of {table['family'].nunique()} families, "
+        f"{table['configuration'].nunique()} configurations with {table['seed'].nunique()} seeds each"
+    )
+
+
+def readme() -> str:
+    result = backtest(records(), [parse_rule(rule) for rule in README.values()])
     rows = []
     for words, rule in README.items():
         row = result.row(rule)
         rows.append([f"{words} (`{rule}`)", interval(row), spread(row["next_low"], row["next_high"])])
     head = ["rule", "probability, 95% interval of the mean", "one more data set"]
-    return markdown(head, [*rows, ["a random run", "0.50", ""]])
+    table = markdown(head, [*rows, ["a random run", "0.50", ""]])
+    return f"The published records, part `{records()['part'].iloc[0]}`: {counted()}.\n\n{table}"
 
 
-def rules(result: BacktestResult) -> str:
+def rules() -> str:
     rows = []
-    for _, row in result.table[
-        ~result.table["rule"].isin(["oracle", "average configuration", "random run"])
-    ].iterrows():
+    table = everything().table
+    for _, row in table[~table["rule"].isin(BASELINES)].iterrows():
         single = spread(row["next_low"], row["next_high"])
         rows.append([f"`{row['rule']}`", interval(row), single, str(row["datasets"]), f"{row['percentile_worst']:.0f}"])
     return markdown(["rule", "P(beats a random run)", "one more data set", "data sets", "worst percentile"], rows)
 
 
-def gains(result: BacktestResult) -> str:
-    rows = [[f"`{chosen}`", gain] for chosen, gain in result.shown_gains.itertuples(index=False)]
+def gains() -> str:
+    rows = [[f"`{chosen}`", gain] for chosen, gain in everything().shown_gains.itertuples(index=False)]
     return markdown(["the seed is chosen by", "gain over a random seed of the same configuration"], rows)
 
 
-def paper(result: BacktestResult) -> str:
-    rows = [[row["metric"], row["data_set"], interval(row)] for _, row in result.paper.iterrows()]
+def paper() -> str:
+    rows = [[row["metric"], row["data_set"], interval(row)] for _, row in everything().paper.iterrows()]
     return markdown(["metric", "data set", "P(beats a random run)"], rows)
 
 
@@ -112,71 +170,145 @@ def proxies() -> str:
     return markdown(["rule", "1 proxy", "2 proxies", "3 proxies", "4 proxies"], rows)
 
 
-def facts(records: pd.DataFrame) -> list[str]:
+def facts() -> str:
     """The sentences of docs/selection.md that hold numbers."""
-    four = records[records["dataset"] != "noisy_dsprites"]
-    texts = ["any > calibrated", "win_rate > elbo @ 3"]
-    first, second = (interval(backtest(four, [rule]).row(rule)) for rule in map(parse_rule, texts))
-    tried = [f"any > calibrated{model}" for model in ("", ":forest", ":boosting")]
-    tried += [f"win_rate > udr_lasso{top}" for top in ("", " @ 3", " @ 4")]
-    result = backtest(records, [parse_rule(text) for text in tried])
-    ridge, forest, boosting, *tops = (f"{result.row(text)['p_beats_random']:.2f}" for text in tried)
-    variance = variance_explained(records, ["win_rate"]).pivot(index="dataset", columns="source", values="adjusted")
+    table = records()
+    variance = variance_explained(table, ["win_rate"]).pivot(index="dataset", columns="source", values="adjusted")
     seed, kind = ((variance[source].min(), variance[source].max()) for source in ("seed", "objective"))
     where = variance["seed"].idxmin(), variance["seed"].idxmax()
-    between = dataset_transfer(records).to_numpy()[np.triu_indices(5, 1)]
-    return [
-        f"On the first four `any > calibrated` had {first} and `win_rate > elbo @ 3` {second}: what four data sets "
-        "promised, the fifth took back in part.",
-        f"Models of the calibrated rule differ as rules do: ridge {ridge}, forest {forest}, boosting {boosting}.",
-        f"`top` matters by luck alone: `win_rate > udr_lasso` has {tops[0]}, {tops[1]} and {tops[2]} with 1, 3 and 4 "
-        "configurations.",
+    between = dataset_transfer(table).to_numpy()
+    between = between[np.triu_indices(len(between), 1)]
+    count = table["configuration"].nunique()
+    lines = [
         f"The seed explains {seed[0]:.0%} ({where[0]}) to {seed[1]:.0%} ({where[1]}) of the variance of the win rate, "
         f"the objective {kind[0]:.0%} to {kind[1]:.0%}, adjusted for the number of groups.",
         "Configurations that do well on one data set do so on another with a rank correlation of "
-        f"{between.min():.2f} to {between.max():.2f} (24 configurations: chance stays within "
-        f"±{correlation_interval(0.0, 24)[1]:.2f}).",
+        f"{between.min():.2f} to {between.max():.2f}, {np.median(between):.2f} in the middle ({count} configurations: "
+        f"chance stays within ±{correlation_interval(0.0, count)[1]:.2f}).",
     ]
+    return "\n".join(f"- {line}" for line in lines)
 
 
-def decisions(records: pd.DataFrame) -> str:
-    """How the picks turned out that each decision was made for, each data set left out of all evidence in turn.
+def decisions() -> str:
+    """How the picks turned out that each decision was made for, the family of each target left out of all evidence.
 
-    One to four of the other data sets are one's own: they are the proxies, and are backtested; all others are the
-    published ones.
+    One to four data sets, drawn, are one's own: they are the proxies, and are backtested; all others are published.
     """
-    judged, scores, _ = judged_runs(records, "win_rate")
-    names = list(judged["dataset"].unique())
-    parts = {name: judged[judged["dataset"] == name] for name in names}
-    shares = {name: beats(scores[(judged["dataset"] == name).to_numpy()]) for name in names}
+    judged, scores, _ = judged_runs(records(), "win_rate")
+    of = dict(zip(judged["dataset"], families(judged), strict=True))
+    names = list(of)
+    here = {name: (judged["dataset"] == name).to_numpy() for name in names}
+    parts = {name: judged[rows] for name, rows in here.items()}
+    shares = {name: beats(scores[rows]) for name, rows in here.items()}
+    rng = np.random.default_rng(0)
+    drawn = {k: {frozenset(rng.choice(names, k, replace=False)) for _ in range(SETS)} for k in (1, 2, 3, 4)}
     cases: list[tuple[str, float]] = []
-    for rule in [*default_rules(judged), *map(parse_rule, TRIED)]:
-        worth: dict[tuple[str, frozenset[str]], float] = {}
-        for target, size in itertools.product(names, range(1, len(names))):
-            for chosen in map(frozenset, itertools.combinations([n for n in names if n != target], size)):
-                table = pd.concat([parts[name] for name in sorted(chosen)])
-                worth[target, chosen] = worth_of_pick(rule, table, parts[target], shares[target])
-        for (target, own), outcome in worth.items():
-            if not np.isnan(outcome):
-                cases.append((decide(*_evidence(worth, set(names) - {target}, own)), outcome))
+    for rule in map(parse_rule, DECIDED):
+
+        @cache
+        def worth(target: str, chosen: frozenset, rule=rule) -> float:
+            table = pd.concat([parts[name] for name in sorted(chosen)])
+            return worth_of_pick(rule, table, parts[target], shares[target])
+
+        for target, (size, sets) in itertools.product(names, drawn.items()):
+            apart = [chosen for chosen in sets if of[target] not in {of[name] for name in chosen}]
+            others = [name for name in names if of[name] != of[target]]
+            values = {
+                name: np.array([worth(name, s) for s in apart if of[name] not in {of[one] for one in s}])
+                for name in others
+            }
+            for own in apart:
+                mine = {name: worth(name, own - {name}) for name in own} if size > 1 else {}
+                mine = {name: value for name, value in mine.items() if not np.isnan(value)}
+                published = Evidence.of(size, {name: v for name, v in values.items() if name not in own and len(v)})
+                if not np.isnan(outcome := worth(target, own)):
+                    cases.append((decide(mine, published), outcome))
     found = pd.DataFrame(cases, columns=["decision", "p"]).groupby("decision")["p"]
     rows = []
     for decision in (USE, BETTER, DO_NOT):
-        p = found.get_group(decision)
-        rows.append([decision, f"{len(p):,}", f"{p.mean():.2f}", f"{(p < 0.5).mean():.0%}", f"{(p < 0.25).mean():.0%}"])
+        if decision in found.groups:
+            p = found.get_group(decision)
+            shares_below = [f"{(p < 0.5).mean():.0%}", f"{(p < 0.25).mean():.0%}"]
+            rows.append([decision, f"{len(p):,}", f"{p.mean():.2f}", *shares_below])
     head = ["decision", "picks", "mean P(beats a random run)", "worse than half of the runs", "than three quarters"]
     return markdown(head, rows)
 
 
-def _evidence(
-    worth: dict[tuple[str, frozenset[str]], float], others: set[str], own: frozenset[str]
-) -> tuple[dict[str, float], Evidence | None]:
-    mine = {name: worth[name, own - {name}] for name in own if len(own) > 1}
-    size = min(len(own), len(others) - 1)
-    choices = {name: map(frozenset, itertools.combinations(sorted(others - {name}), size)) for name in others}
-    published = {name: np.array([worth[name, chosen] for chosen in choices[name]]) for name in others}
-    return {name: value for name, value in mine.items() if not np.isnan(value)}, Evidence.of(size, published)
+def leaderboard() -> str:
+    """What all criteria and rules are worth in the arena, part by part and half by half."""
+    texts = []
+    table = evidence()
+    for part in table["part"].unique():
+        result = arena(everything_known(part, ROOT / "evidence"), part=part, evidence=ROOT / "evidence")
+        halves = [half for half in HALVES if half in set(result.table["half"])]
+        shown = result.shown.assign(half=result.table["half"])
+        for half in halves if len(halves) > 2 else halves[:1]:
+            rows = shown[shown["half"] == half]
+            order = result.table.loc[rows.index, "p"].sort_values(ascending=False, kind="stable").index
+            cells = [
+                [f"`{row['criterion or rule']}`", *row.drop(["criterion or rule", "data sets", "half"])]
+                for _, row in rows.loc[order].iterrows()
+            ]
+            sizes = result.table[result.table["half"] == half].iloc[0]
+            of = f"{sizes['datasets']} data sets of {sizes['families']} famil{'y' if sizes['families'] == 1 else 'ies'}"
+            head = ["criterion or rule", *rows.columns.drop(["criterion or rule", "data sets", "half"])]
+            texts.append(f"Part `{part}`, {half} ({of}):\n\n{markdown(head, cells)}")
+    return "\n\n".join(texts)
 
+
+def contents() -> str:
+    """What the records hold, and their fingerprint, by which a test sees that the tables were made from them."""
+    table = evidence()
+    rows = []
+    for (part, half), own in table.groupby(
+        ["part", table["judging"].map({True: "judging", False: "looked at"})], sort=False
+    ):
+        sets = ", ".join(own["dataset"].unique())
+        hours = own["seconds"].sum() / 60
+        rows.append(
+            [f"`{part}`", str(half), sets, f"{len(own):,}", f"{hours:.0f}", f"{(own['status'] == 'diverged').sum()}"]
+        )
+    head = ["part", "half", "data sets", "runs", "minutes of training", "diverged"]
+    return f"{markdown(head, rows)}\n\nRecords `{fingerprint()}`."
+
+
+def agreement() -> str:
+    """How a criterion computed from the published codes agrees with its record, on other images and in more digits."""
+    rows = []
+    table = evidence()
+    for part in [name for name in table["part"].unique() if has_codes(name, ROOT / "evidence")]:
+        own = evidence(part)
+        for column in [c for c in own if c.startswith("criterion.")]:
+            name = column.removeprefix("criterion.")
+            described = criterion_of(name)
+            if described is None or not can_compute(described):
+                continue
+            try:
+                again = computed(name, described, own, part, ROOT / "evidence")
+            except ValueError:
+                continue
+            both = pd.DataFrame({"record": own[column], "again": again, "dataset": own["dataset"]}).dropna()
+            ranks = [g["record"].corr(g["again"], "spearman") for _, g in both.groupby("dataset")]
+            apart = (both["record"] - both["again"]).abs().median()
+            rows.append(
+                [f"`{part}`", f"`{name}`", f"{np.nanmin(ranks):.3f}", f"{np.nanmedian(ranks):.3f}", f"{apart:.2g}"]
+            )
+    head = ["part", "criterion", "rank correlation, worst data set", "middle", "median difference"]
+    return markdown(head, rows)
+
+
+MAKE: dict[str, Callable[[], str]] = {
+    "contents": contents,
+    "readme": readme,
+    "rules": rules,
+    "gains": gains,
+    "paper": paper,
+    "proxies": proxies,
+    "facts": facts,
+    "decisions": decisions,
+    "agreement": agreement,
+    "leaderboard": leaderboard,
+}
 
 if __name__ == "__main__":
     main()

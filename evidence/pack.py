@@ -1,11 +1,9 @@
 """Take out of a trained evidence study what a criterion invented tomorrow needs: codes, and how decoders bend space.
 
-    python evidence/pack.py studies/evidence.yaml runs/evidence [--out evidence] [--device cuda]
+    python evidence/pack.py studies/evidence.yaml runs/evidence [--out evidence/PART] [--device cuda]
 
-One file per data set, arrays with a row per run: `candidates` (ids), `mean` and `log_variance` (runs, 1000, latents) of
-the same 1,000 images, `factors` (1000, factors) of those images, `gram` (runs, 32, latents (latents + 1) / 2), the
-upper triangle of J^T J of the decoded image at the codes of the first 32 (central differences of 0.02). float16, but
-for factors. Diverged runs are left out.
+One file per data set; `selectdis.study._trained_arrays` says what is in it. `selectdis evidence add` makes the same
+files of a study of one's own.
 """
 
 from __future__ import annotations
@@ -16,45 +14,16 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
-
 import selectdis as sd
-
-IMAGES, PLACES, STEP = 1000, 32, 0.01
-
-
-def gram(run: sd.Run, codes: np.ndarray) -> np.ndarray:
-    """Return J^T J of the decoder at each code, its upper triangle: (n, latents) -> (n, latents (latents + 1) / 2)."""
-    count, latents = codes.shape
-    shifts = np.repeat(STEP * np.eye(latents, dtype=np.float32), count, axis=0)
-    tiled = np.tile(codes, (latents, 1))
-    sides = [run.decode(tiled + sign * shifts).astype(np.float64) for sign in (1, -1)]
-    columns = ((sides[0] - sides[1]) / (2 * STEP)).reshape(latents, count, -1)
-    return np.einsum("ank,bnk->nab", columns, columns)[:, *np.triu_indices(latents)]
+from selectdis.study import write_trained_arrays
 
 
 def pack(file: Path, folder: Path, place: int, out: Path, device: str) -> None:
     """Write the file of one data set of a study."""
     stage = sd.Study.from_file(file, folder=folder).proxy_stages()[place]
-    data = stage.info.data
-    index = data.sample_indices(min(IMAGES, len(data)), np.random.default_rng(0))
-    images = data.images_at(index)
-    rows: dict[str, list] = {"candidates": [], "mean": [], "log_variance": [], "gram": []}
-    for record in stage.raw_records():
-        run = stage.load_run(record["candidate"])
-        if run is None or run.status == "diverged":
-            continue
-        run.to(device)
-        mean, log_variance = run.encode(images)
-        rows["candidates"].append(run.candidate.id)
-        rows["mean"].append(mean.astype(np.float16))
-        rows["log_variance"].append(log_variance.astype(np.float16))
-        rows["gram"].append(np.clip(gram(run, mean[:PLACES]), -65_000, 65_000).astype(np.float16))
-    arrays = {name: np.stack(values) for name, values in rows.items()}
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / f"{data.name}.npz"
-    np.savez_compressed(path, factors=data.factors_at(index), **arrays)
-    print(f"{path.name}: {len(rows['mean'])} runs, {path.stat().st_size / 1e6:.1f} MB", flush=True)
+    path = out / f"{stage.info.data.name}.npz"
+    count = write_trained_arrays(stage, path, device)
+    print(f"{path.name}: {count} runs, {path.stat().st_size / 1e6:.1f} MB", flush=True)
 
 
 def main() -> None:

@@ -6,11 +6,11 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 
-from selectdis.cli._common import FolderOption, StorageOption, again, open_study, print_board, print_table
+from selectdis.cli._common import FolderOption, StorageOption, again, open_study
 from selectdis.cli._output import check_out
+from selectdis.cli.console import boards, print_table, say, show
 from selectdis.errors import SelectdisError
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ def _say_written(paths: list[Path], command: str) -> None:
 def _of_codes(
     pattern: str, images: str | None, factors: list[str] | None, n: int, read: Path | None, out: Path, seed: int
 ) -> None:
+    import numpy as np
+
     from selectdis.data import load_dataset
     from selectdis.data._label_table import read_labels
     from selectdis.scoring import load_runs, rank_codes
@@ -87,7 +89,7 @@ def _of_codes(
         table = rank_codes(runs, full, ordered=labels.ordered)
         print_table(table, title=f"{len(table)} runs by {len(labels.images)} labelled images")
         best = table.iloc[0]
-        print(_sentence(best["run"], best["score"], best["error"], best["p_best"], len(labels.images)))
+        say(_sentence(best["run"], best["score"], best["error"], best["p_best"], len(labels.images)))
     elif factors:
         if images is None:
             raise SelectdisError("--images says which images the codes are of, such as --images folder:PATH")
@@ -101,7 +103,7 @@ def _of_codes(
         _say_written(written, f"selectdis label --codes {shlex.quote(pattern)} --read {out}")
     else:
         print_table(rank_codes(runs), title=f"{len(runs)} runs without labels, by UDR")
-        print(NO_LABELS)
+        say(NO_LABELS)
 
 
 def _rank_runs(study: Study, target: str | None, read: Path) -> None:
@@ -109,8 +111,10 @@ def _rank_runs(study: Study, target: str | None, read: Path) -> None:
     result = study.label(read, target=target)
     assert result.labels is not None
     assert result.pick is not None
-    print_board(result.leaderboard(), title=f"{study.name}: runs on {result.target} by {result.labels.n_labels} labels")
-    print(f"Pick: {result.pick.candidate} ({result.model})\nWhy: {result.why}")
+    title = f"{study.name}: runs on {result.target} by {result.labels.n_labels} labels"
+    show(boards(result.leaderboard(), name="target", title=title))
+    say(f"{result.pick.candidate} ({result.model})", "Pick:")
+    say(result.why, "Why:")
     print(f"labels kept in {study.folder / 'labels' / result.stage.data.slug / result.labels.table}")
     print("the leaderboard, the report and MLflow follow this pick; --undo takes it back")
 

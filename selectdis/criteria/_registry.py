@@ -11,8 +11,9 @@ import numpy as np
 
 __all__ = ["Criterion", "Decoded", "HeldOut", "Input", "Pool", "criterion_of_codes"]
 
-# "run": one run on held-out images; "pool": stacked codes of many runs on the same images; "decoder": decoded images.
-Input = Literal["run", "pool", "decoder"]
+# "run": one run on held-out images; "pool": stacked codes of many runs on the same images; "decoder": decoded images;
+# "trained": all that is published of a run, in the arena alone.
+Input = Literal["run", "pool", "decoder", "trained"]
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,8 @@ class Criterion:
     """A score that needs no labels: what it is called, what it needs, and where it comes from.
 
     `function` is the public function of arrays; `compute` calls it on what `needs` says and names what comes out:
-    one number each on `HeldOut` and `Decoded`, an array (runs,) each on `Pool`. One that `needs_kl` is missing, and not
-    zero, in the records of runs that have none.
+    one number each on `HeldOut`, `Decoded` and `TrainedRun`, an array (runs,) each on `Pool`. One that `needs_kl`
+    is missing, and not zero, in the records of runs that have none.
     """
 
     name: str

@@ -7,6 +7,7 @@ from selectdis.records._columns import (
     DATASET,
     EARLIER,
     FAMILY,
+    JUDGING,
     METRIC,
     OBJECTIVE,
     PART,
@@ -56,8 +57,8 @@ from selectdis.records._tables import (
 from selectdis.records._versions import frame_of_one_version, of_one_version, scores_version
 
 __all__ = [
-    "CANDIDATE", "CONFIGURATION", "CRITERION", "DATASET", "EARLIER", "FAMILY", "METRIC", "OBJECTIVE", "PART", "SAMPLED",
-    "SCORES_VERSION", "SEED", "STATUS", "STRENGTH", "Record", "active_latents", "as_frame", "check_records",
+    "CANDIDATE", "CONFIGURATION", "CRITERION", "DATASET", "EARLIER", "FAMILY", "JUDGING", "METRIC", "OBJECTIVE", "PART",
+    "SAMPLED", "SCORES_VERSION", "SEED", "STATUS", "STRENGTH", "Record", "active_latents", "as_frame", "check_records",
     "checked_pool", "checked_record", "configuration_labels", "copied_datasets", "criterion_names", "direction",
     "each_run_once", "families", "frame_of_one_version", "is_candidate_id", "is_finished", "is_score", "is_settled",
     "json_ready",

@@ -10,14 +10,15 @@ import pandas as pd
 from selectdis.errors import SelectdisError, nearest
 
 __all__ = [
-    *("CANDIDATE", "CONFIGURATION", "CRITERION", "DATASET", "EARLIER", "FAMILY", "METRIC", "OBJECTIVE", "PART"),
-    *("SAMPLED", "SCORES_VERSION", "SEED", "STATUS", "STRENGTH", "criterion_names", "families", "is_score"),
+    *("CANDIDATE", "CONFIGURATION", "CRITERION", "DATASET", "EARLIER", "FAMILY", "JUDGING", "METRIC", "OBJECTIVE"),
+    *("PART", "SAMPLED", "SCORES_VERSION", "SEED", "STATUS", "STRENGTH", "criterion_names", "families", "is_score"),
     *("metric_names", "need", "ordered", "score_columns", "score_name", "strength_columns", "without_labels"),
 ]
 
 DATASET, CONFIGURATION, CANDIDATE, SEED = "dataset", "configuration", "candidate", "seed"  # what a run is
 OBJECTIVE, STATUS, SCORES_VERSION = "objective", "status", "scores_version"
 PART, FAMILY = "part", "family"  # of the evidence: how runs were trained; data sets that are variants of one another
+JUDGING = "judging"  # of the evidence: whether the data set was kept from view until rules were settled
 EARLIER = "earlier"  # whether a run was taken from earlier records rather than made by the study
 METRIC, CRITERION, STRENGTH = "metric.", "criterion.", "strength."  # prefixes
 SAMPLED = ".sampled"  # ends the name of a score that was taken on sampled codes

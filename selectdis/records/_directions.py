@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from selectdis import _plugins
-from selectdis.criteria import CRITERIA, Criterion
+from selectdis.criteria import CRITERIA, TO_TRY, Criterion
 from selectdis.errors import SelectdisError
 from selectdis.metrics import METRICS, Metric
 
@@ -32,7 +32,7 @@ def direction(name: str) -> int:
 
 
 def _higher_is_better(name: str) -> bool | None:
-    registered: list[Metric | Criterion] = [*METRICS.values(), *CRITERIA.values()]
+    registered: list[Metric | Criterion] = [*METRICS.values(), *CRITERIA.values(), *TO_TRY.values()]
     for score in registered:
         if name == score.name or name in score.produces:
             return score.higher_is_better

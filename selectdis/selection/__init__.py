@@ -18,7 +18,7 @@ from selectdis.selection._correlations import (
 )
 from selectdis.selection._defaults import default_rules, parse_rule
 from selectdis.selection._intervals import moderated_interval, prediction_range, probability_interval
-from selectdis.selection._leaderboard import leaderboard
+from selectdis.selection._leaderboard import leaderboard, pareto
 from selectdis.selection._rules import AverageConfiguration, Pick, RandomRun, Rule
 from selectdis.selection._run_choosers import RunChooser, at_random, by_average, by_criterion, by_few_labels
 from selectdis.selection._scores import DISENTANGLEMENT, beats, current_score_name, run_scores, score_metrics
@@ -26,7 +26,9 @@ from selectdis.selection._stability import rank_stability
 from selectdis.selection._transfer_table import transfer_table
 from selectdis.selection._trust import Trust, trust
 from selectdis.selection._variance import variance_explained
+from selectdis.selection.archive._arena import ArenaResult, arena, everything_known, most_families
 from selectdis.selection.archive._by_proxies import Evidence, published_evidence
+from selectdis.selection.archive._own import add_evidence, contents
 from selectdis.selection.archive._table import evidence
 from selectdis.selection.learned._auto import Auto, Choice, auto
 from selectdis.selection.learned._calibrated import Calibrated, calibrated
@@ -35,6 +37,7 @@ from selectdis.selection.learned._hierarchical import Hierarchical, hierarchical
 __all__ = [
     "DISENTANGLEMENT",
     "AnalysisTable",
+    "ArenaResult",
     "Auto",
     "AverageConfiguration",
     "BacktestResult",
@@ -49,8 +52,10 @@ __all__ = [
     "Rule",
     "RunChooser",
     "Trust",
+    "add_evidence",
     "analysis",
     "annealing_effect",
+    "arena",
     "at_random",
     "auto",
     "backtest",
@@ -63,6 +68,7 @@ __all__ = [
     "by_median",
     "by_win_rate",
     "calibrated",
+    "contents",
     "correlation_interval",
     "correlation_text",
     "criterion_names",
@@ -71,6 +77,7 @@ __all__ = [
     "default_rules",
     "direction",
     "downstream_correlations",
+    "everything_known",
     "evidence",
     "hierarchical",
     "labelled_datasets",
@@ -78,6 +85,8 @@ __all__ = [
     "mean_against_sampled",
     "metric_names",
     "moderated_interval",
+    "most_families",
+    "pareto",
     "parse_rule",
     "pickable",
     "prediction_range",

@@ -191,7 +191,7 @@ def backtest(
         measured, not_judged = measure(named, folds, lambda done: show("backtesting", done, n_folds))
     if not (set(measured["rule"]) - {RANDOM, AVERAGE, ORACLE}) and not not_judged.empty:
         raise SelectdisError(not_judged["why"].iloc[0])
-    table, by_dataset = (_summarise_splits if alone else _summarise)(measured, level, rng)
+    table, by_dataset = (_summarise_splits if alone else summarise)(measured, level, rng)
     nowhere = pd.DataFrame({"rule": [label for label in named if label not in set(measured["rule"])], "datasets": 0})
     table = pd.concat([table, nowhere], ignore_index=True)
     return BacktestResult(
@@ -287,7 +287,8 @@ _COLUMNS = [
 ]
 
 
-def _summarise(measured: pd.DataFrame, level: float, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+def summarise(measured: pd.DataFrame, level: float, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the table of rules over the data sets that are `measured`, and the rows of each data set."""
     table = []
     for label, rows in measured.groupby("rule", sort=False):
         row, p = _row(str(label), rows), rows["p"].to_numpy()

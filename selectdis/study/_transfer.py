@@ -17,8 +17,11 @@ from selectdis.errors import SelectdisError, whole_number
 from selectdis.metrics._latent_share import NUMBERS
 from selectdis.records import pickable, with_settings, without_labels
 from selectdis.selection._run_choosers import RunScores
+from selectdis.selection._trust import UNKNOWN, never_backtested, trust_of_evidence
+from selectdis.selection.archive._distance import Distance
 from selectdis.study._labelled import COLUMNS, ByLabels, LabelRanking, kept_ranking, rank_runs
 from selectdis.study.persistence._database import retry_while_away
+from selectdis.study.picking._evidence import EvidenceProxy
 from selectdis.training import Run
 
 if TYPE_CHECKING:
@@ -181,7 +184,36 @@ class Transfer:
             return _trust_in_labels(self)
         if isinstance(self.rule, RecordedRule):
             return selection.Trust(self.rule.label, "nothing", why="it was made in Python, and is not there any more")
+        if self.stage.spec.evidence is not None:
+            return self._trust_of_evidence()
         return selection.trust(self.rule, self.proxies, score=self.score, target=self.target)
+
+    def _trust_of_evidence(self) -> selection.Trust:
+        proxy = EvidenceProxy(self.stage.spec)
+        if departures := [*proxy.departures(self.image_shape), *proxy.untried(self.rule, self.records)]:
+            return never_backtested(self.rule, departures)
+        told = trust_of_evidence(self.rule, proxy.part, score=self.score, target=self.target)
+        if (distance := self.distance) is None:
+            return told
+        return replace(told, note=str(distance), decision=UNKNOWN if distance.beyond else told.decision)
+
+    @cached_property
+    def distance(self) -> Distance | None:
+        """How far the target is from the evidence; None with a proxy of one's own, or without images."""
+        if self.stage.spec.evidence is None:
+            return None
+        try:
+            data = self.stage.data.load()
+        except SelectdisError:  # the pictures have moved since
+            return None
+        runs = self.records if _any_finished(self.records) else self.records.iloc[:0]
+        return EvidenceProxy(self.stage.spec).distance(data, runs, self.rule)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int] | None:
+        """Channels, height and width of the images that the runs take; None before the first one has ended."""
+        runs = (self.stage.load_run(str(candidate)) for candidate in self.records.get("candidate", ()))
+        return next((run.image_shape for run in runs if run is not None), None)
 
     @property
     def why(self) -> str:

@@ -164,3 +164,24 @@ def test_readme_and_docs_name_every_command():
     text = (root / "README.md").read_text() + "".join(path.read_text() for path in (root / "docs").glob("*.md"))
     names = [command.callback.__name__ for command in app.registered_commands]
     assert [name for name in names if f"selectdis {name}" not in text] == []
+
+
+def test_a_study_becomes_evidence_that_a_function_is_tried_on(there, monkeypatch, tmp_path):
+    monkeypatch.setenv("SELECTDIS_DATA", str(tmp_path / "data"))
+    assert "none of your own" in there("evidence").out
+    added = there("evidence", "add", "tiny.yaml", "--part", "own").out
+    assert "6 runs of 1 labelled data sets are now part 'own' of the evidence" in added
+    listed = there("evidence", "--out", "all.csv").out
+    assert "sprites" in listed[listed.index(" own ") :]
+    assert (pd.read_csv("all.csv")["part"] == "own").sum() == 6
+    Path("mine.py").write_text("def nats(run):\n    assert run.mean.shape == (100, 3)\n    return run.kl.sum()\n")
+    said = there("arena", "mine.py", "any > udr_lasso", "--part", "own", "--bootstrap", 2, "--out", "arena.csv")
+    assert said.code == 0, said.err
+    assert "published runs of own" in said.out
+    table = pd.read_csv("arena.csv")
+    assert set(table["what"]) == {"nats", "any > udr_lasso"}
+    assert table["p"].between(0, 1).all()
+    assert "--family takes DATASET=FAMILY" in there("evidence", "add", "tiny.yaml", "--family", "sprites").refusal
+    assert "there is no criterion 'nothing'" in there("arena", "nothing", "--part", "own").refusal
+    assert "none.py is no file" in there("arena", "none.py", "--part", "own").refusal
+    assert "part must be one of" in there("arena", "udr_lasso", "--part", "mine").refusal

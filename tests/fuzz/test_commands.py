@@ -24,7 +24,16 @@ FILES = ["study.yaml", "records.csv", "codes.npz", "codes.npy", "runs/fake", "ru
 WORDS = ["", " ", "-1", "0", "1", "2", "9" * 30, "nan", "mig", "win_rate", "digits", "sprites", "folder:.", "é %41?#"]
 WORDS += ["\x1b[2J", "a\nb", "x" * 3_000, "--", "--help", "training.steps=5", "seeds=[1,2", "=", "seeds=0", "[red]"]
 WORDS += ["postgresql://me:secret@127.0.0.1:1/db?password=secret", "tcp://127.0.0.1:1", "sqlite:///x.db", "/dev/null"]
-WORDS += ["mean > udr_lasso @ 1", "labels:mig", "run", "configuration", "out.csv", "out/put.csv.gz", "none"]
+WORDS += [
+    "mean > udr_lasso @ 1",
+    "labels:mig",
+    "run",
+    "udr_lasso",
+    "configuration",
+    "out.csv",
+    "out/put.csv.gz",
+    "none",
+]
 
 
 def commands(group=None, before=()):
@@ -70,7 +79,11 @@ def world(tmp_path, call, no_training, monkeypatch, ran):
     rng = np.random.default_rng(0)
     shutil.copytree(ran, place / "runs" / "fake")
     (place / "study.yaml").write_text(yaml.safe_dump(STUDY))
-    make_records(2, 4, 2, rng=rng).to_csv(place / "records.csv", index=False)
+    records = make_records(2, 4, 2, rng=rng)
+    records.to_csv(place / "records.csv", index=False)
+    published = records.assign(part="made", family=records["dataset"], judging=False, image_size=16, channels=1)
+    monkeypatch.setattr("selectdis.selection.archive._table._published", lambda: published)
+    monkeypatch.setenv("SELECTDIS_DATA", str(place / "data"))
     np.savez(place / "codes.npz", codes=rng.normal(size=(60, 2)), factors=rng.integers(0, 3, (60, 2)))
     np.save(place / "codes.npy", rng.normal(size=(60, 2)))
     (place / "junk.bin").write_bytes(rng.bytes(500))

@@ -6,16 +6,20 @@ import csv
 import re
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._labels import dataset_of_columns, known_column
+from selectdis.data._look import warn_of_dark_images
+from selectdis.data.reading._picture import PictureOptions
 from selectdis.data.reading._pictures import read_pictures
+from selectdis.data.reading._scaling import Scaling
 from selectdis.data.reading._table_text import SEPARATORS, table_rows, table_text
 from selectdis.errors import SelectdisError
 
-__all__ = ["TABLE_SUFFIXES", "read_table", "table"]
+__all__ = ["TABLE_SUFFIXES", "USUAL", "picture_path", "read_table", "table"]
 
 TABLE_SUFFIXES = (".csv", ".tsv")
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
@@ -32,6 +36,9 @@ def table(
     gray: bool | None = None,
     fit: str = "crop",
     strict: bool = False,
+    background: str = "black",
+    scaling: Scaling = "type",
+    pages: str = "first",
 ) -> ImageDataset:
     """Read pictures listed in a CSV file with a header; every other column is a factor.
 
@@ -49,7 +56,7 @@ def table(
     bins : int, optional
         A continuous factor is cut into that many bins of equal frequency; without it, metrics that need classes
         refuse it.
-    image_size, gray, fit, strict
+    image_size, gray, fit, strict, background, scaling, pages
         As for `folder`. Rows whose picture cannot be read are left out, with a warning.
 
     Returns
@@ -61,17 +68,30 @@ def table(
     header, rows = read_table(where)
     picture = _path_column(header, column, where)
     names = _factor_columns(header, picture, factors, where)
-    paths = [where.parent / row[header.index(picture)] for row in rows]
-    images, kept = read_pictures(paths, image_size=image_size, gray=gray, fit=fit, strict=strict)
+    paths = [picture_path(where, row[header.index(picture)]) for row in rows]
+    options = PictureOptions(image_size, gray, fit, background, scaling, pages)
+    read = read_pictures(paths, where.parent, options, strict=strict)
     source = str(where.resolve())
-    if not names:
-        return ImageDataset(str(path), images, source=source)
-    columns = [[rows[k][header.index(name)] for k in kept] for name in names]
-    return dataset_of_columns(str(path), images, names, columns, source=source, bins=bins)
+    if names:
+        columns = [[rows[k][header.index(name)] for k in read.kept] for name in names]
+        data = dataset_of_columns(str(path), read.images, names, columns, source=source, bins=bins)
+    else:
+        data = ImageDataset(str(path), read.images, source=source)
+    return warn_of_dark_images(replace(data, **read.about))
 
 
-def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Return the header and the rows of a CSV or TSV file, checked."""
+def picture_path(table: Path, cell: str) -> Path:
+    """Return the path of a picture that a table names, relative to its folder; backslashes are Windows' slashes."""
+    path = table.parent / cell.strip()
+    windows = table.parent / PureWindowsPath(cell.strip()).as_posix()
+    return windows if "\\" in cell and not path.exists() else path
+
+
+def read_table(path: Path, *, plain: bool = False) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of a CSV or TSV file, checked.
+
+    In a `plain` one a first line of numbers alone is no header: columns are then called by their place.
+    """
     if not path.is_file():
         raise SelectdisError(f"there is no file {path}")
     try:
@@ -80,6 +100,8 @@ def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
         lines = [row for _, row in table_rows(text, separator)]
     except csv.Error as error:
         raise SelectdisError(f"{path} is not a CSV file ({error})") from None
+    if plain and lines and all(map(_is_number, lines[0])):
+        lines = [[str(k) for k in range(len(lines[0]))], *lines]
     if len(lines) < 2:
         raise SelectdisError(f"{path} needs a header and at least one row, found {len(lines)} lines")
     header = [name.strip() for name in lines[0]]
@@ -94,6 +116,15 @@ def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
             )
     rows = [[_point(cell) for cell in row] for row in lines[1:]] if separator == ";" else lines[1:]
     return _without_index(header, rows, path)
+
+
+def _is_number(cell: str) -> bool:
+    """Tell whether a cell holds a number."""
+    try:
+        float(_point(cell))
+    except ValueError:
+        return False
+    return True
 
 
 def _separator(text: str, likely: str) -> str:

@@ -1,0 +1,90 @@
+"""Records of one's own beside the published ones."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping
+
+import pandas as pd
+
+from selectdis._files import atomic_write
+from selectdis.errors import SelectdisError
+from selectdis.records import CANDIDATE, DATASET, FAMILY, JUDGING, PART, labelled, read_records
+from selectdis.selection.archive._table import evidence, own_table
+
+__all__ = ["add_evidence", "contents"]
+
+
+def add_evidence(
+    records: pd.DataFrame,
+    part: str,
+    *,
+    shapes: Mapping[str, tuple[int, int]] | None = None,
+    families: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Add the labelled runs of `records` to the table of one's own, which `evidence` reads beside the published one.
+
+    What is there of the same part and data sets is replaced.
+
+    Parameters
+    ----------
+    records : DataFrame
+        As `Study.records`.
+    part : str
+        What the runs are called together: those of one part were trained alike.
+    shapes : mapping, optional
+        Data set -> image size and channels.
+    families : mapping, optional
+        Data set -> family, of those that are variants of one another; by default each is its own.
+
+    Returns
+    -------
+    DataFrame
+        The rows that were added.
+
+    Raises
+    ------
+    SelectdisError
+        If no run has labels, `part` is a published one, a family is told of no data set here, or the disk refuses.
+    """
+    rows = labelled(records)
+    if rows.empty:
+        raise SelectdisError("none of these runs has labels: evidence is made of labelled data sets")
+    published = evidence()
+    own = read_records(own_table()) if own_table().is_file() else published.head(0)
+    if part in set(published[PART]) - set(own[PART]):
+        raise SelectdisError(f"{part!r} is a part of the published records: give yours another name")
+    told = dict(families or {})
+    if unknown := sorted(set(told) - set(rows[DATASET])):
+        raise SelectdisError(f"there is no labelled data set {unknown[0]!r}: {', '.join(rows[DATASET].unique())} are")
+    rows = rows.copy()
+    rows[PART], rows[JUDGING] = part, False
+    rows[FAMILY] = rows[DATASET].map(lambda name: told.get(name, name))
+    sizes = rows[DATASET].map(dict(shapes or {}))
+    for k, column in enumerate(("image_size", "channels")):
+        rows[column] = sizes.map(lambda pair, k=k: pair[k], na_action="ignore")
+    again = (own[PART] == part) & own[DATASET].isin(rows[DATASET])
+    table = pd.concat([own[~again], rows], ignore_index=True).dropna(axis="columns", how="all")
+    _write(table)
+    return rows
+
+
+def _write(table: pd.DataFrame) -> None:
+    place = own_table()
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(place) as temporary:
+            temporary.write_bytes(gzip.compress(table.to_csv(index=False).encode(), mtime=0))
+    except OSError as error:
+        raise SelectdisError(f"cannot write {place} ({error}): point SELECTDIS_DATA at a folder with room") from None
+
+
+def contents() -> pd.DataFrame:
+    """Return what there is: one row for each part and data set, with its family, half, images and runs."""
+    table = evidence()
+    groups = table.groupby([PART, FAMILY, DATASET], sort=False, dropna=False)
+    found = groups.agg(judging=(JUDGING, "first"), size=("image_size", "first"), channels=("channels", "first"))
+    found["configurations"] = groups["configuration"].nunique()
+    found["runs"] = groups[CANDIDATE].nunique()
+    found["judging"] = found["judging"].map({True: "judging", False: "looked at"})
+    return found.rename(columns={"judging": "half"}).reset_index()
