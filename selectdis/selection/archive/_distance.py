@@ -164,7 +164,8 @@ def _profile(runs: pd.DataFrame) -> pd.DataFrame:
     values = finished[[f"criterion.{name}" for name in PROFILE]].astype(float)
     values.columns = list(PROFILE)
     values["reconstruction"] /= finished["numbers"]
-    table: pd.DataFrame = values.groupby([finished[DATASET], finished[CONFIGURATION]]).mean().unstack()
+    table = values.groupby([finished[DATASET], finished[CONFIGURATION]]).mean().unstack()
+    assert isinstance(table, pd.DataFrame)
     return table.dropna(axis=1, how="any")
 
 
