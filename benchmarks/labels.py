@@ -2,7 +2,7 @@
 
     python benchmarks/labels.py [--draws 10] [--labels 5,10,20,100]
 
-For each data set of evidence/*.npz, and each draw of which of its 1,000 probe images are labelled, the run with the
+For each data set of evidence/*/*.npz, and each draw of which of its 1,000 probe images are labelled, the run with the
 best score is picked; what is printed is the mean share of the other runs that it beats by the win rate, and the lowest
 of the data sets. `diverse` are all runs; `top 3` those of the three configurations with the best mean win rate.
 """
@@ -39,7 +39,7 @@ def of_one_set(path: Path, numbers: list[int], draws: int) -> pd.DataFrame:
     """Return one row per draw and number of labels, and rows with 0 labels for criteria that take none."""
     file = np.load(path, allow_pickle=False)
     codes, factors = file["mean"].astype(np.float32), file["factors"]
-    records = pd.read_csv(EVIDENCE / "looked-at.csv.gz").query("dataset == @path.stem").set_index("candidate")
+    records = sd.evidence(path.parent.name).query("dataset == @path.stem").set_index("candidate")
     records = records.loc[file["candidates"]].reset_index()
     truth = run_scores(records)
     means = pd.Series(truth).groupby(records["configuration"]).mean()
@@ -76,7 +76,7 @@ def main() -> None:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     begun, numbers = perf_counter(), [int(word) for word in options.labels.split(",")]
-    rows = pd.concat([of_one_set(path, numbers, options.draws) for path in sorted(EVIDENCE.glob("*.npz"))])
+    rows = pd.concat([of_one_set(path, numbers, options.draws) for path in sorted(EVIDENCE.glob("*/*.npz"))])
     by_set = rows.groupby(["runs", "score", "labels", "set"], sort=False)["p"].mean().unstack()
     by_set.insert(0, "lowest", by_set.min(axis=1))
     by_set.insert(0, "mean", by_set.drop(columns="lowest").mean(axis=1))

@@ -71,7 +71,7 @@ def take_ui(page: Page, study: str) -> None:
             save(page, "mlflow")
             page.goto(f"{address}&compareRunsMode=CHART")
             page.reload()
-            page.locator(".js-plotly-plot").nth(3).wait_for()
+            page.locator(".js-plotly-plot").nth(2).wait_for()
             page.wait_for_timeout(4_000)
             save(page, "mlflow-charts")
         finally:

@@ -79,13 +79,16 @@ _SCORES = {
     "pipe": "PIPE",
 }
 _DOWNSTREAM = re.compile(r"downstream_(lr|gbt|efficiency)_(\w+)")
+_FEW = re.compile(r"(\w+)\.few(\d+)")
 _MODELS = {"lr": "logistic", "gbt": "trees", "efficiency": "efficiency"}
 
 
 def score_label(name: str) -> str:
-    """``dci_disentanglement.sampled`` -> ``DCI disentanglement (sampled)``."""
+    """``dci_disentanglement.sampled`` -> ``DCI disentanglement (sampled)``; ``mig.few100`` -> ``MIG, 100 labels``."""
     plain = score_name(name).removesuffix(SAMPLED)
-    if found := _DOWNSTREAM.fullmatch(plain):
+    if few := _FEW.fullmatch(plain):
+        label = f"{score_label(few[1])}, {int(few[2]):,} labels"
+    elif found := _DOWNSTREAM.fullmatch(plain):
         label = f"downstream {_MODELS[found[1]]} {found[2].replace('_', ' ')}"
     else:
         label = _SCORES.get(plain, plain.replace("_", " "))

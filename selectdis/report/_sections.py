@@ -317,4 +317,6 @@ def _failures(snapshot: StudySnapshot) -> Section:
 
 
 def _making(snapshot: StudySnapshot) -> Section:
+    if not snapshot.spec:
+        raise SelectdisError("a table of records says nothing of the study that it is from")
     return {"spec": redacted_text(yaml.safe_dump(snapshot.spec, sort_keys=False, allow_unicode=True))}

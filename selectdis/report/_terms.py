@@ -31,7 +31,7 @@ _TERMS = {
     "udr_spearman": "As UDR (lasso), by rank correlation: 0 to 1, higher is better.",
     "elbo": "The bound of the likelihood that training raises, in nats per image; higher is better.",
     "reconstruction": "What decoded images differ from the originals by, in nats per image; lower is better.",
-    "kl": "What the code carries of an image, in nats; no direction is better as such.",
+    "kl": "What the code carries of an image, in nats; at the same reconstruction, less is better.",
     "active_units": "How many latents carry anything.",
     "gaussian_tc": "Total correlation: what the latents tell of one another, in nats; lower is better.",
     "mutual_information": "What pairs of latents tell of one another, in nats; lower is better.",

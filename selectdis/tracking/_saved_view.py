@@ -22,6 +22,7 @@ TRIED = ("3.17",)  # versions of MLflow with which a test opens the view in a br
 _TAG = "mlflow.sharedViewState."
 _LONGEST = 20_000  # characters that the server takes
 _SECTION = "selectdis"
+_FIRST_COLUMNS, _LAST_COLUMNS = ("0", "attributes.`Run Name`"), ("runDateAndNestInfo", "duration")  # always there
 _MANY = 100  # runs: from here on, charts show those that are ticked
 
 
@@ -60,9 +61,11 @@ def saved_view(study_id: str, metrics: Sequence[str], criteria: Sequence[str], r
     str
         JSON, of at most 20,000 characters; "" where it would be longer.
     """
-    columns = ["tags.`picked`", "attributes.`Dataset`", "metrics.`rank`", "metrics.`win_rate`"]
-    columns += [f"metrics.`{name}`" for name in (*metrics, *criteria)]
+    main, more = [*criteria[:1], *metrics], criteria[1:]
+    columns = ["tags.`picked`", "metrics.`rank`", "attributes.`Dataset`", "metrics.`win_rate`"]
+    columns += [f"metrics.`{name}`" for name in main]
     columns += [f"params.`{name}`" for name in ("objective", "strength", "seed")]
+    columns += [f"metrics.`{name}`" for name in more]
     state = {
         "searchFilter": f"tags.`selectdis.study` = '{study_id}'" if study_id else "",
         "orderByKey": "tags.`selectdis.order`",
@@ -72,8 +75,8 @@ def saved_view(study_id: str, metrics: Sequence[str], criteria: Sequence[str], r
         "modelVersionFilter": "All Runs",
         "datasetsFilter": [],
         "selectedColumns": columns,
-        "columnOrder": [],
-        "columnWidths": {},
+        "columnOrder": [*_FIRST_COLUMNS, *columns, *_LAST_COLUMNS],
+        "columnWidths": {name: _width(name) for name in columns},
         "runsHiddenMode": "SHOW_ALL" if runs <= _MANY else "FIRST_20_RUNS",
         "compareRunCharts": _charts(metrics, criteria),
         "compareRunSections": [
@@ -89,6 +92,12 @@ def saved_view(study_id: str, metrics: Sequence[str], criteria: Sequence[str], r
     }
     text = json.dumps(state, ensure_ascii=False)
     return text if len(text) <= _LONGEST else ""
+
+
+def _width(column: str) -> int:
+    """Return the pixels that a heading takes, so that a dozen columns fit beside the names."""
+    heading = column.split("`")[1]
+    return min(max(24 + 8 * len(heading), 72), 150)
 
 
 def _key(study_id: str) -> str:

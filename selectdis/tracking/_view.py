@@ -169,7 +169,8 @@ class View:
         if not (is_last and self.store.is_alone and tags and self.store.tags.get(_NOTE, "").endswith(self._about())):
             return
         if "picked" in tags:
-            said = f"Picked on {stage.data.name}: **{tags['picked']}**: {tags['why']}. Decision: {tags['decision']}."
+            said = f"Picked on {stage.data.name}: **{tags['picked']}**. Decision: {tags['decision']}. "
+            said += f"Why: {tags['why']}."
         else:
             said = f"Best on {stage.data.name}: **{tags['best']}**. No run is picked on a target yet."
         self.store.set_tag(_NOTE, f"{said[:_LONGEST_NOTE]}\n\n{self._about()}")

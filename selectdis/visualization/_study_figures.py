@@ -56,6 +56,8 @@ def parallel_figure(stage: StageSnapshot, score: str) -> Figure:
     values, name = stage_scores(records, score, stage.criterion)
     settings = ("objective", "architecture", "learning_rate", "latents", "strength", "seed")
     table = records[[c for c in settings if c in records and records[c].nunique() > 1]].copy()
+    if "objective" in table:
+        table["objective"] = table["objective"].map(objective_label)
     table[name] = values
     return charts.parallel(table, name)
 

@@ -21,7 +21,8 @@ __all__ = [
 
 # The light theme's colours. On the page, each becomes the CSS variable of its name, whose dark value is in page.css.
 INK, MUTED, RULE, SURFACE = "#1b1f24", "#59636e", "#d9dee4", "#fefefe"
-SERIES = ("#1668b8", "#c4540a", "#12805c", "#a8429a", "#8a6d00", "#5b53c6", "#b3253f", "#4d6b7a")
+# Told apart with any colour vision: a test simulates those without red or green.
+SERIES = ("#0b5fa5", "#e0620d", "#0b7a5b", "#c06aa5", "#7a5a00", "#3f97d4", "#4a1530")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # besides the colours, for those who do not tell them apart
 TOLD = "told:"  # begins the address of a point that stands for a text
 _VARIABLES = {INK: "--ink", MUTED: "--muted", RULE: "--rule", SURFACE: "--card"} | {
@@ -79,7 +80,7 @@ def new_figure(width: float = 4.2, height: float = 3.0) -> ShownFigure:
 
 
 def series_color(index: int) -> str:
-    """Return the colour of the `index`-th series; they come round after eight."""
+    """Return the colour of the `index`-th series; they come round after seven."""
     return SERIES[index % len(SERIES)]
 
 

@@ -83,6 +83,7 @@ def test_a_run_is_its_configuration_and_seed(records):
     [
         ("metric.dci_disentanglement.sampled", "DCI disentanglement (sampled)"),
         ("criterion.udr_lasso", "UDR (lasso)"),
+        ("metric.mig.few1000", "MIG, 1,000 labels"),
         ("downstream_lr_100", "downstream logistic 100"),
         ("something_new", "something new"),
     ],

@@ -22,6 +22,7 @@ def test_a_table_of_records_has_a_page(tmp_path, call):
     assert "nothing is picked" in page
     assert "udr_lasso" not in page.partition("<main>")[2]  # names, not columns
     assert "UDR (lasso)" in page
+    assert "says nothing of the study" in page
 
 
 def test_what_is_no_record_is_refused(tmp_path, call):
@@ -42,8 +43,8 @@ def test_correlations_of_few_runs_are_not_drawn():
     assert dataset["why"] == "sprites has 4 finished runs, and a rank correlation needs 5"
 
 
-def test_constant_factors_and_empty_latents_are_said(snapshot):
-    (group,) = [g for g in all_sections(snapshot)["latents"]["groups"] if g["dataset"] == "sprites"]
+def test_constant_factors_and_empty_latents_are_said(sections):
+    (group,) = [g for g in sections["latents"]["groups"] if g["dataset"] == "sprites"]
     said = group["runs"][0]["left_out"]
     assert "scale, orientation: the same in all images" in said
     assert "scale" not in group["runs"][0]["importance"].columns

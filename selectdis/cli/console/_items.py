@@ -53,7 +53,7 @@ class Table:
         elif self.texts is not None:
             print_table(self.texts, title=self.title, rows=self.rows)
         else:
-            known = [name for name in self.screen if name in self.frame] or list(self.frame)
+            known = [name for name in self.screen if name in self.frame] or list(map(str, self.frame))
             besides = self.frame.dropna(axis="columns", how="all").shape[1] - len(known)
             more = f"{besides} more columns: {self.hint}" if self.hint and besides > 0 else ""
             print_table(self.frame[known], title=self.title, rows=self.rows, headings=self.screen, more=more)
@@ -125,7 +125,7 @@ def _chosen(tables: Sequence[Table], columns: str | None) -> dict[str, list[str]
         return None
     names = [name.strip() for name in columns.split(",") if name.strip()]
     if names == ["all"]:
-        return {table.name: list(table.frame) for table in tables}
+        return {table.name: list(map(str, table.frame)) for table in tables}
     known = {table.name: _by_name(table) for table in tables}
     for name in names:
         if not any(name in there for there in known.values()):

@@ -48,9 +48,9 @@ def print_table(
     headings = headings or {}
     shown = frame.dropna(axis="columns", how="all")
     shown = shown if rows is None else shown.head(rows)
-    names = {column: headings.get(str(column), heading(str(column))) for column in shown}
+    names = {str(column): headings.get(str(column), heading(str(column))) for column in shown}
     twins = _twins(shown)
-    kept = [column for column in shown if column not in twins]
+    kept = [column for column in names if column not in twins]
     where = console()
     cells = {column: [cell(value) for value in shown[column]] for column in kept}
     words = {column: any(map(_is_word, cells[column])) for column in kept}
