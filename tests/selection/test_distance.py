@@ -11,7 +11,7 @@ from selectdis.selection._trust import never_backtested, trust_of_evidence
 from selectdis.selection.archive import _distance as distance_module
 from selectdis.selection.archive._distance import distance_to, published_statistics
 
-PART = "dense32-v1"
+PART = "dense16"
 RULE = parse_rule("win_rate > udr_lasso @ 3")
 
 
@@ -41,13 +41,13 @@ def test_every_data_set_of_the_evidence_has_statistics():
 
 def test_near_and_far_are_told_apart():
     known = published_statistics().loc[PART]
-    near = distance_to(PART, known.loc["glyphs"].to_dict(), rule=RULE, name="new")
-    assert near.nearest.index[0] == "glyphs"
+    near = distance_to(PART, known.loc["textures"].to_dict(), rule=RULE, name="new")
+    assert near.nearest.index[0] == "textures"
     assert near.nearest.iloc[0] == 0
     assert not near.beyond
     assert "within that" in str(near)
     assert "rank correlation" in str(near)
-    stripes = np.zeros((100, 3, 32, 32), np.uint8)
+    stripes = np.zeros((100, 3, 16, 16), np.uint8)
     stripes[::2, 0, :, ::2] = stripes[1::2, 2, :, 1::2] = 255  # every second column red, or blue
     far = distance_to(PART, image_statistics(ImageDataset("stripes", stripes)))
     assert far.beyond
@@ -59,22 +59,24 @@ def test_its_own_family_does_not_count(monkeypatch):
     known = published_statistics().loc[PART]
     own = distance_to(PART, known.loc["sprites"].to_dict(), name="sprites")
     assert own is None or not {"sprites", "color_dsprites", "noisy_dsprites"} & {*own.nearest.index}
-    assert distance_to("conv32", known.loc["glyphs"].to_dict()) is None or sd.evidence("conv32")["family"].nunique() > 1
+    assert (
+        distance_to("conv32", known.loc["textures"].to_dict()) is None or sd.evidence("conv32")["family"].nunique() > 1
+    )
     monkeypatch.setattr(distance_module, "published_statistics", lambda: published_statistics().iloc[:0])
-    assert distance_to(PART, known.loc["glyphs"].to_dict()) is None
+    assert distance_to(PART, known.loc["textures"].to_dict()) is None
 
 
 def test_runs_that_trained_as_on_one_data_set_are_near_to_it():
     table = sd.evidence(PART)
-    runs = table[table["dataset"] == "scenes"].assign(numbers=32 * 32 * 3, dataset="new")
-    runs["numbers"] = table["channels"][runs.index] * 32 * 32
+    runs = table[table["dataset"] == "scenes"].assign(numbers=16 * 16 * 3, dataset="new")
+    runs["numbers"] = table["channels"][runs.index] * 16 * 16
     known = published_statistics().loc[PART]
     both = distance_to(PART, known.loc["scenes"].to_dict(), runs)
     assert both.profiles
     assert both.nearest.index[0] == "scenes"
     assert both.nearest.iloc[0] == pytest.approx(0, abs=1e-6)
-    alone = distance_to(PART, known.loc["glyphs"].to_dict(), runs)
-    assert alone.nearest["scenes"] < distance_to(PART, known.loc["glyphs"].to_dict()).nearest["scenes"]
+    alone = distance_to(PART, known.loc["textures"].to_dict(), runs)
+    assert alone.nearest["scenes"] < distance_to(PART, known.loc["textures"].to_dict()).nearest["scenes"]
 
 
 def test_trust_in_the_evidence_is_a_number_or_none():
