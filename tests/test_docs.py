@@ -37,6 +37,8 @@ SMALL = {  # so that a block takes a second at most
     r"sd\.Candidate\(": "small_candidate(",
     r'(metrics=)?"all", seed=0\)': '["mig"], seed=0, n_train=40, n_test=20)',
     r'"explicitness"\], seed=0\)': '"explicitness"], seed=0, n_train=40, n_test=20, votes_train=20, votes_test=10)',
+    r"sd\.pick\([^)]*\)": 'study.transfer(target="digits")',  # a transfer too; tests/study/picking has its own
+    r"folder:/path/to/images": "folder:photos",
     r"score\(sampled": "score(mean",
     r"udr\(codes": "udr(many",
     r"trust\(rule, records\)": "trust(rule, records, n_bootstrap=5)",
