@@ -79,6 +79,7 @@ def _of_codes(
     from selectdis.data import load_dataset
     from selectdis.data._label_table import read_labels
     from selectdis.scoring import load_runs, rank_codes
+    from selectdis.selection.few_labels import worth_sentence
     from selectdis.study._few_labels import new_sheet
 
     runs = load_runs(pattern)
@@ -108,6 +109,8 @@ def _of_codes(
 
 def _rank_runs(study: Study, target: str | None, read: Path) -> None:
     """Let the pick go by the labels, and print how the runs rank."""
+    from selectdis.selection.few_labels import worth_sentence
+
     result = study.label(read, target=target)
     assert result.labels is not None
     assert result.pick is not None
@@ -115,6 +118,7 @@ def _rank_runs(study: Study, target: str | None, read: Path) -> None:
     show(boards(result.leaderboard(), name="target", title=title))
     say(f"{result.pick.candidate} ({result.model})", "Pick:")
     say(result.why, "Why:")
+    print(worth_sentence(result.labels.n_labels))
     print(f"labels kept in {study.folder / 'labels' / result.stage.data.slug / result.labels.table}")
     print("the leaderboard, the report and MLflow follow this pick; --undo takes it back")
 
