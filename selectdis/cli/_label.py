@@ -91,6 +91,7 @@ def _of_codes(
         print_table(table, title=f"{len(table)} runs by {len(labels.images)} labelled images")
         best = table.iloc[0]
         say(_sentence(best["run"], best["score"], best["error"], best["p_best"], len(labels.images)))
+        say(worth_sentence(len(labels.images)))
     elif factors:
         if images is None:
             raise SelectdisError("--images says which images the codes are of, such as --images folder:PATH")
