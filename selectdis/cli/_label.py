@@ -67,8 +67,8 @@ def label(
 
 def _say_written(paths: list[Path], command: str) -> None:
     for path in paths:
-        print(f"wrote {path}")
-    print(f"fill in {paths[0].name}, then: {command}")
+        say(f"wrote {path}")
+    say(f"fill in {paths[0].name}, then: {command}")
 
 
 def _of_codes(
@@ -119,15 +119,15 @@ def _rank_runs(study: Study, target: str | None, read: Path) -> None:
     show(boards(result.leaderboard(), name="target", title=title))
     say(f"{result.pick.candidate} ({result.model})", "Pick:")
     say(result.why, "Why:")
-    print(worth_sentence(result.labels.n_labels))
-    print(f"labels kept in {study.folder / 'labels' / result.stage.data.slug / result.labels.table}")
-    print("the leaderboard, the report and MLflow follow this pick; --undo takes it back")
+    say(worth_sentence(result.labels.n_labels))
+    say(f"labels kept in {study.folder / 'labels' / result.stage.data.slug / result.labels.table}")
+    say("the leaderboard, the report and MLflow follow this pick; --undo takes it back")
 
 
 def _undo(study: Study, target: str | None) -> None:
     result = study.label(None, target=target)
     now = f"the pick is {result.pick.candidate}" if result.pick else f"nothing is picked: {result.why}"
-    print(f"{result.target} goes without labels again: {now}; all tables are still in {study.folder / 'labels'}")
+    say(f"{result.target} goes without labels again: {now}; all tables are still in {study.folder / 'labels'}")
 
 
 def _sentence(name: str, score: float, error: float, p_best: float, n: int) -> str:
