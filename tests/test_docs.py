@@ -24,6 +24,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ELSEWHERE = {  # what of a block needs more than this process, and what tests it instead
     "from dask_jobqueue import": "a Slurm cluster",
     "mlflow.pyfunc.load_model": "tests/tracking",
+    'study.label("sheet-1.csv")': "tests/study/test_labelled.py",
     "module_pair(": "tests/training/test_module_pair.py",
     "study.plot.criterion_heatmap": "tests/visualization, and below",
 }

@@ -133,7 +133,8 @@ class Study:
     @property
     def proxy_names(self) -> str:
         """Names of the proxies, for people."""
-        return ", ".join(data.name for data in self.spec.proxy)
+        names = [data.name for data in self.proxies()] or [data.name for data in self.spec.proxy]  # the evidence
+        return ", ".join(names)
 
     def __repr__(self) -> str:
         return f"Study({self.name!r}, {self._summary()})"
