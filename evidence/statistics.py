@@ -21,7 +21,6 @@ TABLE = ROOT / "selectdis/selection/archive/statistics.csv"
 STUDIES = {
     "dense16": ("evidence-dense16-looked-at", "evidence-dense16-judging"),
     "conv32": ("evidence-looked-at", "evidence-judging"),
-    "dense32-v1": ("transfer-cpu",),
 }
 
 

@@ -18,7 +18,7 @@ import selectdis as sd
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "selectdis/selection/archive/evidence.csv.gz"
-IMAGE_SIZES = {"dense16": 16, "conv32": 32, "dense32-v1": 32}
+IMAGE_SIZES = {"dense16": 16, "conv32": 32}
 FAMILIES = {"color_dsprites": "sprites", "noisy_dsprites": "sprites"}
 JUDGING = ("arms", "clocks", "solids", "strokes", "photos")
 LEFT_OUT = ("stage", "trial", "failed_step", "earlier", "error", "adam_", "discriminator_learning_rate")

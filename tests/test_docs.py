@@ -12,16 +12,21 @@ import numpy as np
 import pytest
 import typer
 import yaml
+from PIL import Image
 
 import selectdis as sd
 from selectdis.cli import app
+from selectdis.selection.archive import _table as archive
+from selectdis.visualization import StudyPlots
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ELSEWHERE = {  # what of a block needs more than this process, and what tests it instead
     "from dask_jobqueue import": "a Slurm cluster",
     "mlflow.pyfunc.load_model": "tests/tracking",
+    'study.label("sheet-1.csv")': "tests/study/test_labelled.py",
     "module_pair(": "tests/training/test_module_pair.py",
+    "study.plot.criterion_heatmap": "tests/visualization, and below",
 }
 SMALL = {  # so that a block takes a second at most
     r"image_size=\d+": "image_size=16",
@@ -33,7 +38,10 @@ SMALL = {  # so that a block takes a second at most
     r"sd\.Candidate\(": "small_candidate(",
     r'(metrics=)?"all", seed=0\)': '["mig"], seed=0, n_train=40, n_test=20)',
     r'"explicitness"\], seed=0\)': '"explicitness"], seed=0, n_train=40, n_test=20, votes_train=20, votes_test=10)',
+    r"sd\.pick\([^)]*\)": 'study.transfer(target="digits")',  # a transfer too; tests/study/picking has its own
+    r"folder:/path/to/images": "folder:photos",
     r"score\(sampled": "score(mean",
+    r"udr\(codes": "udr(many",
     r"trust\(rule, records\)": "trust(rule, records, n_bootstrap=5)",
     r"backtest\(records\)": 'backtest(records, [sd.selection.parse_rule("any > udr_lasso")], n_bootstrap=5)',
 }
@@ -70,6 +78,9 @@ def folder(tmp_path_factory):
     (folder / "studies").mkdir()
     for name in ("studies/quickstart.yaml", "study.yaml"):
         (folder / name).write_text(yaml.safe_dump(STUDY))
+    (folder / "photos").mkdir()
+    for k in range(3):
+        Image.fromarray(np.full((20, 20), 80 * k, np.uint8)).save(folder / "photos" / f"{k}.png")
     return folder
 
 
@@ -77,38 +88,48 @@ def folder(tmp_path_factory):
 def given(folder):
     """The names that the pages take for known."""
     rng = np.random.default_rng(0)
-    patch = pytest.MonkeyPatch()
-    patch.chdir(folder)
-    study = sd.Study.from_file("studies/quickstart.yaml", n_jobs=1).run()
-    study.transfer(target="digits", top=1, seeds=2)
-    patch.undo()
-    codes, factors = rng.normal(size=(300, 3)), rng.integers(3, size=(300, 2))
-    data = sd.load_dataset("sprites", image_size=16, sizes=(2, 2, 1, 4, 4))
-    (run,) = sd.train([sd.Candidate(architecture="fc", width=8, latents=3)], data, steps=2)
     records = sd.evidence()
     named = list(records["dataset"].unique()[:3])
     few = records[records["dataset"].isin(named) & (records["seed"] < 2)]
-    return {
+    patch = pytest.MonkeyPatch()
+    patch.setattr(archive, "_published", lambda: few)  # what trust rests on: with all of it a transfer takes seconds
+    patch.chdir(folder)
+    study = sd.Study.from_file("studies/quickstart.yaml", n_jobs=1).run()
+    study.transfer(target="digits", top=1, seeds=2)
+    codes, factors = rng.normal(size=(300, 3)), rng.integers(3, size=(300, 2))
+    data = sd.load_dataset("sprites", image_size=16, sizes=(2, 2, 1, 4, 4))
+    (run,) = sd.train([sd.Candidate(architecture="fc", width=8, latents=3)], data, steps=2)
+    yield {
         "np": np, "sd": sd, "study": study, "data": data, "run": run, "codes": codes, "factors": factors,
         "codes_a": codes, "codes_b": codes[:, ::-1], "labels": np.where(rng.random((300, 2)) < 0.1, factors, np.nan),
         "codes_train": codes, "codes_test": codes, "factors_train": factors, "factors_test": factors,
-        "images": np.asarray(sd.load_dataset("digits", image_size=16).images)[:20],
+        "images": np.asarray(sd.load_dataset("digits", image_size=16).images)[:300],
         "my_torchvision_dataset": [(np.zeros((16, 16), np.uint8), k % 2) for k in range(4)],
         "encode": lambda images: images.reshape(len(images), -1)[:, :4].astype(float),
         "your_encoder": run.transform, "records": few, "proxies": few[few["dataset"] != named[0]],
         "target": few[few["dataset"] == named[0]], "MyListener": sd.Listener,
+        "many": rng.normal(size=(4, 60, 3)), "kl": np.ones((4, 3)), "mask": np.ones((4, 3), dtype=bool),
         "small_candidate": partial(sd.Candidate, architecture="fc", width=8, discriminator_width=8),
     }  # fmt: skip
+    patch.undo()
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("path", [p for p in PAGES if any(map(here, blocks(p, "python")))], ids=lambda path: path.stem)
 def test_python_runs(path, folder, given, monkeypatch):
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setattr(sys, "argv", ["python"])
     known = dict(given)
     for block in filter(here, blocks(path, "python")):
         exec(compile(small(block), path.name, "exec"), known)
+
+
+def test_the_figures_that_are_shown_exist():
+    calls = re.findall(r"study\.plot\.(\w+)\((.*)\)", (ROOT / "docs/report.md").read_text())
+    assert len(calls) > 8
+    for name, _ in calls:
+        assert callable(getattr(StudyPlots, name))
 
 
 def small(block):

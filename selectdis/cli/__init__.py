@@ -17,12 +17,10 @@ from selectdis._signals import Stopped, end_on_signals
 from selectdis.cli._analyze import analyze
 from selectdis.cli._arena import arena
 from selectdis.cli._backtest import backtest
-from selectdis.cli._codes import codes
 from selectdis.cli._data import data_app
 from selectdis.cli._evidence import evidence_app
 from selectdis.cli._label import label
 from selectdis.cli._leaderboard import leaderboard
-from selectdis.cli._pick import pick
 from selectdis.cli._report import report
 from selectdis.cli._run import run
 from selectdis.cli._score import score
@@ -30,6 +28,8 @@ from selectdis.cli._studies import studies_app
 from selectdis.cli._track import track
 from selectdis.cli._transfer import transfer
 from selectdis.cli._ui import PASSED_ON, ui
+from selectdis.cli.pictures._codes import codes
+from selectdis.cli.pictures._pick import pick
 from selectdis.errors import OldNameWarning, SelectdisError
 
 __all__ = ["app", "main"]

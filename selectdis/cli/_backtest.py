@@ -57,7 +57,7 @@ def backtest(
     numbers = _numbers(labels)
     records = load_records([file for file in files or () if file not in coded])
     result = selection.backtest(records, rules, score=score, n_bootstrap=bootstrap, seed=seed)
-    told = [
+    told: list[Table | Said] = [
         Said("", "P(the pick beats a random run): mean [its interval]; low to high: single picks"),
         Said("summary", result.summary),
         Table("rules", result.table, "Rules, best first", None, texts=result.shown),

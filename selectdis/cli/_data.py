@@ -240,5 +240,5 @@ def _factor_table(data: ImageDataset) -> Table:
     names = data.factor_values or ((),) * len(data.factor_names)
     table = pd.DataFrame({"factor": data.factor_names, "values": data.factor_sizes, "names": [list(n) for n in names]})
     words = [", ".join(values[:8]) + (", ..." if len(values) > 8 else "") for values in names]
-    shown = table.assign(names=[word or None for word in words])
+    shown = table.assign(names=pd.Series(words).replace("", None))
     return Table("factors", table, "", None, texts=shown)

@@ -67,8 +67,8 @@ def label(
 
 def _say_written(paths: list[Path], command: str) -> None:
     for path in paths:
-        print(f"wrote {path}")
-    print(f"fill in {paths[0].name}, then: {command}")
+        say(f"wrote {path}")
+    say(f"fill in {paths[0].name}, then: {command}")
 
 
 def _of_codes(
@@ -79,6 +79,7 @@ def _of_codes(
     from selectdis.data import load_dataset
     from selectdis.data._label_table import read_labels
     from selectdis.scoring import load_runs, rank_codes
+    from selectdis.selection.few_labels import worth_sentence
     from selectdis.study._few_labels import new_sheet
 
     runs = load_runs(pattern)
@@ -90,6 +91,7 @@ def _of_codes(
         print_table(table, title=f"{len(table)} runs by {len(labels.images)} labelled images")
         best = table.iloc[0]
         say(_sentence(best["run"], best["score"], best["error"], best["p_best"], len(labels.images)))
+        say(worth_sentence(len(labels.images)))
     elif factors:
         if images is None:
             raise SelectdisError("--images says which images the codes are of, such as --images folder:PATH")
@@ -108,6 +110,8 @@ def _of_codes(
 
 def _rank_runs(study: Study, target: str | None, read: Path) -> None:
     """Let the pick go by the labels, and print how the runs rank."""
+    from selectdis.selection.few_labels import worth_sentence
+
     result = study.label(read, target=target)
     assert result.labels is not None
     assert result.pick is not None
@@ -115,14 +119,15 @@ def _rank_runs(study: Study, target: str | None, read: Path) -> None:
     show(boards(result.leaderboard(), name="target", title=title))
     say(f"{result.pick.candidate} ({result.model})", "Pick:")
     say(result.why, "Why:")
-    print(f"labels kept in {study.folder / 'labels' / result.stage.data.slug / result.labels.table}")
-    print("the leaderboard, the report and MLflow follow this pick; --undo takes it back")
+    say(worth_sentence(result.labels.n_labels))
+    say(f"labels kept in {study.folder / 'labels' / result.stage.data.slug / result.labels.table}")
+    say("the leaderboard, the report and MLflow follow this pick; --undo takes it back")
 
 
 def _undo(study: Study, target: str | None) -> None:
     result = study.label(None, target=target)
     now = f"the pick is {result.pick.candidate}" if result.pick else f"nothing is picked: {result.why}"
-    print(f"{result.target} goes without labels again: {now}; all tables are still in {study.folder / 'labels'}")
+    say(f"{result.target} goes without labels again: {now}; all tables are still in {study.folder / 'labels'}")
 
 
 def _sentence(name: str, score: float, error: float, p_best: float, n: int) -> str:

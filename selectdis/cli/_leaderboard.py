@@ -39,9 +39,9 @@ def leaderboard(
     check_out(out)
     study = open_study(file, folder, storage)
     told: list[Table | Said] = []
-    told += boards(
-        study.leaderboard(by.value, score=score), name="proxy", title=f"proxy: {study.proxy_names}", rows=rows
-    )
+    if study.evidence is None:  # else the runs on the proxy are everybody's, and not of this study
+        board = study.leaderboard(by.value, score=score)
+        told += boards(board, name="proxy", title=f"proxy: {study.proxy_names}", rows=rows)
     transfers = study.transfers()
     for transfer in transfers:
         title = f"target: {transfer.target} ({transfer.rule.label})"
@@ -50,6 +50,7 @@ def leaderboard(
     if out is not None:
         import pandas as pd
 
-        write_csv(pd.concat([study.records, *(transfer.records for transfer in transfers)]), out)
+        own = [] if study.evidence is not None else [study.records]
+        write_csv(pd.concat([*own, *(transfer.records for transfer in transfers)]), out)
         told.append(Said("wrote", f"wrote {out}", str(out)))
     show(told, as_json=as_json, columns=columns)

@@ -63,6 +63,14 @@ class Labels:
         """Which factors have an order."""
         return [factor.ordered for factor in self.factors]
 
+    def words(self) -> dict[tuple[int, LabelFactor], str]:
+        """Return the labels that there are: (image, factor) -> value."""
+        return {
+            (int(self.images[row]), factor): factor.values[int(self.values[row, column])]
+            for column, factor in enumerate(self.factors)
+            for row in np.flatnonzero(~np.isnan(self.values[:, column]))
+        }
+
 
 def parse_factor(text: str) -> LabelFactor:
     """Read `size=small,medium,large` (in this order) or `hue:red,green,blue` (in none).
@@ -99,9 +107,9 @@ def labels_text(labels: Labels) -> str:
     text = io.StringIO(newline="")
     table = csv.writer(text)
     table.writerow([IMAGE, *(factor.definition for factor in labels.factors)])
-    for image, row in zip(labels.images.tolist(), labels.values, strict=True):
-        cells = zip(labels.factors, row, strict=True)
-        table.writerow([image, *("" if np.isnan(cell) else factor.values[int(cell)] for factor, cell in cells)])
+    words = labels.words()
+    for image in labels.images.tolist():
+        table.writerow([image, *(words.get((image, factor), "") for factor in labels.factors)])
     return text.getvalue()
 
 

@@ -69,7 +69,7 @@ def images_like(data: Any, image_shape: Shape, image_fit: str = "", scaling: Sca
         A data set by name, a folder, an object, or an array (n, c, h, w) or (n, h, w, c). Another size, other channels
         and 16 bits are brought to 8 bits, `image_shape` and `image_fit`, a batch at a time.
     image_shape, image_fit, scaling
-        As of `dataset_like`.
+        As of `dataset_like`; bytes, and fractions from 0 to 1, are taken as they are.
 
     Raises
     ------
@@ -84,7 +84,8 @@ def images_like(data: Any, image_shape: Shape, image_fit: str = "", scaling: Sca
             f"images must be (n, {', '.join(map(str, image_shape))}) or of another size, a data set or folder:PATH, "
             f"found {shape or type(images).__name__}; stack them (one image: images[None])"
         )
-    if tuple(shape[1:]) == image_shape and dtype != np.uint16:
+    in_range = not isinstance(scaling, str) and np.dtype(dtype).kind in "iu" and dtype != np.uint8
+    if tuple(shape[1:]) == image_shape and dtype != np.uint16 and not in_range:
         return images
     if image_shape[1] != image_shape[2]:
         raise SelectdisError(f"images must be {image_shape}, which is no square that others could be brought to")
@@ -117,10 +118,10 @@ class _Converted:
 
 
 def _eight_bits(block: np.ndarray, scaling: Scaling) -> np.ndarray:
-    if not isinstance(scaling, str) and block.dtype not in (np.uint8, bool):
-        return to_bytes(block, *scaling)
     if block.dtype in (np.uint8, bool):
         return block.astype(np.uint8) * np.uint8(255 if block.dtype == bool else 1)
+    if not isinstance(scaling, str) and block.dtype.kind in "iu":
+        return to_bytes(block, *scaling)
     if block.dtype == np.uint16:
         return np.rint(block * (255 / DEEPEST)).astype(np.uint8)
     if block.dtype.kind == "f" and (not block.size or (block.min() >= 0 and block.max() <= 1)):

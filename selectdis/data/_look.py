@@ -114,5 +114,6 @@ def _of_files(held: Originals) -> dict[str, str]:
         told["stacks"] = f"{held.stacks:,} files of several pages, {taken}"
     scaling = held.scaling if isinstance(held.scaling, str) else f"{held.scaling[0]:g} to {held.scaling[1]:g}"
     told["scaling"] = f"by {scaling}" if scaling in SCALINGS else f"from {scaling}"
-    told["left out"] = f"{len(held.left_out):,} files"
+    if held.sizes:
+        told["left out"] = f"{len(held.left_out):,} files" + (" (--left-out lists them)" if held.left_out else "")
     return told

@@ -7,7 +7,7 @@ import functools
 import hashlib
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -17,6 +17,7 @@ from selectdis._files import atomic_write, open_file, own_file
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._load import load_dataset, options_of
 from selectdis.data.reading._file_array import open_npy
+from selectdis.data.reading._originals import Originals
 from selectdis.errors import SelectdisError
 
 __all__ = ["STORED", "DataReference", "stored_name"]
@@ -135,7 +136,8 @@ def _about(path: Path) -> dict[str, Any]:
     with open_file(own_file(path.parent.parent, path.parent.name, path.name, "about.json")) as file:
         about = json.loads(file.read())
     fields = ("factor_names", "factor_sizes", "factor_values", "source", "pairs_differ_in", *OF_FILES)
-    return {"name": str(about["name"])} | {name: about[name] for name in fields if name in about}
+    originals = {"originals": Originals.from_dict(about["originals"])} if "originals" in about else {}
+    return {"name": str(about["name"])} | {name: about[name] for name in fields if name in about} | originals
 
 
 def _array(path: Path, name: str) -> np.ndarray:
@@ -165,6 +167,7 @@ def _store(data: ImageDataset, folder: Path) -> Path:
     about: dict[str, Any] = {"name": data.name, "factor_names": data.factor_names, "factor_sizes": data.factor_sizes}
     about |= {"factor_values": data.factor_values}
     about |= {name: value for name in OF_FILES if (value := getattr(data, name))}
+    about |= {} if data.originals is None else {"originals": asdict(data.originals)}
     about |= {} if data.pairs_differ_in is None else {"pairs_differ_in": data.pairs_differ_in}
     with atomic_write(path / "about.json") as temporary:
         temporary.write_text(json.dumps(about | {"source": data.source}), encoding="utf-8")

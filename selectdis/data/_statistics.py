@@ -79,8 +79,10 @@ def _edges(gray: np.ndarray) -> dict[str, float]:
 
 def _variety(gray: np.ndarray) -> dict[str, float]:
     n, size, _ = gray.shape
-    block = size // GRID
-    small = gray.reshape(n, GRID, block, GRID, block).mean(axis=(2, 4)).reshape(n, -1)
+    grid = min(GRID, size)
+    block = size // grid
+    middle = gray[:, : grid * block, : grid * block]
+    small = middle.reshape(n, grid, block, grid, block).mean(axis=(2, 4)).reshape(n, -1)
     variances = np.clip(np.linalg.eigvalsh(np.cov(small.T)), 0, None) if n > 1 else np.zeros(1)
     total, between = float(small.var()), float(small.var(axis=0).mean())
     ratio = variances.sum() ** 2 / max(float((variances**2).sum()), 1e-12)

@@ -254,7 +254,7 @@ def _largest_share(
     values: list[np.ndarray], classes: np.ndarray, ordered: bool, weights: np.ndarray, latents: int
 ) -> np.ndarray:
     """Return the largest share over the latents of each run, (b, runs, v), of the mean over kinds of `values`."""
-    shares: np.ndarray = sum(_shares(one, classes, ordered, weights) for one in values) / len(values)
+    shares: np.ndarray = np.mean([_shares(one, classes, ordered, weights) for one in values], axis=0)
     b, columns, v = shares.shape
     largest: np.ndarray = shares.reshape(b, columns // latents, latents, v).max(axis=2)
     return largest

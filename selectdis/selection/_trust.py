@@ -179,11 +179,11 @@ class Trust:
         """Return the numbers and the sentence, ready for JSON: NaN becomes None."""
         names = ("p", "low", "high", "next_low", "next_high", "regret", "picked", "average", "best")
         numbers = {name: None if pd.isna(value := getattr(self, name)) else value for name in names}
-        names = ("rule", "known", "n_datasets", "n_runs", "score", "level", "why", "decision", "words", "note")
+        texts = ("rule", "known", "n_datasets", "n_runs", "score", "level", "why", "decision", "words", "note")
         published = self.published and {
             name: getattr(self.published, name) for name in ("n_proxies", "p", "low", "high", "next_low", "next_high")
         }
-        rest = {name: getattr(self, name) for name in names}
+        rest = {name: getattr(self, name) for name in texts}
         return {**rest, **numbers, "published": published, "text": str(self)}
 
 

@@ -111,8 +111,8 @@ def _wrong_rule(run: str, metrics: list[str], criteria: list[str]) -> str:
     averaged = name if kind == "hierarchical" else run
     asked = [run[1:]] if run[:1] in ("+", "-") else averaged.split("+")
     wrong = [one for one in asked if score_name(one) not in ("random", *criteria)]
-    known = ["random", "calibrated", "hierarchical", "auto", "labels:", *criteria]
-    return _unknown(run if len(asked) == 1 else wrong[0], known) if wrong else ""
+    every = ["random", "calibrated", "hierarchical", "auto", "labels:", *criteria]
+    return _unknown(run if len(asked) == 1 else wrong[0], every) if wrong else ""
 
 
 def _from_few_labels(metric: str) -> bool:

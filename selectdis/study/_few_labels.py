@@ -13,7 +13,7 @@ import pandas as pd
 from selectdis._files import open_file
 from selectdis.data import ImageDataset
 from selectdis.data._label_sheet import write_label_sheet
-from selectdis.data._label_table import labels_of_frame, parse_factors, read_labels
+from selectdis.data._label_table import Labels, labels_of_frame, parse_factors, read_labels
 from selectdis.errors import SelectdisError
 from selectdis.study._labelled import (
     free_sheet,
@@ -33,22 +33,26 @@ __all__ = ["keep_or_take_back", "labelled_again", "new_sheet", "write_sheet"]
 
 
 def write_sheet(stage: Stage, factors: Sequence[str], n: int, seed: int) -> list[Path]:
-    """Write the next sheet of a target; images that the labels of its pick have already are left out."""
+    """Write the next sheet of a target: what is labelled already stands in it, so that nothing is asked twice."""
     ranking = kept_ranking(stage)
-    known = np.array([], dtype=np.int64) if ranking is None else kept_labels(stage, ranking).images
+    known = None if ranking is None else kept_labels(stage, ranking)
     return new_sheet(free_sheet(stage), stage.data.load(), factors, n, seed, known)
 
 
 def new_sheet(
-    place: Path, data: ImageDataset, factors: Sequence[str], n: int, seed: int, known: Sequence[int] | np.ndarray = ()
+    place: Path, data: ImageDataset, factors: Sequence[str], n: int, seed: int, known: Labels | None = None
 ) -> list[Path]:
-    """Write a table to fill in, and pictures, for `n` images that are drawn at random from those not `known`."""
-    parsed = parse_factors(factors)
-    order = data.sample_indices(min(n + len(known), len(data)), np.random.default_rng(seed))
-    drawn = np.sort(order[~np.isin(order, known)][:n])
+    """Write a table to fill in, and pictures, for `n` images that are drawn at random beside those that are `known`.
+
+    Without `factors`, those of the known labels.
+    """
+    parsed = known.factors if known is not None and not factors else parse_factors(factors)
+    labelled = np.array([], dtype=np.int64) if known is None else known.images
+    order = data.sample_indices(min(n + len(labelled), len(data)), np.random.default_rng(seed))
+    drawn = np.sort(order[~np.isin(order, labelled)][:n])
     if not len(drawn):
         raise SelectdisError(f"all {len(data):,} images have labels already")
-    return write_label_sheet(place, data, drawn, parsed)
+    return write_label_sheet(place, data, np.concatenate([labelled, drawn]), parsed, known)
 
 
 def keep_or_take_back(transfer: Transfer, labels: pd.DataFrame | Path | str | None) -> Transfer:

@@ -133,7 +133,8 @@ class Study:
     @property
     def proxy_names(self) -> str:
         """Names of the proxies, for people."""
-        return ", ".join(data.name for data in self.spec.proxy)
+        names = [data.name for data in self.proxies()] or [data.name for data in self.spec.proxy]  # the evidence
+        return ", ".join(names)
 
     def __repr__(self) -> str:
         return f"Study({self.name!r}, {self._summary()})"
@@ -353,16 +354,17 @@ class Study:
         return transfer
 
     def label_sheet(
-        self, factors: Sequence[str], n: int = 10, *, target: str | None = None, seed: int = 0
+        self, factors: Sequence[str] = (), n: int = 10, *, target: str | None = None, seed: int = 0
     ) -> list[Path]:
         """Write a table of empty cells for images of a target, and their pictures (.png, .html) beside it.
 
         Parameters
         ----------
         factors : sequence of str
-            ``"size=small,medium,large"`` (values in order) or ``"hue:red,green,blue"`` (in none).
+            ``"size=small,medium,large"`` (values in order) or ``"hue:red,green,blue"`` (in none); by default those of
+            the labels that the pick goes by.
         n : int
-            How many images, drawn at random; none that has a label already.
+            How many more images, drawn at random. Those that have labels come before them, with these.
         target : str, optional
             Which target; by default the only one.
         seed : int

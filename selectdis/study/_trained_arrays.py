@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -66,7 +66,7 @@ def write_trained_arrays(stage: Stage, path: Path, device: str = "cpu") -> int:
         rows["gram"].append(np.clip(gram(run, mean[:PLACES]), -LARGEST, LARGEST).astype(np.float16))
     if not rows["mean"]:
         raise SelectdisError(f"no finished run on {data.name} has a model: run the study with models kept")
-    arrays = {name: np.stack(values) for name, values in rows.items()}
+    arrays: dict[str, Any] = {name: np.stack(values) for name, values in rows.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, factors=data.factors_at(index), **arrays)

@@ -215,8 +215,8 @@ def dots(axes: Axes, x: Any, y: Any, told: Sequence[str], *, size: float = 25, *
     **look
         Of `Axes.scatter`.
     """
-    look = {"color": series_color(0), "marker": "o", "alpha": 0.85, "linewidths": 0} | look
-    axes.scatter(x, y, s=size, urls=[f"{TOLD}{text}" for text in told], **look)
+    usual: dict[str, Any] = {"color": series_color(0), "marker": "o", "alpha": 0.85, "linewidths": 0}
+    axes.scatter(x, y, s=size, urls=[f"{TOLD}{text}" for text in told], **(usual | look))
 
 
 def curves(series: Mapping[str, tuple[np.ndarray, np.ndarray]], y_label: str) -> Figure:

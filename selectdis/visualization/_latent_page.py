@@ -49,8 +49,8 @@ def latent_page(run: Run, data: ImageDataset, *, seed: int = 0) -> str:
     codes = run.transform(LazySubset(data, drawn))
     of = picture_run(run, data, steps=9)
     live = np.flatnonzero(of.kl > DEAD) if of.kl is not None else np.arange(len(of.latents))
-    sections = "".join(_section(of, place, codes, drawn, data) for place in live)
-    dead = [name for place, name in enumerate(of.latent_names) if place not in set(live.tolist())]
+    sections = "".join(_section(of, place, codes, drawn, data) for place in live.tolist())
+    dead = [name for place, name in enumerate(of.latent_names) if place not in live]
     rest = f"<p>The others say nothing of the pictures: {', '.join(dead)}.</p>" if dead else ""
     name = html.escape(f"{run.candidate.id} on {data.name}")
     return (

@@ -90,6 +90,7 @@ class StudySnapshot:
     score : what configurations are ranked by on the proxies (``win_rate`` or a metric)
     stages : the proxies, then the targets
     notes : sentences about what the page lacks
+    evidence : the published runs, where they stand in for a proxy
     importances : of parameters for the score, as `Study.importances` gives them; empty where there are none
     """
 
@@ -99,6 +100,7 @@ class StudySnapshot:
     score: str
     stages: tuple[StageSnapshot, ...]
     notes: tuple[str, ...] = ()
+    evidence: pd.DataFrame | None = None
     importances: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
 
     @property
@@ -116,10 +118,25 @@ class StudySnapshot:
 
     @property
     def proxy_names(self) -> str:
-        return " and ".join(stage.name for stage in self.proxies)
+        return " and ".join(stage.name for stage in self.proxies) or "the evidence"
+
+    @property
+    def first_proxy(self) -> str:
+        """The name of the first proxy.
+
+        Raises
+        ------
+        SelectdisError
+            The evidence is the proxy, whose runs are not this study's.
+        """
+        if not self.proxies:
+            raise SelectdisError("the proxy is the evidence, whose runs are not here: name a data set of the study")
+        return self.proxies[0].name
 
     @property
     def proxy_records(self) -> pd.DataFrame:
+        if self.evidence is not None:
+            return self.evidence
         return _joined([stage.records for stage in self.proxies])
 
     @property
@@ -242,6 +259,7 @@ def snapshot_of(study: Any, views: Sequence[StageView], top: int = 3) -> StudySn
         score=study.spec.select.score,
         stages=tuple(stage for stage in stages if len(stage.records)),
         notes=tuple(redacted_text(note) for view in views for note in _notes(view)),
+        evidence=None if study.spec.evidence is None else study.records,
     )
 
 

@@ -79,12 +79,11 @@ def pareto_figure(snapshot: StudySnapshot, stage: StageSnapshot, scores: tuple[s
         How many configurations are on the front, and how many there are.
     """
     table = selection.pareto(stage.records, scores).set_index("configuration")
-    groups = ["on the front" if front else "beaten in both" for front in table["front"]]
     chosen = table.sort_values("front", ascending=False)
-    groups = [groups[table.index.get_loc(name)] for name in chosen.index]
-    labels = (f"{score_label(name)}{' (nats, lower is better)' if name == 'reconstruction' else ''}" for name in scores)
+    groups = ["on the front" if front else "beaten in both" for front in chosen["front"]]
+    x, y = (f"{score_label(name)}{' (nats, lower is better)' if name == 'reconstruction' else ''}" for name in scores)
     names = configuration_labels(snapshot.records)
-    figure = charts.scatter(chosen[scores[0]], chosen[scores[1]], *labels, groups, labels=names)
+    figure = charts.scatter(chosen[scores[0]], chosen[scores[1]], x, y, groups, labels=names)
     return figure, int(table["front"].sum()), len(table)
 
 
@@ -126,7 +125,7 @@ def correlation_table(
         The data set has no labels.
     """
     tables = selection.rank_correlations(snapshot.records, of)
-    dataset = dataset or snapshot.proxies[0].name
+    dataset = dataset or snapshot.first_proxy
     if dataset not in tables:
         raise SelectdisError(f"{dataset!r} is not labelled: there is nothing to correlate with")
     table = tables[dataset]
@@ -141,7 +140,7 @@ def _is_kept(name: str, sampled: bool) -> bool:
 def variance_table(snapshot: StudySnapshot, dataset: str | None = None) -> pd.DataFrame:
     """Return shares of the variance: adjusted for the number of groups: one row per score, and each sums to 1."""
     found = selection.variance_explained(snapshot.records, n_bootstrap=2)
-    found = found[found["dataset"] == (dataset or snapshot.proxies[0].name)]
+    found = found[found["dataset"] == (dataset or snapshot.first_proxy)]
     found = found[found["score"].map(lambda name: _is_kept(str(name), False)).astype(bool)]
     shares = found.pivot(index="score", columns="source", values="adjusted").reindex(found["score"].drop_duplicates())
     if shares.empty or (shares := shares.dropna(subset="configuration")).empty:

@@ -176,12 +176,22 @@ def test_what_is_kept_is_checked(call, transferred):
     assert not place.exists()
 
 
-def test_images_that_have_labels_are_not_asked_for_again(transferred):
+def test_the_next_sheet_has_the_labels_that_there_are(call, transferred):
     (plain,) = transferred.transfers()
-    transferred.label(worst_first(plain)[0])
-    table, picture, page = transferred.label_sheet(["a=low,high"], n=2_000)
-    images = pd.read_csv(table)["image"]
-    assert sorted(images) == list(range(12, len(plain.stage.data.load())))
+    frame, _ = worst_first(plain)
+    transferred.label(frame)
+    said = call("label", transferred.folder, "--n", 5)  # of the same factors
+    assert said.code == 0, said
+    table = max(transferred.folder.glob("labels/*/sheet-*.csv"), key=lambda path: path.stat().st_mtime)
+    rows = pd.read_csv(table)
+    assert rows["image"].is_unique
+    assert len(rows) == 12 + 5
+    assert rows[frame.columns].iloc[:12].equals(frame)
+    assert rows[frame.columns[1:]].iloc[12:].isna().all(axis=None)
+    assert transferred.label(table).labels.n_labels == 12
+    more, picture, page = transferred.label_sheet(["a=low,high"], n=2_000)
+    assert sorted(pd.read_csv(more)["image"]) == list(range(len(plain.stage.data.load())))
+    assert pd.read_csv(more)["a=low,high"].isna().all()
     assert picture.exists()
     assert page.exists()
     transferred.label(None)

@@ -164,3 +164,20 @@ def test_what_info_says_of_nearly_constant_pictures(tmp_path: Path) -> None:
     assert told["sizes of files"] == "9 x 9: 1, 10 x 9: 1, 11 x 9: 1"
     assert told["files hold"] == "3 8-bit gray, values 90 to 92"
     assert look_at(data).contrast == 0
+
+
+def test_a_run_reads_new_pictures_as_those_that_it_was_trained_on(tmp_path: Path) -> None:
+    from selectdis.training import Candidate, Run, train_cohort
+
+    pictures = [(RAMP * k).astype(np.uint16) for k in (2, 3, 4)]
+    data = load_dataset(save(tmp_path, *pictures), image_size=16, scaling="dataset")
+    (run,) = train_cohort([Candidate(architecture="fc", width=4, latents=2, batch_size=2)], data, steps=1)
+    run.save(tmp_path / "run.safetensors")
+    loaded = Run.load(tmp_path / "run.safetensors")
+    assert loaded.image_scaling == data.scaling == (0.0, 4092.0)
+    (tmp_path / "new").mkdir()
+    new = loaded.transform(save(tmp_path / "new", pictures[0]))  # brighter than the others, in a set of its own
+    np.testing.assert_allclose(new, run.transform(data.images[:1]), rtol=1e-5)
+    array = np.stack(pictures)[:, None, ::2, ::2]
+    as_bytes = (array * (255 / 4092)).round().astype(np.uint8)
+    np.testing.assert_allclose(loaded.transform(array)[2], run.transform(as_bytes)[2], rtol=1e-4)

@@ -72,7 +72,7 @@ def world(tmp_path, call, no_training, monkeypatch, ran):
     (place / "é %41?#").mkdir(parents=True)
     monkeypatch.chdir(place)
     monkeypatch.setattr("selectdis.cli._ui._server", lambda *_: [sys.executable, "-c", ""])
-    monkeypatch.setattr("selectdis.cli._data.fetch_files", refuse)
+    monkeypatch.setattr("selectdis.data.fetch", refuse)
     shown = SimpleNamespace(sent=0, runs=0)
     monkeypatch.setattr("selectdis.tracking._rebuild.track", lambda study, uri: shown)
     monkeypatch.setattr("selectdis.tracking._rebuild.rebuild", lambda study, uri: study.records)

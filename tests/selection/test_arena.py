@@ -86,7 +86,7 @@ def test_a_planted_oracle_is_at_the_top_and_noise_at_chance(result):
     assert best["taken"] == 1
     assert useless["p_low"] < 0.5 < useless["p_high"]
     assert useless["gain_low"] < 0 < useless["gain_high"]
-    assert abs(useless["adds"]) < 0.05
+    assert (useless["adds"], useless["taken"]) == (0, 0)
     assert row(result, "entangled")["p"] > 0.95  # lower is better, it says, and a function of the pool
 
 
@@ -128,7 +128,11 @@ def test_nothing_is_chosen_on_the_data_set_that_judges(made):
         assert found.inner[name].loc[rules[0].label, other] == pytest.approx(pick @ beaten)
     assert "data1" not in found.inner["data0"]
     assert found.outer.loc["any > +perfect"].min() > 0.9
-    assert set(found.chosen(rules)["rule"]) == {"any > +perfect"}
+    joined = found.joined(rules[:1], rules[1:])
+    assert (joined["without"] == rules[0].label).all()
+    assert (joined["chosen"] == "any > +perfect").all()
+    assert joined["adds"].to_dict() == (found.outer.iloc[1] - found.outer.iloc[0]).to_dict()
+    assert not found.joined(rules[1:], rules[:1])["taken"].any()  # the worse one never replaces the better
 
 
 def test_built_in_names_functions_and_files_agree(made, tmp_path):

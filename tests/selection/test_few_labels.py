@@ -5,7 +5,15 @@ import pandas as pd
 import pytest
 
 from selectdis.errors import SelectdisError
-from selectdis.selection.few_labels import LabelDraw, ProbeCodes, backtest_labels, draw_images, read_probe_codes
+from selectdis.selection.few_labels import (
+    LabelDraw,
+    ProbeCodes,
+    backtest_labels,
+    draw_images,
+    label_worth,
+    read_probe_codes,
+    worth_sentence,
+)
 
 N = 200
 
@@ -113,3 +121,12 @@ def test_no_set_and_one_run():
     alone = ProbeCodes(one.codes[:1], one.factors, one.records.iloc[:1])
     with pytest.raises(SelectdisError, match="one has 1 judged runs"):
         backtest_labels([alone])
+
+
+def test_no_number_is_said_that_was_not_backtested():
+    assert label_worth(4) is None
+    assert "fewer than were ever backtested" in worth_sentence(4)
+    assert label_worth(14).labels == 10
+    assert "by 10 labelled images" in worth_sentence(14)
+    assert "; by 20 with" in worth_sentence(14)
+    assert "; by" not in worth_sentence(200)

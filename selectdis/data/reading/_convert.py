@@ -114,7 +114,7 @@ def choose_conversion(
     return Convert(label, chosen, check_image_size(image_size), gray, check_choice("fit", fit, FITS), scaling=scaling)
 
 
-def settled_scaling(scaling: Any, blocks: Callable[[], Iterable[np.ndarray]]) -> Scaling:
+def settled_scaling(scaling: Any, blocks: Callable[[], Iterable[Iterable[np.ndarray]]]) -> Scaling:
     """Return `scaling`, or the range that it stands for where it looks at all `blocks` of raw images first."""
     checked = check_scaling(scaling)
     if checked not in MEASURED:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
 from selectdis.data.reading._picture import RawPicture
-from selectdis.data.reading._scaling import Scaling, value_range
+from selectdis.data.reading._scaling import Scaling, check_scaling, value_range
 
 __all__ = ["Originals", "Tally"]
 
@@ -50,10 +51,14 @@ class Originals:
     @classmethod
     def from_bytes(cls, content: np.ndarray) -> Originals:
         """Return what `to_bytes` wrote."""
-        told: dict[str, Any] = json.loads(content.tobytes())
-        scaling = told["scaling"]
-        told |= {"left_out": tuple(told["left_out"])}
-        return cls(**told | {"scaling": scaling if isinstance(scaling, str) else tuple(scaling)})
+        return cls.from_dict(json.loads(content.tobytes()))
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Originals:
+        """Return what `dataclasses.asdict` made a dict of, by way of JSON or not; scaling and all else are checked."""
+        known = {one.name: told[one.name] for one in fields(cls) if one.name in told}
+        left_out = tuple(map(str, known.get("left_out", ())))
+        return cls(**known | {"left_out": left_out, "scaling": check_scaling(known.get("scaling", "type"))})
 
 
 class Tally:

@@ -175,7 +175,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except SelectdisError as error:
         raise SelectdisError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
     except Exception as error:  # Pillow's plugins fail in many ways on damaged files
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        reason = (str(error) or type(error).__name__).splitlines()[0].partition(" <_io.")[0]
         raise SelectdisError(f"{path} is not a picture that Pillow can read ({reason})") from None
 
 

@@ -60,14 +60,14 @@ class ArenaResult:
           pick on one more data set is expected;
         - ``gain``, ``gain_low``, ``gain_high``: what the seed that it chooses gains over a random seed of the same
           configuration, in the same unit, the mean over all configurations;
-        - ``adds``, ``adds_low``, ``adds_high``: by how much P grows where it may be chosen too (a criterion on its own,
-          within the best configuration on the proxies, and within the best three), over what is chosen by the same
-          nested backtest from the list of docs/evidence.md without it; ``taken``: on which share of the data sets it
-          was;
+        - ``adds``, ``adds_low``, ``adds_high``: by how much P grows over the rule that the other data sets choose from
+          the list of docs/evidence.md, where it replaces that rule because it is more than one standard error better on
+          the other data sets (a criterion on its own, within the best configuration on the proxies, or within the best
+          three); ``taken``: on which share of the data sets it did;
         - ``datasets``, ``families``: on how many.
     by_dataset
-        P of each thing on each data set, with ``half``; ``without`` and ``chosen``: which rule was chosen from the list
-        without it and with it.
+        P of each thing on each data set, with ``half``; ``without`` and ``chosen``: which rule the other data sets
+        choose from the list, and which with it.
     part, score, level
         What was tried on, what runs were judged by, and the level of the intervals.
     notes
@@ -99,7 +99,7 @@ class ArenaResult:
     def shown(self) -> pd.DataFrame:
         """`table` for a screen or a page: each number with its interval."""
         t = self.table
-        columns = {"criterion or rule": t["what"], "data sets": t["half"]}
+        columns: dict[str, Any] = {"criterion or rule": t["what"], "data sets": t["half"]}
         columns["beats random"] = [bracket(*row) for row in t[["p", "p_low", "p_high"]].to_numpy(dtype=float)]
         for name, title in (("gain", "gain over a random seed"), ("adds", "adds to the best rule")):
             values = t[[name, f"{name}_low", f"{name}_high"]].to_numpy(dtype=float)
@@ -273,11 +273,7 @@ def _added(entry: Entry, everything: Nested) -> pd.DataFrame:
     if not own:
         return pd.DataFrame(columns=["without", "chosen", "adds", "taken"])
     listed = [rule for rule in listed_rules() if rule.label not in own]
-    without, found = everything.chosen(listed), everything.chosen([*listed, *entry.joining])
-    taken = found["rule"].isin(own)
-    return pd.DataFrame(
-        {"without": without["rule"], "chosen": found["rule"], "adds": found["p"] - without["p"], "taken": taken}
-    )
+    return everything.joined(listed, entry.joining)
 
 
 def _row(

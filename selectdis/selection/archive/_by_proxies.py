@@ -57,7 +57,7 @@ class Evidence:
         return cls(n_proxies, means, float(found.mean()), *interval, *single_picks)
 
 
-CHOICES = 20  # of the proxies of one target, drawn where there are more
+CHOICES = 10  # of the proxies of one target, drawn where there are more
 
 
 def published_evidence(
@@ -99,10 +99,10 @@ def published_evidence(
     left_out = table.loc[table[DATASET].isin(list(without)), FAMILY]
     worths: dict[str, list[np.ndarray]] = {}
     known = 0
-    for _, part in table[~table[FAMILY].isin(left_out)].groupby(PART, sort=False):
-        if part[FAMILY].nunique() < 2:
+    for _, runs in table[~table[FAMILY].isin(left_out)].groupby(PART, sort=False):
+        if runs[FAMILY].nunique() < 2:
             continue
-        judged, scores, _ = judged_runs(part.dropna(axis="columns", how="all"), score)
+        judged, scores, _ = judged_runs(runs.dropna(axis="columns", how="all"), score)
         known = max(known, min(n_proxies, judged[DATASET].nunique() - 1))
         for name, found in worths_by_proxies(rule, judged, scores, n_proxies).items():
             worths.setdefault(name, []).append(found)

@@ -117,7 +117,7 @@ def distance_to(
     own = table.loc[table[DATASET] == name, FAMILY]
     family = table[~table[FAMILY].isin(own)].drop_duplicates(DATASET).set_index(DATASET)[FAMILY]
     known = published_statistics()
-    known = known.loc[part] if part in known.index.get_level_values(PART) else known.iloc[:0]
+    known = known[known.index.get_level_values(PART) == part].droplevel(PART)
     family = family[family.index.isin(known.index)]
     if len(family) < FEWEST or family.nunique() < 2:
         return None
@@ -147,6 +147,8 @@ def _squares(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 def _profiles(table: pd.DataFrame, runs: pd.DataFrame, names: pd.Index) -> tuple[np.ndarray, np.ndarray] | None:
     """Return how the configurations trained that all of the data sets have; None where there are none."""
+    if not {f"criterion.{name}" for name in PROFILE} <= {*map(str, runs.columns)}:
+        return None
     size = table["channels"] * table["image_size"] ** 2
     there, here = _profile(table.assign(numbers=size)), _profile(runs.assign(**{DATASET: ""}))
     both = [column for column in here.columns if column in there.columns]
@@ -162,7 +164,8 @@ def _profile(runs: pd.DataFrame) -> pd.DataFrame:
     values = finished[[f"criterion.{name}" for name in PROFILE]].astype(float)
     values.columns = list(PROFILE)
     values["reconstruction"] /= finished["numbers"]
-    return values.groupby([finished[DATASET], finished[CONFIGURATION]]).mean().unstack().dropna(axis=1, how="any")
+    table = values.groupby([finished[DATASET], finished[CONFIGURATION]]).mean().unstack()
+    return pd.DataFrame(table).dropna(axis=1, how="any")
 
 
 def _worth_and_distance(part: str, rule: Picker | None, among: pd.Series, name: str) -> tuple[float, float, float]:

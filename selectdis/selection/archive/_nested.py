@@ -13,7 +13,7 @@ from selectdis.records import DATASET, families, without_labels
 from selectdis.selection._configurations import ConfigurationScore
 from selectdis.selection._rules import FittedRule, Rule, shared_pick
 from selectdis.selection._scores import beats
-from selectdis.selection.learned._auto import choose
+from selectdis.selection.learned._auto import choose, standard_error
 
 __all__ = ["Nested", "nested"]
 
@@ -37,14 +37,29 @@ class Nested:
     outer: pd.DataFrame
     inner: dict[str, pd.DataFrame]
 
-    def chosen(self, rules: Sequence[Rule]) -> pd.DataFrame:
-        """Return which of `rules` is chosen for each data set by the others, and its P there: ``rule``, ``p``."""
-        labels = [rule.label for rule in rules]
+    def joined(self, rules: Sequence[Rule], joining: Sequence[Rule]) -> pd.DataFrame:
+        """Say for each data set what the others choose of `rules`, and whether one of `joining` is clearly better.
+
+        Returns
+        -------
+        DataFrame
+            ``without``: the rule of `rules` that the other data sets choose; ``chosen``: the best of `joining` where it
+            is more than one standard error better than that on the others, and otherwise the same; ``adds``: how much
+            P grows by it on the data set itself; ``taken``: whether it did join.
+        """
         rows = {}
         for name, values in self.inner.items():
-            label = choose(rules, values.loc[labels].dropna(axis="columns", how="all")).rule.label
-            rows[name] = {"rule": label, "p": self.outer.loc[label, name]}
-        return pd.DataFrame(rows).T.astype({"p": float})
+            values = values.dropna(axis="columns", how="all")
+            without = choose(rules, values.loc[[rule.label for rule in rules]]).rule.label
+            best = values.loc[[rule.label for rule in joining]].dropna().mean(axis=1)
+            chosen = without
+            if len(best) and values.shape[1] > 1:
+                first = str(best.idxmax())
+                won = values.loc[first].to_numpy(float) - values.loc[without].to_numpy(float)
+                chosen = first if won.mean() > standard_error(won) else without
+            adds = float(self.outer[name][chosen]) - float(self.outer[name][without])
+            rows[name] = {"without": without, "chosen": chosen, "adds": adds, "taken": chosen != without}
+        return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def nested(rules: Sequence[Rule], judged: pd.DataFrame, scores: np.ndarray) -> Nested:

@@ -57,7 +57,9 @@ def add_evidence(
     told = dict(families or {})
     if unknown := sorted(set(told) - set(rows[DATASET])):
         raise SelectdisError(f"there is no labelled data set {unknown[0]!r}: {', '.join(rows[DATASET].unique())} are")
-    rows = rows.assign(**{PART: part, FAMILY: rows[DATASET].map(lambda name: told.get(name, name)), JUDGING: False})
+    rows = rows.copy()
+    rows[PART], rows[JUDGING] = part, False
+    rows[FAMILY] = rows[DATASET].map(lambda name: told.get(name, name))
     sizes = rows[DATASET].map(dict(shapes or {}))
     for k, column in enumerate(("image_size", "channels")):
         rows[column] = sizes.map(lambda pair, k=k: pair[k], na_action="ignore")

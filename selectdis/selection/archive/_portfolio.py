@@ -84,6 +84,4 @@ def plan_runs(order: list[str], runs: int) -> Portfolio:
         How many can be trained.
     """
     count = min(max(runs // SEEDS, 1), len(order))
-    if runs < SEEDS:
-        return Portfolio(order[:1], max(runs, 1))
-    return Portfolio(order[:count], min(max(runs // count, SEEDS), MOST_SEEDS) if count == len(order) else SEEDS)
+    return Portfolio(order[:count], min(max(runs // count, 1), MOST_SEEDS))

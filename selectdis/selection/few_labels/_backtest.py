@@ -14,6 +14,7 @@ from selectdis._arrays import DegenerateWarning
 from selectdis._progress import progress_bar
 from selectdis.errors import SelectdisError, whole_number
 from selectdis.metrics._latent_share import latent_shares
+from selectdis.records import families
 from selectdis.selection._intervals import (
     group_resamples,
     hierarchical_variance,
@@ -128,6 +129,7 @@ def backtest_labels(
             show("labels", done, len(sets))
             rows += _on_one(probe, labels, how, score, scorer, n_draws, seed)
     draws = pd.DataFrame(rows)
+    draws["family"] = families(draws)
     by = ["labels", "family", "dataset"]
     by_dataset = draws.groupby(by, sort=False)[["p", "top_tenth"]].mean().reset_index()
     by_dataset["runs"] = by_dataset["dataset"].map(dict(zip(draws["dataset"], draws["runs"], strict=True)))

@@ -11,11 +11,9 @@ import pandas as pd
 
 from selectdis._files import open_file
 from selectdis.errors import SelectdisError
-from selectdis.records import CANDIDATE, CONFIGURATION, DATASET
+from selectdis.records import CANDIDATE, CONFIGURATION, DATASET, FAMILY, PART
 
 __all__ = ["ProbeCodes", "read_probe_codes", "with_gaps"]
-
-FAMILY = "family"
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,8 @@ def read_probe_codes(path: Path, records: pd.DataFrame) -> ProbeCodes:
     ----------
     path : Path
         An .npz file: `candidates` (n_runs,), `mean` (n_runs, n_images, n_latents), `factors` (n_images, n_factors).
-        Its name is that of the data set.
+        Its name is that of the data set, and where the records say of which part of the published ones they are, its
+        folder's name is that.
     records : pandas.DataFrame
         Records in which each of the candidates on this data set has a row.
 
@@ -78,7 +77,10 @@ def read_probe_codes(path: Path, records: pd.DataFrame) -> ProbeCodes:
         raise SelectdisError(f"{path} holds no probe codes (arrays candidates, mean and factors): {error}") from None
     if codes.ndim != 3 or factors.ndim != 2 or codes.shape[:2] != (len(candidates), len(factors)):
         raise SelectdisError(f"the arrays of {path} do not fit: mean has shape {codes.shape}, factors {factors.shape}")
-    here = records[records[DATASET].astype(str) == path.stem].drop_duplicates(CANDIDATE).set_index(CANDIDATE)
+    here = records[records[DATASET].astype(str) == path.stem]
+    if PART in here and (here[PART] == path.resolve().parent.name).any():
+        here = here[here[PART] == path.resolve().parent.name]
+    here = here.drop_duplicates(CANDIDATE).set_index(CANDIDATE)
     known = np.isin(candidates, here.index)
     if known.sum() < 2:
         raise SelectdisError(

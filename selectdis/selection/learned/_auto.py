@@ -19,7 +19,7 @@ from selectdis.selection._run_choosers import by_criterion
 from selectdis.selection._scores import WIN_RATE, beats, current_score_name
 from selectdis.selection.learned._hierarchical import hierarchical
 
-__all__ = ["Auto", "Choice", "auto", "choose", "listed_rules", "worths"]
+__all__ = ["Auto", "Choice", "auto", "choose", "listed_rules", "standard_error", "worths"]
 
 
 @lru_cache(maxsize=1)
@@ -139,6 +139,12 @@ def _worth(rule: Rule, proxies: pd.DataFrame, target: pd.DataFrame, shares: np.n
         return float("nan")
 
 
+def standard_error(differences: np.ndarray) -> float:
+    """Return that of the mean of two or more differences of P, the variance moderated by one prior value of 1/12."""
+    count = len(differences)
+    return float(np.sqrt(((count - 1) * differences.var(ddof=1) + UNIFORM_VARIANCE) / count / count))
+
+
 def choose(rules: Sequence[Rule], values: pd.DataFrame) -> Choice:
     """Return the first rule that is at most one standard error worse than the best one; see `auto`."""
     simplest, count = rules[0], values.shape[1]
@@ -148,10 +154,10 @@ def choose(rules: Sequence[Rule], values: pd.DataFrame) -> Choice:
     known = np.flatnonzero(np.isfinite(table).all(axis=1))
     if len(known) == 0:
         return Choice(simplest, f"{simplest.label!r}, the simplest: no rule has something to go by everywhere", values)
-    best = known[table[known].mean(axis=1).argmax()]
-    for chosen in known:
+    best = int(known[table[known].mean(axis=1).argmax()])
+    for chosen in map(int, known):
         lost = table[best] - table[chosen]
-        error = float(np.sqrt(((count - 1) * lost.var(ddof=1) + UNIFORM_VARIANCE) / count / count))
+        error = standard_error(lost)
         if lost.mean() <= error:
             break
     won = f"{rules[chosen].label!r} ({table[chosen].mean():.2f} over {count} labelled data sets"
