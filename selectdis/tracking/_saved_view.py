@@ -97,7 +97,7 @@ def saved_view(study_id: str, metrics: Sequence[str], criteria: Sequence[str], r
 def _width(column: str) -> int:
     """Return the pixels that a heading takes, so that a dozen columns fit beside the names."""
     heading = column.split("`")[1]
-    return min(max(24 + 8 * len(heading), 72), 150)
+    return 150 if heading == "Dataset" else min(max(24 + 8 * len(heading), 72), 104)
 
 
 def _key(study_id: str) -> str:

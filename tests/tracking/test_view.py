@@ -101,7 +101,8 @@ def test_where_a_run_stands_is_said_and_the_pick_is_marked(studied, client, runs
             run = shown[row["candidate"]]
             assert run.data.metrics["rank"] == row["rank"]
             assert run.data.tags["selectdis.order"].endswith(f"-{row['rank']:05d}")
-            assert (run.data.tags.get("picked") == "picked") == (row["candidate"] == transfer.pick.candidate)
+            is_pick = stage == "target" and row["candidate"] == transfer.pick.candidate
+            assert (run.data.tags.get("picked") == "picked") == is_pick
             assert re.fullmatch(r"(β-VAE β|DIP-VAE-I λ_od)=\d · seed \d", run.info.run_name), run.info.run_name
     best = max(children(runs, "proxy").values(), key=lambda run: run.data.metrics["win_rate"])
     assert best.data.metrics["rank"] == 1
