@@ -3,12 +3,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TESTS := $(VENV)/.installed-for-tests
+DOCS := $(VENV)/.installed-for-docs
 # One thread a process: two one-thread processes beat one process of two threads, and nested pools stall.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 
-.PHONY: quickstart test lint clean
+.PHONY: quickstart test lint docs notebooks clean
 
 quickstart: $(STAMP)
 	$(BIN)/selectdis run studies/quickstart.yaml
@@ -21,6 +22,16 @@ lint: $(TESTS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The site, into site/: strict, so that a broken link or a public name without its page ends it.
+docs: $(DOCS)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+
+# Runs the notebooks of examples/ anew: on the evidence as it is, and on a folder of pictures (minutes).
+notebooks: $(STAMP)
+	$(INSTALL) -e ".[notebooks]"
+	cd examples && PATH="$(CURDIR)/$(BIN):$$PATH" jupyter execute --inplace findings.ipynb own_folder.ipynb
+	rm -rf examples/my_pictures examples/runs examples/codes.csv examples/latents.html
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "selectdis needs Python 3.11 or newer, found %s: make PYTHON=python3.11" % sys.version.split()[0])'
@@ -37,5 +48,9 @@ $(TESTS): pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) -e ".[dev]"
 	touch $(STAMP) $(TESTS)
 
+$(DOCS): pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e ".[docs]"
+	touch $(STAMP) $(DOCS)
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) site build dist *.egg-info

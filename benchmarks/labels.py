@@ -1,16 +1,16 @@
-"""What a few labels are worth: picks by `latent_share` among the published runs, judged with all their labels.
+"""What a few labels are worth: picks by them on data sets that have all labels, from the probe codes of the evidence.
 
-    python benchmarks/labels.py [--draws 10] [--labels 5,10,20,100]
+    python benchmarks/labels.py [evidence/dense16 ...] [--draws 25] [--figure docs/figures/labels.svg]
 
-For each data set of evidence/*/*.npz, and each draw of which of its 1,000 probe images are labelled, the run with the
-best score is picked; what is printed is the mean share of the other runs that it beats by the win rate, and the lowest
-of the data sets. `diverse` are all runs; `top 3` those of the three configurations with the best mean win rate.
+A folder holds NAME.npz (see evidence/pack.py) and the records, *.csv.gz; without any, all of evidence/. Judging data
+sets and those that were looked at stand apart.
 """
 
 from __future__ import annotations
 
 import argparse
 import warnings
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -19,68 +19,128 @@ import numpy as np
 import pandas as pd
 
 import selectdis as sd
-from selectdis.records import direction
-from selectdis.selection import run_scores
+from selectdis.metrics._latent_share import latent_shares
+from selectdis.selection.few_labels import LabelBacktest, LabelDraw, ProbeCodes, backtest_labels, read_probe_codes
 
 EVIDENCE = Path(__file__).parents[1] / "evidence"
-FREE = ("udr_lasso_pool", "udr_lasso", "elbo", "model_centrality")
+FAMILIES = {"color_dsprites": "sprites", "noisy_dsprites": "sprites"}
+JUDGING = ("arms", "clocks", "solids", "strokes", "photos")
+HOW = {
+    "random images": LabelDraw(),
+    "images that cover the codes": LabelDraw("cover"),
+    "images that runs disagree on": LabelDraw("disagreement"),
+    "5% of cells wrong": LabelDraw(wrong=0.05),
+    "20% of cells wrong": LabelDraw(wrong=0.2),
+    "two factors named": LabelDraw(n_factors=2),
+    "10 runs": LabelDraw(n_runs=10),
+    "20 runs": LabelDraw(n_runs=20),
+    "40 runs": LabelDraw(n_runs=40),
+    "5 runs, of one configuration": LabelDraw(n_configurations=1),
+    "5 runs, of any": LabelDraw(n_runs=5),
+    "15 runs, of three configurations": LabelDraw(n_configurations=3),
+    "15 runs, of any": LabelDraw(n_runs=15),
+}
 
 
-def beaten(scores: np.ndarray, truth: np.ndarray) -> float:
-    """Return the share of the other runs that the pick beats; equal ones count half, tied picks alike."""
-    shares = [
-        ((truth < truth[pick]).sum() + ((truth == truth[pick]).sum() - 1) / 2) / (len(truth) - 1)
-        for pick in np.flatnonzero(scores == np.nanmax(scores))
-    ]
-    return float(np.mean(shares))
+def each(metric, codes: np.ndarray, labels: np.ndarray, ordered: object) -> np.ndarray:
+    """Score run by run with a metric that needs all cells."""
+    return np.array([metric(one, labels) for one in codes])
 
 
-def of_one_set(path: Path, numbers: list[int], draws: int) -> pd.DataFrame:
-    """Return one row per draw and number of labels, and rows with 0 labels for criteria that take none."""
-    file = np.load(path, allow_pickle=False)
-    codes, factors = file["mean"].astype(np.float32), file["factors"]
-    records = sd.evidence(path.parent.name).query("dataset == @path.stem").set_index("candidate")
-    records = records.loc[file["candidates"]].reset_index()
-    truth = run_scores(records)
-    means = pd.Series(truth).groupby(records["configuration"]).mean()
-    top = records["configuration"].isin(means.nlargest(3).index).to_numpy()
-    rows = []
+SCORES = {
+    "latent_share on ranks": lambda codes, labels, ordered: latent_shares(
+        codes, labels, ordered=ordered, n_permutations=50
+    ),
+    "mig": partial(each, sd.metrics.mig),
+    "modularity": partial(each, sd.metrics.modularity),
+    "sap": partial(each, lambda codes, labels: sd.metrics.sap(codes, labels, codes, labels)),
+    "dci_disentanglement": partial(
+        each, lambda codes, labels: sd.metrics.dci(codes, labels, codes, labels).disentanglement
+    ),
+}
+SLOW = ("sap", "dci_disentanglement")
 
-    def judge(score: str, number: int, scores: np.ndarray) -> None:
-        for among, chosen in (("diverse", np.ones(len(truth), bool)), ("top 3", top)):
-            if np.isfinite(scores[chosen]).any():
-                p = beaten(scores[chosen], run_scores(records[chosen]))
-                rows.append({"set": path.stem, "score": score, "labels": number, "runs": among, "p": p})
 
-    for name in FREE:
-        judge(name, 0, direction(name) * records[f"criterion.{name}"].to_numpy(dtype=float))
-    unordered = [len(np.unique(column)) > 2 and k == 0 for k, column in enumerate(factors.T)]
-    kinds = {
-        "latent_share": sd.metrics.latent_share,
-        "latent_share, shape unordered": partial(sd.metrics.latent_share, ordered=~np.array(unordered)),
-        "mig": sd.metrics.mig,
-    }
-    for number in numbers:
-        for draw in range(draws):
-            images = np.random.default_rng([draw, number]).permutation(len(factors))[:number]
-            for name, score in kinds.items():
-                judge(name, number, np.array([score(one[images], factors[images]) for one in codes]))
-    return pd.DataFrame(rows)
+def sets_of(folders: list[Path]) -> Iterator[tuple[bool, ProbeCodes]]:
+    """Yield whether a data set is a judging one, and its codes."""
+    for folder in folders:
+        for path in sorted(folder.glob("*.npz")):
+            tables = [path.with_suffix(".csv.gz")] if path.with_suffix(".csv.gz").exists() else folder.glob("*.csv.gz")
+            records = pd.concat([pd.read_csv(table) for table in tables])
+            yield (
+                path.stem in JUDGING,
+                read_probe_codes(path, records.assign(family=records["dataset"].replace(FAMILIES))),
+            )
+
+
+def row(name: str, found: LabelBacktest) -> str:
+    """Return a row of a table: the mean over families, and the lowest data set."""
+    cells = [f"{one.p_beats_random:.2f} ({one.lowest:.2f})" for one in found.table.itertuples()]
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def tables(sets: list[ProbeCodes], draws: int, slow: int, *, everything: bool) -> LabelBacktest:
+    """Print the tables of some data sets; returns the backtest of random images."""
+    names = ", ".join(f"{one.dataset} ({one.codes.shape[0]} runs)" for one in sets)
+    print(f"\n{names}\n")
+    numbers = (5, 10, 20, 30, 50, 100)
+    main = backtest_labels(sets, numbers, n_draws=draws)
+    print(main)
+    print(main.by_dataset.pivot(index="dataset", columns="labels", values="p").round(2).to_string())
+    if not everything:
+        return main
+    print("\n| | 5 | 10 | 20 |\n|---|---|---|---|")
+    for name, how in HOW.items():
+        print(row(name, backtest_labels(sets, (5, 10, 20), how=how, n_draws=draws)), flush=True)
+    for name, score in SCORES.items():
+        found = backtest_labels(sets, (5, 10, 20), scorer=score, n_draws=slow if name in SLOW else draws)
+        print(row(name, found), flush=True)
+    return main
+
+
+def draw(found: dict[str, LabelBacktest], path: Path) -> None:
+    """Draw P against the number of labels: a thin line per data set, a thick one for the mean over families."""
+    from matplotlib.figure import Figure
+
+    figure = Figure((6.4, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for color, (name, one) in zip(("tab:gray", "tab:blue"), found.items(), strict=False):
+        for _, rows in one.by_dataset.groupby("dataset"):
+            axes.plot(rows["labels"], rows["p"], color=color, linewidth=0.7, alpha=0.6)
+        axes.plot(one.table["labels"], one.table["p_beats_random"], color=color, linewidth=2.5, marker="o", label=name)
+    axes.axhline(0.5, color="black", linewidth=0.7, linestyle=":")
+    axes.set_xscale("log")
+    axes.set_xticks(numbers := list(one.table["labels"]), [str(number) for number in numbers])
+    axes.minorticks_off()
+    axes.set(xlabel="labelled images", ylabel="P(the pick beats another run)", ylim=(0, 1.02))
+    axes.legend(loc="lower right", frameon=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Date": None})
+    print(f"wrote {path}")
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables, and draw the figure."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--draws", type=int, default=10)
-    parser.add_argument("--labels", default="5,10,20,100")
+    parser.add_argument("folders", type=Path, nargs="*")
+    parser.add_argument("--draws", type=int, default=25)
+    parser.add_argument("--slow", type=int, default=3, help="draws for scores that fit a model per run")
+    parser.add_argument("--short", action="store_true", help="the main table alone")
+    parser.add_argument("--figure", type=Path)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    begun, numbers = perf_counter(), [int(word) for word in options.labels.split(",")]
-    rows = pd.concat([of_one_set(path, numbers, options.draws) for path in sorted(EVIDENCE.glob("*/*.npz"))])
-    by_set = rows.groupby(["runs", "score", "labels", "set"], sort=False)["p"].mean().unstack()
-    by_set.insert(0, "lowest", by_set.min(axis=1))
-    by_set.insert(0, "mean", by_set.drop(columns="lowest").mean(axis=1))
-    print(by_set.round(2).to_string())
+    begun = perf_counter()
+    folders = options.folders or sorted(path for path in EVIDENCE.iterdir() if any(path.glob("*.npz")))
+    by_kind: dict[bool, list[ProbeCodes]] = {False: [], True: []}
+    for judging, probe in sets_of(folders):
+        by_kind[judging].append(probe)
+    found = {
+        name: tables(by_kind[judging], options.draws, options.slow, everything=not (judging or options.short))
+        for judging, name in ((False, "looked at"), (True, "judging"))
+        if by_kind[judging]
+    }
+    if options.figure:
+        draw(found, options.figure)
     print(f"{options.draws} draws, {perf_counter() - begun:.0f} s")
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from selectdis.execution import train
     from selectdis.scoring import evaluate, rank_codes
     from selectdis.selection import Rule, arena, backtest, evidence
-    from selectdis.study import Listener, Study, Transfer
+    from selectdis.study import Listener, Study, Transfer, pick
     from selectdis.tracking import MLflowListener
     from selectdis.training import Candidate, Run
 
@@ -40,6 +40,7 @@ _HOME = {
     "evaluate": "selectdis.scoring",
     "evidence": "selectdis.selection",
     "load_dataset": "selectdis.data",
+    "pick": "selectdis.study",
     "rank_codes": "selectdis.scoring",
     "set_progress": "selectdis._progress",
     "train": "selectdis.execution",
@@ -49,7 +50,7 @@ _PACKAGES = ("criteria", "data", "metrics", "objectives", "selection")
 __version__ = "0.2.0"
 __all__ = [  # noqa: RUF022 - the lazy names and the packages, each in order
     "Candidate", "ImageDataset", "Listener", "MLflowListener", "Rule", "Run", "SelectdisError", "Study", "Transfer",
-    "arena", "backtest", "evaluate", "evidence", "load_dataset", "rank_codes", "set_progress", "train",
+    "arena", "backtest", "evaluate", "evidence", "load_dataset", "pick", "rank_codes", "set_progress", "train",
     "criteria", "data", "metrics", "objectives", "selection",
 ]  # fmt: skip
 

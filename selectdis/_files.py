@@ -17,13 +17,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path, PurePath
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from selectdis.errors import SelectdisError
 
 __all__ = [
     "ForeignFileError", "Writer", "atomic_write", "inside", "open_file", "open_own", "own_database", "own_file",
-    "own_tree", "quick_write", "sqlite_url", "written",
+    "own_tree", "quick_write", "spreadsheet_safe", "sqlite_url", "written",
 ]  # fmt: skip
 
 Writer = Callable[[Path], AbstractContextManager[Path]]
@@ -186,6 +186,11 @@ def written(path: Path) -> Iterator[Path]:
     else:
         with atomic_write(path.resolve()) as temporary:
             yield temporary
+
+
+def spreadsheet_safe(value: Any) -> Any:
+    """Return a cell as a spreadsheet shows it: one that begins so is a formula there, and may fetch or start things."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def sqlite_url(path: Path) -> str:

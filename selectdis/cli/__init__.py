@@ -24,9 +24,12 @@ from selectdis.cli._leaderboard import leaderboard
 from selectdis.cli._report import report
 from selectdis.cli._run import run
 from selectdis.cli._score import score
+from selectdis.cli._studies import studies_app
 from selectdis.cli._track import track
 from selectdis.cli._transfer import transfer
-from selectdis.cli._ui import ui
+from selectdis.cli._ui import PASSED_ON, ui
+from selectdis.cli.pictures._codes import codes
+from selectdis.cli.pictures._pick import pick
 from selectdis.errors import OldNameWarning, SelectdisError
 
 __all__ = ["app", "main"]
@@ -39,13 +42,14 @@ app = typer.Typer(
     help="Find disentanglement hyperparameters on labelled images, carry them to unlabelled ones, and know how far to "
     "trust the pick.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, transfer, label, leaderboard, report, ui, score, backtest, analyze, arena, track):
+for command in (run, transfer, pick, label, codes, leaderboard, report, score, backtest, analyze, arena, track):
     app.command()(command)
+app.command(context_settings=PASSED_ON)(ui)
 app.add_typer(data_app, name="data")
 app.add_typer(evidence_app, name="evidence")
+app.add_typer(studies_app, name="studies")
 
 
 @app.callback(invoke_without_command=True)
@@ -62,7 +66,7 @@ def main() -> None:
     set_progress(False)  # commands that take long have a bar of their own
     # Workers and MLflow's server import nothing from the working directory, which may be a study's folder.
     os.environ.setdefault("PYTHONSAFEPATH", "1")
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
         console.print(f"[yellow]warning:[/] {escaped(str(message))}")

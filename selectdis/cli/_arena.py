@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from selectdis.cli._common import print_table
 from selectdis.cli._output import check_out, write_csv
+from selectdis.cli.console import print_table
 
 __all__ = ["arena"]
 

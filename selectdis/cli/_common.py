@@ -1,39 +1,25 @@
-"""What several commands share: their options, tables and the progress bar."""
+"""What several commands share: their options, and how a study is opened."""
 
 from __future__ import annotations
 
 import shlex
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import pandas as pd
 import typer
-from rich import box
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
 
-from selectdis import _plugins
 from selectdis._redaction import redacted
-from selectdis.cli._folders import kept_spec
-from selectdis.metrics import SCORES
-from selectdis.records import STRENGTH, score_name
-from selectdis.study import Listener, StageInfo, Study
+
+if TYPE_CHECKING:
+    from selectdis.execution._estimate import TimeEstimate
+    from selectdis.study import Study
 
 __all__ = [
-    "FileArgument", "FolderOption", "JobsOption", "OverridesArgument", "ProgressListener", "QuietOption",
-    "SchedulerOption", "StorageOption", "again", "open_study", "print_board", "print_table",
+    "ColumnsOption", "DryRunOption", "FileArgument", "FolderOption", "JobsOption", "JsonOption", "OverridesArgument",
+    "QuietOption", "SchedulerOption", "StorageOption", "again", "open_study", "say_time",
 ]  # fmt: skip
 
 FileArgument = Annotated[Path, typer.Argument(help="Study file (YAML), or the folder of a study.", metavar="FILE")]
@@ -54,7 +40,23 @@ SchedulerOption = Annotated[
 StorageOption = Annotated[
     str | None, typer.Option("--storage", help="PostgreSQL URL that several drivers share (default: the folder).")
 ]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document: whole tables, with all digits.")]
+ColumnsOption = Annotated[
+    str | None, typer.Option("--columns", metavar="NAME,...", help="Columns to print, such as mig,udr_lasso; or all.")
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and problems only.")]
+
+
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say how long it takes, and stop.")]
+
+
+def say_time(estimate: Callable[[], TimeEstimate], *, quiet: bool, dry_run: bool) -> None:
+    """Say how long a study will take, measured on a few steps; a dry run stops there."""
+    if quiet and not dry_run:
+        return
+    print(f"time: {estimate()}", flush=True)
+    if dry_run:
+        raise typer.Exit
 
 
 def again(
@@ -89,6 +91,11 @@ def open_study(
     overrides: list[str] | None = None,
 ) -> Study:
     """Open the study of `file`; a folder that holds a study does as well."""
+    from selectdis import _plugins
+    from selectdis.cli._folders import kept_spec
+    from selectdis.metrics import SCORES
+    from selectdis.study import Study
+
     if given_folder := file.is_dir():
         file, folder = kept_spec(file, storage), folder or file
     study = Study.from_file(
@@ -108,103 +115,3 @@ def open_study(
             stacklevel=2,
         )
     return study
-
-
-class ProgressListener(Listener):
-    """A bar on stderr with the runs done and the time left."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("runs"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=quiet,
-        )
-        self._tasks: dict[str, Any] = {}
-
-    def __enter__(self) -> ProgressListener:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def stage_started(self, study: Study, stage: StageInfo) -> None:
-        self._tasks[stage.name + stage.data.name] = self._bar.add_task(f"{stage.name}: {stage.data.name}", total=None)
-
-    def progress(self, stage: StageInfo, done: int, total: int) -> None:
-        self._bar.update(self._tasks[stage.name + stage.data.name], completed=done, total=total)
-
-    def stage_finished(self, study: Study, stage: StageInfo, records: pd.DataFrame) -> None:
-        self.progress(stage, len(records), len(records))  # where nothing was left to do, it has told of none
-
-
-# What a leaderboard prints, and under which heading.
-BOARD_COLUMNS = {
-    "rank": "rank",
-    "candidate": "run",
-    "settings": "settings",
-    "seeds": "seeds",
-    "earlier": "earlier",
-    "score": "score",
-    "rule_score": "score",
-    "pick": "pick",
-    "mean": "mean score",
-    "sd": "sd",
-    "metric.mig": "mig",
-    "metric.dci_disentanglement": "dci",
-    "metric.sap": "sap",
-    "metric.factor_vae": "factor vae",
-    "criterion.udr_lasso": "udr",
-    "criterion.reconstruction": "recon.",
-    "criterion.active_units": "active",
-}
-
-
-def print_board(board: pd.DataFrame, *, title: str, rows: int = 20) -> None:
-    """Print the columns of a leaderboard that fit a screen; `--out` and Python have all."""
-    for dataset, part in board.groupby("dataset", sort=False):
-        columns = [column for column in BOARD_COLUMNS if column in part]
-        heading = title if board["dataset"].nunique() == 1 else f"{title}: {dataset}"
-        if "ranked_by" in part:
-            heading += f", by {str(part['ranked_by'].iloc[0]).replace('_', ' ')}"
-        print_table(part[columns].rename(columns=BOARD_COLUMNS), title=heading, rows=rows)
-
-
-def print_table(frame: pd.DataFrame, *, title: str, rows: int | None = 20) -> None:
-    """Print `frame` for people: numbers to 3 digits, empty columns and those beyond the screen's edge left out."""
-    console = Console(highlight=False)
-    width = console.width if console.is_terminal else 120
-    shown = frame.dropna(axis="columns", how="all")
-    shown = shown if rows is None else shown.head(rows)
-    cells = {str(column): [_cell(value) for value in shown[column]] for column in shown}
-    table = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    room, left_out = width, []
-    for column, texts in cells.items():
-        name = score_name(column).removeprefix(STRENGTH)
-        room -= max(map(len, [name, *texts])) + 3
-        if room < 0 and table.columns:
-            left_out.append(name)
-            continue
-        numeric = pd.api.types.is_numeric_dtype(shown[column])
-        table.add_column(name, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
-    for row in list(zip(*list(cells.values())[: len(table.columns)], strict=True)):
-        table.add_row(*map(escape, row))
-    console.width = width
-    console.print(table)
-    if left_out:
-        console.print(f"[dim]not shown: {', '.join(left_out)}[/]")
-    if len(frame) > len(shown):
-        console.print(f"[dim]... and {len(frame) - len(shown)} more rows[/]")
-
-
-def _cell(value: Any) -> str:
-    if value is None or (isinstance(value, float) and pd.isna(value)):
-        return "-"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

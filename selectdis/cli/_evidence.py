@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from selectdis.cli._common import open_study, print_table
+from selectdis.cli._common import open_study
 from selectdis.cli._output import check_out, write_csv
+from selectdis.cli.console import print_table
 from selectdis.errors import SelectdisError
 
 __all__ = ["evidence_app"]

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from selectdis._files import own_file
 from selectdis.errors import SelectdisError
-from selectdis.spec import KEPT
-from selectdis.study.persistence._folder import JOURNAL
 
 __all__ = ["kept_spec"]
 
@@ -20,6 +18,9 @@ def kept_spec(folder: Path, storage: str | None = None) -> Path:
     SelectdisError
         If the folder is no study's, or is one without that file.
     """
+    from selectdis.spec import KEPT
+    from selectdis.study.persistence._folder import JOURNAL
+
     if storage is None and not own_file(folder, JOURNAL).exists():
         raise SelectdisError(
             f"{folder} is a folder without a study.log: it is no study's, or the study's records are in a database; "

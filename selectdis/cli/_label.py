@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-from datetime import UTC, datetime
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 
-from selectdis._files import atomic_write, inside, open_file
-from selectdis.cli._common import FolderOption, StorageOption, again, open_study, print_board, print_table
+from selectdis.cli._common import FolderOption, StorageOption, again, open_study
 from selectdis.cli._output import check_out
+from selectdis.cli.console import boards, print_table, say, show
 from selectdis.errors import SelectdisError
 
 if TYPE_CHECKING:
-    from selectdis.data import ImageDataset
-    from selectdis.study import Study, Transfer
+    from selectdis.study import Study
 
 __all__ = ["label"]
 
-FOLDER = "labels"  # in a study's folder
 NO_LABELS = (
     "This order was made without labels: on data sets that it was not tried on it may be no better than chance. Label "
     "a few images: `selectdis label --codes ... --images ... --factor NAME=LOW,...,HIGH`."
@@ -36,6 +32,7 @@ def label(
     ] = None,
     n: Annotated[int, typer.Option("--n", min=1, max=1_000, help="Images to label, drawn at random.")] = 10,
     read: Annotated[Path | None, typer.Option(help="A filled-in table: rank the runs by it.")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Pick without labels again; every table stays.")] = False,
     target: Annotated[str | None, typer.Option(help="Which target of the study (default: the only one).")] = None,
     codes: Annotated[
         str | None, typer.Option(help="Without a study: codes of runs on the same images, 'runs/*.npy'.")
@@ -51,26 +48,39 @@ def label(
         raise SelectdisError("give either a study or --codes, such as --codes 'runs/*.npy'")
     if read is not None and factor:
         raise SelectdisError("--read takes the factors from the first row of the table: leave --factor out")
+    if undo and (read is not None or factor or codes is not None):
+        raise SelectdisError("--undo takes the labels of a study back: give it with the study alone")
     if codes is not None:
         _of_codes(codes, images, factor, n, read, out, seed)
         return
     assert file is not None
     study = open_study(file, folder, storage)
-    transfer = _chosen(study, target)
-    if read is not None:
-        _rank_runs(study, transfer, read)
-        return
-    place = _free(study.folder, transfer.stage.data.slug)
-    _write_sheet(place, transfer.stage.data.load(), factor, n, seed)
-    print(f"fill it in, then: {again('label', file, folder, storage, study)} --read {place}")
+    if undo:
+        _undo(study, target)
+    elif read is not None:
+        _rank_runs(study, target, read)
+    else:
+        written = study.label_sheet(factor or [], n, target=target, seed=seed)
+        which = f" --target {shlex.quote(target)}" if target else ""
+        _say_written(written, f"{again('label', file, folder, storage, study)}{which} --read {written[0]}")
+
+
+def _say_written(paths: list[Path], command: str) -> None:
+    for path in paths:
+        say(f"wrote {path}")
+    say(f"fill in {paths[0].name}, then: {command}")
 
 
 def _of_codes(
     pattern: str, images: str | None, factors: list[str] | None, n: int, read: Path | None, out: Path, seed: int
 ) -> None:
+    import numpy as np
+
     from selectdis.data import load_dataset
     from selectdis.data._label_table import read_labels
     from selectdis.scoring import load_runs, rank_codes
+    from selectdis.selection.few_labels import worth_sentence
+    from selectdis.study._few_labels import new_sheet
 
     runs = load_runs(pattern)
     if read is not None:
@@ -80,7 +90,8 @@ def _of_codes(
         table = rank_codes(runs, full, ordered=labels.ordered)
         print_table(table, title=f"{len(table)} runs by {len(labels.images)} labelled images")
         best = table.iloc[0]
-        print(_sentence(best["run"], best["score"], best["error"], best["p_best"], len(labels.images)))
+        say(_sentence(best["run"], best["score"], best["error"], best["p_best"], len(labels.images)))
+        say(worth_sentence(len(labels.images)))
     elif factors:
         if images is None:
             raise SelectdisError("--images says which images the codes are of, such as --images folder:PATH")
@@ -90,50 +101,33 @@ def _of_codes(
         check_out(out)
         if out.exists():
             raise SelectdisError(f"{out} is there already, and may hold labels: give another --out")
-        _write_sheet(out, data, factors, n, seed)
-        print(f"fill it in, then: selectdis label --codes {pattern!r} --read {out}")
+        written = new_sheet(out, data, factors, n, seed)
+        _say_written(written, f"selectdis label --codes {shlex.quote(pattern)} --read {out}")
     else:
         print_table(rank_codes(runs), title=f"{len(runs)} runs without labels, by UDR")
-        print(NO_LABELS)
+        say(NO_LABELS)
 
 
-def _write_sheet(place: Path, data: ImageDataset, factors: list[str] | None, n: int, seed: int) -> None:
-    from selectdis.data._label_sheet import write_label_sheet
-    from selectdis.data._label_table import parse_factor
+def _rank_runs(study: Study, target: str | None, read: Path) -> None:
+    """Let the pick go by the labels, and print how the runs rank."""
+    from selectdis.selection.few_labels import worth_sentence
 
-    if not factors:
-        raise SelectdisError("name what to label: --factor size=small,medium,large --factor hue:red,green,blue")
-    parsed = [parse_factor(text) for text in factors]
-    if len({one.name for one in parsed}) < len(parsed):
-        raise SelectdisError("two factors have the same name: give each one of its own")
-    drawn = np.sort(data.sample_indices(min(n, len(data)), np.random.default_rng(seed)))
-    for path in write_label_sheet(place, data, drawn, parsed):
-        print(f"wrote {path}")
-
-
-def _chosen(study: Study, target: str | None) -> Transfer:
-    transfers = {transfer.target: transfer for transfer in study.transfers()}
-    if not transfers:
-        raise SelectdisError("nothing is trained on a target yet: `selectdis transfer` does that, then label")
-    if (target is None and len(transfers) > 1) or (target is not None and target not in transfers):
-        raise SelectdisError(f"--target is one of {', '.join(transfers)}; found {target!r}")
-    return transfers[target] if target is not None else next(iter(transfers.values()))
-
-
-def _rank_runs(study: Study, transfer: Transfer, read: Path) -> None:
-    """Keep the labels, then rank by them."""
-    from selectdis.data._label_table import read_labels
-
-    labels = read_labels(read, len(transfer.stage.data.load()))
-    kept = _keep(study.folder, transfer.stage.data.slug, read)
-    result = transfer.with_labels(labels)
-    print_board(result.leaderboard(), title=f"{study.name}: runs on {result.target} by {len(labels.images)} labels")
+    result = study.label(read, target=target)
+    assert result.labels is not None
     assert result.pick is not None
-    best = result.records[result.records["candidate"] == result.pick.candidate].iloc[0]
-    score = best[f"metric.latent_share.few{len(labels.images)}"]
-    name = f"{result.pick.candidate} ({result.model})"
-    print(_sentence(name, score, best["labels.error"], best["labels.p_best"], len(labels.images)))
-    print(f"labels kept in {kept}")
+    title = f"{study.name}: runs on {result.target} by {result.labels.n_labels} labels"
+    show(boards(result.leaderboard(), name="target", title=title))
+    say(f"{result.pick.candidate} ({result.model})", "Pick:")
+    say(result.why, "Why:")
+    say(worth_sentence(result.labels.n_labels))
+    say(f"labels kept in {study.folder / 'labels' / result.stage.data.slug / result.labels.table}")
+    say("the leaderboard, the report and MLflow follow this pick; --undo takes it back")
+
+
+def _undo(study: Study, target: str | None) -> None:
+    result = study.label(None, target=target)
+    now = f"the pick is {result.pick.candidate}" if result.pick else f"nothing is picked: {result.why}"
+    say(f"{result.target} goes without labels again: {now}; all tables are still in {study.folder / 'labels'}")
 
 
 def _sentence(name: str, score: float, error: float, p_best: float, n: int) -> str:
@@ -141,24 +135,3 @@ def _sentence(name: str, score: float, error: float, p_best: float, n: int) -> s
         f"Pick: {name}: latent share {score:.2f} (standard error {error:.2f}) from {n} labelled images; of 200 "
         f"resamples of these it scores best in {p_best:.0%}"
     )
-
-
-def _keep(folder: Path, slug: str, read: Path) -> Path:
-    """Copy a table of labels into the study's folder, under a name that no other content has."""
-    with open_file(read) as source:
-        content = source.read()
-    digest = hashlib.sha256(content).hexdigest()[:12]
-    place = inside(folder, FOLDER, slug, f"read-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{digest}.csv")
-    for earlier in place.parent.glob(f"read-*-{digest}.csv"):
-        return earlier
-    with atomic_write(place) as temporary:
-        temporary.write_bytes(content)
-    return place
-
-
-def _free(folder: Path, slug: str) -> Path:
-    """Return where the next table to fill in goes."""
-    number = 1
-    while (place := inside(folder, FOLDER, slug, f"sheet-{number}.csv")).exists():
-        number += 1
-    return place

@@ -6,12 +6,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from selectdis import _files
 from selectdis.errors import SelectdisError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["check_out", "write_csv", "written"]
 
@@ -56,14 +57,9 @@ def written(path: Path) -> Iterator[Path]:
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
     """Write `frame` to `path`, compressed where its name ends in .gz; a text that a spreadsheet would run is quoted."""
-    frame = frame.rename(columns=_unrunnable).map(_unrunnable)
+    frame = frame.rename(columns=_files.spreadsheet_safe).map(_files.spreadsheet_safe)
     with written(path) as file:
         frame.to_csv(file, index=False, compression="gzip" if path.suffix == ".gz" else None)
-
-
-def _unrunnable(value: Any) -> Any:
-    """Return a cell as a spreadsheet shows it: one that begins so is a formula there, and may fetch or start things."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def _nearest_existing(path: Path) -> Path:

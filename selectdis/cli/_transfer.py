@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from selectdis.cli._common import (
+    DryRunOption,
     FileArgument,
     FolderOption,
     JobsOption,
     OverridesArgument,
-    ProgressListener,
     QuietOption,
     SchedulerOption,
     StorageOption,
     again,
     open_study,
-    print_board,
+    say_time,
 )
-from selectdis.selection._trust import USE
+from selectdis.cli.console import boards, say, show
 
-__all__ = ["transfer"]
+if TYPE_CHECKING:
+    from selectdis.study import Study, Transfer
+
+__all__ = ["say_pick", "transfer"]
 
 
 def transfer(
@@ -40,26 +43,39 @@ def transfer(
     jobs: JobsOption = None,
     scheduler: SchedulerOption = None,
     storage: StorageOption = None,
+    dry_run: DryRunOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Train the selected configurations on the unlabelled target, pick a run there, and say how far to trust it."""
+    from selectdis.cli.console._bar import ProgressListener
+
     study = open_study(file, folder, storage, jobs, scheduler, overrides)
+    given: dict[str, Any] = {"top": top, "seeds": seeds, "rule": rule}
+    say_time(partial(study.estimate_transfer, target, **given), quiet=quiet, dry_run=dry_run)
     with ProgressListener(quiet) as progress:
-        result = study.transfer(target, top=top, seeds=seeds, rule=rule, listeners=[progress])
-    print_board(result.leaderboard(), title=f"{study.name}: runs on the target {result.target}")
-    console = Console(highlight=False, soft_wrap=True)
+        result = study.transfer(target, **given, listeners=[progress])
+    say_pick(study, result, quiet=quiet, file=file, folder=folder, storage=storage)
+
+
+def say_pick(
+    study: Study, result: Transfer, *, quiet: bool, file: Path, folder: Path | None, storage: str | None = None
+) -> None:
+    """Print the runs on a target, the pick among them, how far to trust it, and what to type next."""
+    from selectdis.selection._trust import USE
+
+    show(boards(result.leaderboard(), name="target", title=f"{study.name}: runs on the target {result.target}"))
     if result.pick is None:
-        console.print(f"Nothing is picked: {result.why}.", markup=False)
+        say(f"Nothing is picked: {result.why}.")
         raise typer.Exit(1)
-    console.print(f"[bold]Picked run:[/] {result.pick.candidate}  ({escape(result.model)})", markup=True)
-    console.print(f"[bold]Why:[/] {escape(result.why)}", markup=True)
-    console.print(f"[bold]Trust:[/] {escape(str(result.trust))}", markup=True)
+    say(f"{result.pick.candidate}  ({result.model})", "Picked run:")
+    say(result.why, "Why:")
+    say(str(result.trust), "Trust:")
     if result.outcome:
-        console.print(f"[bold]Outcome:[/] {escape(result.outcome)}", markup=True)
+        say(result.outcome, "Outcome:")
     if not quiet:
         if result.trust.decision != USE:
             label = f"{again('label', file, folder, storage, study)} --factor size=small,medium,large --n 10"
-            console.print(f"Label ten images, with factors of your own: {label}", markup=False)
+            print(f"Label ten images, with factors of your own: {label}")
         if (study.folder / "mlflow.db").exists():
-            console.print(f"Compare everything in MLflow: {again('ui', file, folder, study=study)}", markup=False)
-        console.print(f"One page: {again('report', file, folder, storage, study)}", markup=False)
+            print(f"Compare everything in MLflow: {again('ui', file, folder, study=study)}")
+        print(f"One page: {again('report', file, folder, storage, study)}")

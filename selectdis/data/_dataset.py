@@ -16,7 +16,9 @@ from selectdis.data import _interventions as draws
 from selectdis.data._fresh import FreshDraws
 from selectdis.data._pairs import FactorPairs, ListedPairs, Pairs, check_listed
 from selectdis.data.reading._lazy import LazyImages, Subset, render_small
+from selectdis.data.reading._originals import Originals
 from selectdis.data.reading._rendered import draw_once
+from selectdis.data.reading._scaling import Scaling
 from selectdis.errors import SelectdisError
 
 __all__ = ["ImageDataset"]
@@ -48,6 +50,14 @@ class ImageDataset:
         Indices of images that share some factors, such as neighbouring frames.
     pairs_differ_in : int, optional
         How many factors differ between two images that are drawn as a pair by their factors; by default drawn too.
+    files : tuple of str
+        The file of each image, as its folder or table names it; empty where images have none.
+    left_out : tuple of (str, str)
+        Files that could not be read, and why.
+    image_fit : str
+        How pictures became squares, "crop", "stretch" or "pad"; empty where nothing had to.
+    originals : Originals, optional
+        What the files of pictures held, and how it was scaled to 0..255.
 
     Raises
     ------
@@ -65,10 +75,16 @@ class ImageDataset:
     fresh: FreshDraws | None = None
     listed_pairs: np.ndarray | None = None
     pairs_differ_in: int | None = None
+    files: tuple[str, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
+    image_fit: str = ""
+    originals: Originals | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "factor_names", tuple(str(name) for name in self.factor_names))
         object.__setattr__(self, "factor_sizes", tuple(int(size) for size in self.factor_sizes))
+        object.__setattr__(self, "files", tuple(str(file) for file in self.files))
+        object.__setattr__(self, "left_out", tuple((str(file), str(why)) for file, why in self.left_out))
         _check_images(self)
         _check_factors(self)
         if self.listed_pairs is not None:
@@ -96,6 +112,11 @@ class ImageDataset:
     def is_grid(self) -> bool:
         """Whether every combination of factors is there exactly once, in order."""
         return self.labelled and self.factors is None
+
+    @property
+    def scaling(self) -> Scaling:
+        """What the option `scaling` is to be for new images, so that they are read as these were."""
+        return "type" if self.originals is None else self.originals.scaling
 
     @property
     def pairs(self) -> Pairs | None:
@@ -239,7 +260,9 @@ class ImageDataset:
         images = render_small(LazyImages((len(index), *self.image_shape), Subset(self.images, index)))
         factors = self.factors_at(index) if self.labelled else None
         fresh = None if self.fresh is None else self.fresh.subset(index)
-        return replace(self, images=images, factors=factors, fresh=fresh, listed_pairs=self._pairs_among(index))
+        files = tuple(self.files[i] for i in index) if self.files else ()
+        pairs = self._pairs_among(index)
+        return replace(self, images=images, factors=factors, fresh=fresh, listed_pairs=pairs, files=files)
 
     def _pairs_among(self, index: np.ndarray) -> np.ndarray | None:
         """Return the listed pairs both of whose images are in `index`, as places in it; none is None."""
@@ -303,6 +326,8 @@ def _check_images(data: ImageDataset) -> None:
         )
     if 0 in shape:
         raise SelectdisError(f"{data.name!r} holds no images (shape {shape})")
+    if data.files and len(data.files) != shape[0]:
+        raise SelectdisError(f"{data.name!r} has {shape[0]} images and names {len(data.files)} files: one for each")
 
 
 def _check_factors(data: ImageDataset) -> None:

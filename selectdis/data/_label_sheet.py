@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from selectdis._files import atomic_write
 from selectdis.data._dataset import ImageDataset
-from selectdis.data._label_table import IMAGE, NUMBER, LabelFactor
+from selectdis.data._label_table import IMAGE, NUMBER, LabelFactor, Labels
 
 __all__ = ["write_label_sheet"]
 
@@ -22,7 +22,9 @@ CELL, GAP, CAPTION, COLUMNS = 128, 8, 22, 5
 PAPER, INK = (255, 255, 255), (0, 0, 0)
 
 
-def write_label_sheet(path: Path, data: ImageDataset, images: np.ndarray, factors: Sequence[LabelFactor]) -> list[Path]:
+def write_label_sheet(
+    path: Path, data: ImageDataset, images: np.ndarray, factors: Sequence[LabelFactor], known: Labels | None = None
+) -> list[Path]:
     """Write `path`, a CSV of empty cells, and beside it a picture (.png) and a page (.html) of its images.
 
     Parameters
@@ -35,6 +37,8 @@ def write_label_sheet(path: Path, data: ImageDataset, images: np.ndarray, factor
         Which ones, in the order of the rows.
     factors : sequence of LabelFactor
         A column each; their values stand in the header.
+    known : Labels, optional
+        What fills the cells of images and factors that have a label.
 
     Returns
     -------
@@ -45,7 +49,9 @@ def write_label_sheet(path: Path, data: ImageDataset, images: np.ndarray, factor
     text = io.StringIO(newline="")
     table = csv.writer(text)
     table.writerow([NUMBER, IMAGE, *(factor.definition for factor in factors)])
-    table.writerows([k, image, *[""] * len(factors)] for k, image in enumerate(images.tolist(), 1))
+    cells = {} if known is None else known.words()
+    for k, image in enumerate(images.tolist(), 1):
+        table.writerow([k, image, *(cells.get((image, factor), "") for factor in factors)])
     contents = {".csv": text.getvalue().encode(), ".png": _png(_sheet(pictures))}
     contents[".html"] = _page(pictures, images, factors, path.name).encode()
     written = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +16,12 @@ import numpy as np
 import pandas as pd
 
 from selectdis._factors import NO_VALUE
-from selectdis._files import open_file
+from selectdis.data.reading._table_text import SEPARATORS, table_rows, table_text
 from selectdis.errors import SelectdisError, nearest
 
-__all__ = ["LabelFactor", "Labels", "labels_of_frame", "parse_factor", "read_labels"]
+__all__ = ["LabelFactor", "Labels", "labels_of_frame", "labels_text", "parse_factor", "parse_factors", "read_labels"]
 
 IMAGE, NUMBER = "image", "number"
-SEPARATORS = (",", ";", "\t", "|")
 LARGEST_FILE = 50_000_000  # bytes
 DEFINITION = re.compile(r"\s*([^=:]*[^=:\s])\s*([=:])\s*(.*\S)\s*", re.DOTALL)
 
@@ -64,6 +63,14 @@ class Labels:
         """Which factors have an order."""
         return [factor.ordered for factor in self.factors]
 
+    def words(self) -> dict[tuple[int, LabelFactor], str]:
+        """Return the labels that there are: (image, factor) -> value."""
+        return {
+            (int(self.images[row]), factor): factor.values[int(self.values[row, column])]
+            for column, factor in enumerate(self.factors)
+            for row in np.flatnonzero(~np.isnan(self.values[:, column]))
+        }
+
 
 def parse_factor(text: str) -> LabelFactor:
     """Read `size=small,medium,large` (in this order) or `hue:red,green,blue` (in none).
@@ -85,13 +92,34 @@ def parse_factor(text: str) -> LabelFactor:
     return LabelFactor(found[1], values, found[2] == "=")
 
 
+def parse_factors(texts: Sequence[str]) -> list[LabelFactor]:
+    """Read the factors that somebody names, each as `parse_factor` does; at least one, and none twice."""
+    if not texts:
+        raise SelectdisError("name what to label: --factor size=small,medium,large --factor hue:red,green,blue")
+    parsed = [parse_factor(text) for text in texts]
+    if len({one.name for one in parsed}) < len(parsed):
+        raise SelectdisError("two factors have the same name: give each one of its own")
+    return parsed
+
+
+def labels_text(labels: Labels) -> str:
+    """Return the table (CSV) that `read_labels` reads as `labels`."""
+    text = io.StringIO(newline="")
+    table = csv.writer(text)
+    table.writerow([IMAGE, *(factor.definition for factor in labels.factors)])
+    words = labels.words()
+    for image in labels.images.tolist():
+        table.writerow([image, *(words.get((image, factor), "") for factor in labels.factors)])
+    return text.getvalue()
+
+
 def read_labels(path: Path, n_images: int) -> Labels:
     """Read a table of labels, whatever a spreadsheet has made of it: order, more columns, separators and blanks.
 
     Parameters
     ----------
     path : Path
-        UTF-8 text, separated by commas, semicolons, tabs or bars. `image` counts from 0.
+        Separated by commas, semicolons, tabs or bars; UTF-8, UTF-16 or Windows-1252. `image` counts from 0.
     n_images : int
         How many images the data set has.
 
@@ -101,17 +129,7 @@ def read_labels(path: Path, n_images: int) -> Labels:
         On a file that is no such table, an image that there is not or that stands twice, a value that is none of the
         factor's (with row and column, as a spreadsheet counts them, and the nearest value), or no label at all.
     """
-    try:
-        with open_file(path) as file:
-            content = file.read(LARGEST_FILE + 1)
-    except OSError as error:
-        raise SelectdisError(f"cannot read the labels in {path}: {error.strerror or error}") from None
-    if len(content) > LARGEST_FILE:
-        raise SelectdisError(f"{path} is larger than {LARGEST_FILE:,} bytes, which no table of labels is")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise SelectdisError(f"{path} is no text in UTF-8: save it as CSV in UTF-8") from None
+    text = table_text(path, LARGEST_FILE)
     header, rows = _table(text, path)
     return _labels(header, rows, n_images, str(path))
 
@@ -129,18 +147,32 @@ def _word(cell: object) -> str:
 
 def _table(text: str, path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Return the header and the rows that are not blank, each with its number, by the separator that fits."""
-    for separator in SEPARATORS:
-        try:
-            lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
-        except csv.Error:
-            continue
-        rows = [(k, [cell.strip() for cell in line]) for k, line in enumerate(lines, 1) if any(map(str.strip, line))]
-        if rows and IMAGE in [cell.casefold() for cell in rows[0][1]]:
-            return rows[0][1], rows[1:]
+    for one in (text, *_whole_rows(text)):
+        for separator in SEPARATORS:
+            lines = _lines(one, separator)
+            if lines and IMAGE in [cell.casefold() for cell in lines[0][1]]:
+                return lines[0][1], lines[1:]
     raise SelectdisError(
         f"{path} has no column {IMAGE!r} in its first row, separated by a comma, semicolon, tab or bar: `selectdis "
         "label` writes the table to fill in"
     )
+
+
+def _lines(text: str, separator: str) -> list[tuple[int, list[str]]]:
+    """Return the rows that are not blank, with their numbers; none where it is no such table."""
+    try:
+        lines = list(table_rows(text, separator))
+    except csv.Error:
+        return []
+    return [(k, [cell.strip() for cell in line]) for k, line in lines if any(map(str.strip, line))]
+
+
+def _whole_rows(text: str) -> Iterator[str]:
+    """Yield what stands in first cells alone: whole rows, where a spreadsheet had expected another separator."""
+    for separator in SEPARATORS:
+        lines = _lines(text, separator)
+        if lines and not any(any(line[1:]) for _, line in lines):
+            yield "\n".join(line[0].rstrip("".join(SEPARATORS)) for _, line in lines)  # empty cells besides
 
 
 def _labels(header: Sequence[str], rows: Sequence[tuple[int, list[str]]], n_images: int, where: str) -> Labels:
@@ -182,5 +214,13 @@ def _value(cell: str, factor: LabelFactor, row: int, where: str) -> float:
         return float(place)
     if word in NO_VALUE:
         return np.nan
+    if (number := _number(word)) is not None and (
+        same := [k for k, v in enumerate(factor.values) if _number(v) == number]
+    ):
+        return float(same[0])  # 1 for 1.0, and 0,5 for 0.5
     hint = nearest(word, factor.values) or f"; its values are {', '.join(factor.values)}"
     raise SelectdisError(f"row {row}, column {factor.name!r} of {where}: {word!r} is no value of it{hint}")
+
+
+def _number(word: str) -> float | None:
+    return float(word.replace(",", ".")) if re.fullmatch(r"[+-]?\d+(?:[.,]\d+)?", word) else None

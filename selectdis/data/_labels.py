@@ -32,6 +32,7 @@ def dataset_of_columns(
     """Make a labelled set from one column of values per factor, as `read_factor` reads them.
 
     Ids are left out, with a warning; a continuous factor is cut into `bins`, or else keeps a class for each value.
+    Where every combination comes once, the last factor changing fastest, it is a grid.
     """
     if len(names) != len(columns):
         raise SelectdisError(f"{name} has {len(columns)} factors and {len(names)} factor_names: {', '.join(names)}")
@@ -46,7 +47,9 @@ def dataset_of_columns(
         return ImageDataset(name, images, source=source)
     factors = np.stack([column.classes for column in read.values()], axis=1)
     values = tuple(column.names for column in read.values())
-    return ImageDataset(name, images, tuple(read), tuple(map(len, values)), factors, source, values)
+    sizes = tuple(map(len, values))
+    kept = None if _in_grid_order(factors, sizes) else factors  # every combination in order: nothing else to know
+    return ImageDataset(name, images, tuple(read), sizes, kept, source, values)
 
 
 def continuous_factors(data: ImageDataset) -> dict[int, np.ndarray]:

@@ -7,7 +7,7 @@ import functools
 import hashlib
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -17,9 +17,10 @@ from selectdis._files import atomic_write, open_file, own_file
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._load import load_dataset, options_of
 from selectdis.data.reading._file_array import open_npy
+from selectdis.data.reading._originals import Originals
 from selectdis.errors import SelectdisError
 
-__all__ = ["STORED", "DataReference", "fitting_options", "stored_name"]
+__all__ = ["STORED", "DataReference", "stored_name"]
 
 STORED = "stored:"  # before the name of a data set that lies in the study's own folder
 
@@ -28,6 +29,7 @@ RECORDED_AS = {"gray": "grey"}
 # Images of some data sets have changed. A reference that does not say which ones it means is of the first; the folders
 # of both have one name, so that a study finds what it had, and refuses to mix the two (`Stage`s begin with a check).
 EDITION = "edition"
+OF_FILES = ("files", "left_out", "image_fit")  # what a data set knows of the files that its images came from
 
 
 @dataclass(frozen=True)
@@ -133,8 +135,9 @@ def _about(path: Path) -> dict[str, Any]:
     """Return what is kept of a stored data set beside its arrays."""
     with open_file(own_file(path.parent.parent, path.parent.name, path.name, "about.json")) as file:
         about = json.loads(file.read())
-    fields = ("factor_names", "factor_sizes", "factor_values", "source", "pairs_differ_in")
-    return {"name": str(about["name"])} | {name: about[name] for name in fields if name in about}
+    fields = ("factor_names", "factor_sizes", "factor_values", "source", "pairs_differ_in", *OF_FILES)
+    originals = {"originals": Originals.from_dict(about["originals"])} if "originals" in about else {}
+    return {"name": str(about["name"])} | {name: about[name] for name in fields if name in about} | originals
 
 
 def _array(path: Path, name: str) -> np.ndarray:
@@ -163,14 +166,9 @@ def _store(data: ImageDataset, folder: Path) -> Path:
                 np.save(kept, array, allow_pickle=False)
     about: dict[str, Any] = {"name": data.name, "factor_names": data.factor_names, "factor_sizes": data.factor_sizes}
     about |= {"factor_values": data.factor_values}
+    about |= {name: value for name in OF_FILES if (value := getattr(data, name))}
+    about |= {} if data.originals is None else {"originals": asdict(data.originals)}
     about |= {} if data.pairs_differ_in is None else {"pairs_differ_in": data.pairs_differ_in}
     with atomic_write(path / "about.json") as temporary:
         temporary.write_text(json.dumps(about | {"source": data.source}), encoding="utf-8")
     return path
-
-
-def fitting_options(name: str, image_shape: tuple[int, int, int]) -> dict[str, Any]:
-    """Return options that load a named data set in the size and channels of `image_shape`, as far as it has them."""
-    channels, size, _ = image_shape
-    wanted: dict[str, Any] = {"image_size": size, "gray": channels == 1}
-    return {key: value for key, value in wanted.items() if key in options_of(name)}

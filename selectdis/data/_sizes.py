@@ -6,19 +6,25 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from selectdis.errors import SelectdisError, nearest
+from selectdis.errors import SelectdisError, nearest, whole_number
 
-__all__ = ["FITS", "IMAGE_SIZES", "Sizes", "check_image_size", "check_sizes", "spaced"]
+__all__ = ["FITS", "IMAGE_SIZES", "Sizes", "check_drawn_size", "check_image_size", "check_sizes", "spaced"]
 
-IMAGE_SIZES = (64, 32, 16)
+IMAGE_SIZES = (64, 32, 16)  # what is drawn, and what arrays keep; the rest is resized to any
+SMALLEST, LARGEST = 4, 1_024
 FITS = ("crop", "stretch", "pad")  # how a picture becomes a square
 Sizes = Mapping[str, int] | Sequence[int] | None
 
 
 def check_image_size(image_size: int) -> int:
-    """Return `image_size` in pixels, if the networks have a shape for it."""
+    """Return `image_size` in pixels, if it is one that images may have."""
+    return whole_number("image_size (conv takes 128, 64, 32 and 16, fc any)", image_size, SMALLEST, LARGEST)
+
+
+def check_drawn_size(image_size: int) -> int:
+    """Return `image_size` in pixels, if images are drawn at it."""
     if image_size not in IMAGE_SIZES:
-        raise SelectdisError(f"image_size must be 64, 32 or 16 pixels, found {image_size!r}")
+        raise SelectdisError(f"image_size must be 64, 32 or 16 pixels for what is drawn here, found {image_size!r}")
     return int(image_size)
 
 

@@ -227,6 +227,7 @@ def describe(candidate: Candidate, job: CohortJob, at: int | None = None) -> Rec
         "configuration": candidate.configuration,
         **flat,
         "weight_decay": candidate.weight_decay,
+        "likelihood": candidate.likelihood,
         "strength": candidate.strength,
         **{f"strength.{name}": value for name, value in strengths.items()},
         "steps": at or job.training.steps,

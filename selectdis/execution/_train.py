@@ -42,6 +42,8 @@ class TrainingImages:
     images: Any
     fresh: Any = None
     pairs: Any = None
+    image_fit: str = ""
+    scaling: Any = "type"
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,8 @@ def _run_tasks(
         data.images if fresh is not None else in_memory(data.images),
         fresh,
         pairs_of(data) if paired else None,
+        str(getattr(data, "image_fit", "")),
+        getattr(data, "scaling", "type"),
     )
     with tempfile.TemporaryDirectory(prefix="selectdis-") as folder:
         # Candidate-steps done by each cohort, in a file that all processes see.

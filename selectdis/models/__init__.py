@@ -10,13 +10,14 @@ from selectdis.errors import SelectdisError
 from selectdis.models._conv import CONV
 from selectdis.models._discriminator import discriminate, discriminator_parameters
 from selectdis.models._fc import FC
+from selectdis.models._likelihood import LIKELIHOODS
 from selectdis.models._model import Architecture, Model, Weights
 from selectdis.models._module_pair import module_pair
 from selectdis.models._parameters import Parameter, initial_values
 
 __all__ = [
     "ARCHITECTURES",
-    "IMAGE_SIZES",
+    "LIKELIHOODS",
     "Architecture",
     "Model",
     "Parameter",
@@ -34,8 +35,6 @@ ARCHITECTURES: dict[str, Architecture] = {
 }
 
 _plugins.register("architectures", ARCHITECTURES, Architecture)
-
-IMAGE_SIZES = (64, 32, 16)
 
 
 def build_model(architecture: str, image_shape: tuple[int, int, int], latents: int, width: int) -> Model:
@@ -59,12 +58,14 @@ def build_model(architecture: str, image_shape: tuple[int, int, int], latents: i
     Raises
     ------
     SelectdisError
-        If the images are not square with a side of 64, 32 or 16 pixels.
+        If the images are not square, or of a size that the architecture does not take.
     """
     channels, height, breadth = image_shape
-    if height != breadth or height not in IMAGE_SIZES or channels < 1:
+    sizes = ARCHITECTURES[architecture].sizes
+    if height != breadth or (sizes and height not in sizes) or channels < 1:
+        among = f" with h in {sizes} for the architecture {architecture!r}" if sizes else ""
         raise SelectdisError(
-            f"images must be (channels, h, h) with h in {IMAGE_SIZES}, found {tuple(image_shape)}; "
-            "resize them with the data set's image_size option"
+            f"images must be (channels, h, h){among}, found {tuple(image_shape)}; resize them with the data set's "
+            "image_size option" + ("; fc takes any size" if sizes else "")
         )
     return ARCHITECTURES[architecture].build((channels, height, breadth), latents, width)

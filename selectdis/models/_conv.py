@@ -3,7 +3,7 @@
 Encoder at 64 pixels: 4x4/2 to 32 channels, 4x4/2 to 32, 2x2/2 to 64, 2x2/2 to 64, dense 256, then mean and
 log-variance, ReLU throughout. The decoder mirrors it: dense 256, dense 1024, 4x4x64, transposed 4x4/2 to 64, 32, 32 and
 the image. Smaller images need fewer stages to come down to 4x4: at 32 pixels the last 2x2 stage is left out (and its
-mirror), at 16 the second 4x4 stage too.
+mirror), at 16 the second 4x4 stage too; at 128 there is one 4x4 stage more.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ __all__ = ["CONV"]
 
 # image size -> (channels, kernel) of each stage of the encoder
 STAGES: dict[int, tuple[tuple[int, int], ...]] = {
+    128: ((32, 4), (32, 4), (32, 4), (64, 2), (64, 2)),
     64: ((32, 4), (32, 4), (64, 2), (64, 2)),
     32: ((32, 4), (32, 4), (64, 2)),
     16: ((32, 4), (64, 2)),
@@ -29,7 +30,7 @@ GRID = 4  # the images come down to GRID x GRID
 
 
 def conv_model(image_shape: tuple[int, int, int], latents: int, width: int) -> Model:
-    """Return the convolutional model for images (c, h, h), h in 64, 32, 16, with dense layers of `width` units."""
+    """Return the convolutional model for images (c, h, h), h in 128, 64, 32, 16, with dense layers of `width` units."""
     stages = STAGES[image_shape[1]]
     encoder, top = _encoder_parameters(image_shape[0], stages, latents, width)
     decoder = _decoder_parameters(image_shape[0], stages, latents, width)
@@ -143,5 +144,6 @@ CONV = Architecture(
     build=conv_model,
     width=256,
     activations=_activations,
+    sizes=tuple(STAGES),
     stacks_on_cpu=False,  # its layers are large enough for one candidate to fill a core
 )

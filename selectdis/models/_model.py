@@ -83,6 +83,8 @@ class Architecture:
         Whether several candidates in one program are faster than one after the other on a CPU.
     stacks
         Whether several candidates can be in one program at all.
+    sizes
+        Pixels a side of the images that it takes; empty where any will do.
     """
 
     name: str
@@ -91,3 +93,4 @@ class Architecture:
     activations: Callable[[tuple[int, int, int], int], int]
     stacks_on_cpu: bool
     stacks: bool = True
+    sizes: tuple[int, ...] = ()

@@ -30,8 +30,9 @@ __all__ = [
     "with_settings",
 ]
 
-_SETTINGS = ("architecture", "latents", "learning_rate", "batch_size", "width", "steps")
+_SETTINGS = ("architecture", "latents", "learning_rate", "batch_size", "width", "steps", "likelihood")
 
+_WORDS = ("architecture", "likelihood")
 _DECAY = "weight_decay"  # differs between objectives by itself, so it tells apart those of one objective alone
 
 _OBJECTIVES = {
@@ -78,13 +79,16 @@ _SCORES = {
     "pipe": "PIPE",
 }
 _DOWNSTREAM = re.compile(r"downstream_(lr|gbt|efficiency)_(\w+)")
+_FEW = re.compile(r"(\w+)\.few(\d+)")
 _MODELS = {"lr": "logistic", "gbt": "trees", "efficiency": "efficiency"}
 
 
 def score_label(name: str) -> str:
-    """``dci_disentanglement.sampled`` -> ``DCI disentanglement (sampled)``."""
+    """``dci_disentanglement.sampled`` -> ``DCI disentanglement (sampled)``; ``mig.few100`` -> ``MIG, 100 labels``."""
     plain = score_name(name).removesuffix(SAMPLED)
-    if found := _DOWNSTREAM.fullmatch(plain):
+    if few := _FEW.fullmatch(plain):
+        label = f"{score_label(few[1])}, {int(few[2]):,} labels"
+    elif found := _DOWNSTREAM.fullmatch(plain):
         label = f"downstream {_MODELS[found[1]]} {found[2].replace('_', ' ')}"
     else:
         label = _SCORES.get(plain, plain.replace("_", " "))
@@ -110,7 +114,8 @@ def configuration_labels(records: pd.DataFrame, *, plain: bool = False) -> dict[
     if records.empty or CONFIGURATION not in records:
         return {}
     rows = records.drop_duplicates(CONFIGURATION)
-    rows = rows.fillna({_DECAY: 0.0}) if _DECAY in rows else rows  # records of old have none
+    old = {_DECAY: 0.0, "likelihood": "bernoulli"}  # of records from before there were others
+    rows = rows.fillna({name: value for name, value in old.items() if name in rows})
     settings = _differing(rows, [name for name in _SETTINGS if name in rows])
     labels = {}
     for _, group in rows.groupby(OBJECTIVE if OBJECTIVE in rows else CONFIGURATION, dropna=False, observed=True):
@@ -131,7 +136,7 @@ def _label(row: Mapping[Any, Any], settings: list[str]) -> str:
     first = objective_label(objective)
     if (strength := row.get("strength")) is not None and not pd.isna(strength):
         first += f" {strength_label(objective)}={strength:g}"
-    told = (str(row[s]) if s == "architecture" else f"{s.replace('_', ' ')} {number(row[s])}" for s in settings)
+    told = (str(row[s]) if s in _WORDS else f"{s.replace('_', ' ')} {number(row[s])}" for s in settings)
     return ", ".join([first, *told])
 
 
@@ -160,11 +165,11 @@ def with_settings(board: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
 
 
 def run_label(row: Mapping[Any, Any], labels: Mapping[str, str]) -> str:
-    """Return a configuration's label and the seed."""
+    """Return a configuration's label and the seed: ``β-TCVAE β=2 · seed 2``."""
     configuration = str(row.get(CONFIGURATION, ""))
     seed = row.get(SEED)
     label = labels.get(configuration, configuration)
-    return label if seed is None or pd.isna(seed) else f"{label}, seed {int(seed)}"
+    return label if seed is None or pd.isna(seed) else f"{label} · seed {int(seed)}"
 
 
 def number(value: Any, digits: int = 3) -> str:

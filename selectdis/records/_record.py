@@ -37,7 +37,7 @@ ACTIVE_NATS = 0.01  # of latents in records that do not say which are active
 PRIVATE = (KL, ACTIVE)  # what a record keeps for the criteria over many runs; not a column
 
 _NEEDED = (CANDIDATE, DATASET, SEED, STATUS)
-_TEXT = (CANDIDATE, CONFIGURATION, DATASET, OBJECTIVE, STATUS, "stage", "architecture", "error")
+_TEXT = (CANDIDATE, CONFIGURATION, DATASET, OBJECTIVE, STATUS, "stage", "architecture", "likelihood", "error")
 _WHOLE = (SEED, "latents", "batch_size", "width", "discriminator_width", "steps", "failed_step")
 _REAL = re.compile(
     rf"({METRIC}|{CRITERION}|{STRENGTH}|discriminator_|adam_).*|strength|learning_rate|weight_decay|seconds"

@@ -5,19 +5,23 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from selectdis._files import atomic_write, written
 from selectdis._progress import progress_bar
 from selectdis.errors import SelectdisError
 from selectdis.report import _sections as sections
-from selectdis.visualization import StudySnapshot, take_snapshot
+from selectdis.visualization import StudySnapshot, snapshot_of_records, take_snapshot
 
-__all__ = ["render", "write_report"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["render", "write_records_report", "write_report"]
 
 
 def write_report(study: Any, out: str | Path | None = None) -> Path:
@@ -43,14 +47,32 @@ def write_report(study: Any, out: str | Path | None = None) -> Path:
     with progress_bar("sections") as show:
         page = render(take_snapshot(study), lambda done, total: show("report", done, total))
     path = Path(out) if out is not None else Path(study.folder) / "report.html"
-    try:
-        with atomic_write(path) if out is None else written(path) as temporary:
-            temporary.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise SelectdisError(
-            f"cannot write the report to {path}: {error.strerror or error}; give another --out"
-        ) from None
-    return path
+    return _write(page, path, atomic_write if out is None else written)
+
+
+def write_records_report(records: pd.DataFrame, name: str, out: str | Path) -> Path:
+    """Write the report of a table of records.
+
+    Parameters
+    ----------
+    records : DataFrame
+        As `selection.read_records` gives them.
+    name : str
+        What stands above it.
+    out : path
+        Where to.
+
+    Returns
+    -------
+    Path
+        Where it was written.
+
+    Raises
+    ------
+    SelectdisError
+        The table says of no run which data set and configuration it has, or the file cannot be written.
+    """
+    return _write(render(snapshot_of_records(records, name)), Path(out), written)
 
 
 def render(snapshot: StudySnapshot, show: Callable[[int, int], None] = lambda done, total: None) -> str:
@@ -72,6 +94,17 @@ def render(snapshot: StudySnapshot, show: Callable[[int, int], None] = lambda do
         version=version("selectdis"),
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
+
+
+def _write(page: str, path: Path, place: Callable[[Path], AbstractContextManager[Path]]) -> Path:
+    try:
+        with place(path) as temporary:
+            temporary.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise SelectdisError(
+            f"cannot write the report to {path}: {error.strerror or error}; give another --out"
+        ) from None
+    return path
 
 
 def _resource(name: str) -> str:

@@ -15,7 +15,9 @@ from selectdis import selection
 from selectdis._redaction import redacted_text
 from selectdis.errors import SelectdisError
 from selectdis.records import configuration_labels, number, objective_label, run_label, score_label
+from selectdis.report._search import search
 from selectdis.report._tables import HeatmapTable, heatmap_table, leaderboards
+from selectdis.report._terms import explained, unit
 from selectdis.visualization import (
     RunPictures,
     StageSnapshot,
@@ -39,6 +41,9 @@ __all__ = ["all_sections"]
 Section = dict[str, Any]
 MAX_FAILURES = 50
 FEWEST_POINTS = 3  # two always lie on a line
+FEWEST_RUNS = 5  # with fewer, a rank correlation is any number
+_SHOWN_LATENTS = 5
+_INACTIVE = 0.01  # nats: a latent below carries nothing, here and in UDR
 
 
 def all_sections(
@@ -50,6 +55,7 @@ def all_sections(
         "numbers": _numbers,
         "boards": lambda snapshot: {"boards": leaderboards(snapshot)},
         "agreement": _agreement,
+        "search": search,
         "strengths": _strengths,
         "variance": _variance,
         "transfer": _transfer,
@@ -81,12 +87,18 @@ def _pick(snapshot: StudySnapshot) -> Section:
     if stage is None or stage.pick_or_best is None:
         raise SelectdisError("no run has finished, so there is nothing to pick")
     pictures = stage.pictures_of(stage.pick_or_best)
+    labels = configuration_labels(snapshot.records)
+    others = int(selection.pickable(stage.records).sum()) - 1
+    best = f"of {others + 1} runs on {stage.name} it has the best {score_label(snapshot.score)}"
     return {
         "stage": stage,
-        "label": run_label(stage.row(stage.pick_or_best), configuration_labels(snapshot.records)),
-        "why": _sentence(stage.why or f"the best run on the proxy by {score_label(snapshot.score)}"),
+        "label": run_label(stage.row(stage.pick_or_best), labels),
+        "answer": f"How it was chosen: {stage.words}." if stage.words else _sentence(stage.why or best),
+        "has_labels": stage.criterion.startswith("labels:"),
         "facts": _facts(snapshot, stage, stage.pick_or_best),
-        "strips": None if pictures is None else _strips(pictures, 5),
+        "terms": explained([snapshot.score, *_telling_scores(stage.records)[:4]]),
+        "strips": None if pictures is None else _strips(pictures, _SHOWN_LATENTS),
+        "latents": None if pictures is None else len(pictures.latents),
         "reconstructions": None if pictures is None else _data(pictures.reconstructions),
     }
 
@@ -95,7 +107,7 @@ def _facts(snapshot: StudySnapshot, stage: StageSnapshot, candidate: str) -> lis
     """(name, value) pairs about the pick; with labels on the target, also how good it turned out to be."""
     records = stage.records
     mine = (records["candidate"] == candidate).to_numpy()
-    facts = [(score_label(name), number(records.loc[mine, name].iloc[0])) for name in _telling_scores(records)[:4]]
+    facts = [(_with_unit(name), number(records.loc[mine, name].iloc[0])) for name in _telling_scores(records)[:4]]
     if stage.kind == "target" and selection.metric_names(records):
         values, _ = stage_scores(records, snapshot.score, stage.criterion)
         share = float(selection.beats(values)[mine][0])
@@ -103,6 +115,10 @@ def _facts(snapshot: StudySnapshot, stage: StageSnapshot, candidate: str) -> lis
             others = int(np.isfinite(values).sum()) - 1
             facts.insert(0, (f"of the {others} other runs on {stage.name} it beats", f"{share:.0%}"))
     return facts
+
+
+def _with_unit(name: str) -> str:
+    return f"{score_label(name)} ({unit(name)})" if unit(name) else score_label(name)
 
 
 def _telling_scores(records: pd.DataFrame) -> list[str]:
@@ -129,10 +145,15 @@ def _numbers(snapshot: StudySnapshot) -> Section:
 
 def _agreement(snapshot: StudySnapshot) -> Section:
     datasets = selection.labelled_datasets(snapshot.records)
-    return {"datasets": [{"name": name, "maps": _maps(snapshot, name)} for name in datasets]}
+    return {"datasets": [{"name": name, **_maps(snapshot, name)} for name in datasets]}
 
 
-def _maps(snapshot: StudySnapshot, dataset: str) -> list[tuple[str, HeatmapTable]]:
+def _maps(snapshot: StudySnapshot, dataset: str) -> Section:
+    records = snapshot.records
+    n = int((selection.pickable(records) & (records["dataset"] == dataset)).sum())
+    if n < FEWEST_RUNS:
+        return {"maps": [], "why": f"{dataset} has {n} finished runs, and a rank correlation needs {FEWEST_RUNS}"}
+    half = selection.correlation_interval(0.0, n)[1]
     captions = {
         "criteria": "Metrics (rows, need labels) with criteria (columns, need none)",
         "metrics": "Metrics with one another",
@@ -145,7 +166,8 @@ def _maps(snapshot: StudySnapshot, dataset: str) -> list[tuple[str, HeatmapTable
             continue
         if table.size:
             found.append((caption, heatmap_table(table)))
-    return found
+    said = f"{n} runs on {dataset}: were two scores unrelated, 95 of 100 such numbers would lie within ±{half:.2f}."
+    return {"maps": found, "said": said, "why": f"no two scores of {dataset} can be compared"}
 
 
 def _strengths(snapshot: StudySnapshot) -> Section:
@@ -178,7 +200,8 @@ def _svg(figure: Figure, title: str, text: str) -> Markup:
 def _variance(snapshot: StudySnapshot) -> Section:
     figures = []
     for dataset in selection.labelled_datasets(snapshot.records):
-        text = f"of the differences between runs on {dataset}, adjusted for the number of groups"
+        n = int((snapshot.records["dataset"] == dataset).sum())
+        text = f"of the differences between {n} runs on {dataset}, adjusted for the number of groups"
         try:
             figure = variance_figure(snapshot, dataset)
         except SelectdisError:
@@ -235,7 +258,25 @@ def _run_pictures(row: Mapping[Any, Any], pictures: RunPictures, labels: Mapping
         "strips": _strips(pictures),
         "reconstructions": _data(pictures.reconstructions),
         "importance": None if pictures.importance is None else _importance_table(pictures),
+        "left_out": _left_out(pictures),
     }
+
+
+def _left_out(pictures: RunPictures) -> str:
+    """Return in words what the pictures of a run show nothing of."""
+    parts = []
+    if pictures.kl is not None:
+        dead = [name for name, kl in zip(pictures.latent_names, pictures.kl, strict=True) if kl < _INACTIVE]
+        parts += [f"{', '.join(dead)}: KL below {_INACTIVE} nats, so nothing is in there"] if dead else []
+    if constant := _constant_factors(pictures):
+        parts.append(f"{', '.join(constant)}: the same in all images, so nothing can be known of it")
+    return "; ".join(parts)
+
+
+def _constant_factors(pictures: RunPictures) -> list[str]:
+    if pictures.importance is None:
+        return []
+    return [name for name, shares in zip(pictures.factor_names, pictures.importance.T, strict=True) if not shares.any()]
 
 
 def _strips(pictures: RunPictures, n: int | None = None) -> list[dict[str, str]]:
@@ -246,9 +287,8 @@ def _strips(pictures: RunPictures, n: int | None = None) -> list[dict[str, str]]
 
 
 def _importance_table(pictures: RunPictures) -> HeatmapTable:
-    return heatmap_table(
-        pd.DataFrame(pictures.importance, pictures.latent_names, list(pictures.factor_names)), plain=True
-    )
+    table = pd.DataFrame(pictures.importance, pictures.latent_names, list(pictures.factor_names))
+    return heatmap_table(table.drop(columns=_constant_factors(pictures)), plain=True)
 
 
 def _data(images: np.ndarray) -> str:
@@ -277,4 +317,6 @@ def _failures(snapshot: StudySnapshot) -> Section:
 
 
 def _making(snapshot: StudySnapshot) -> Section:
+    if not snapshot.spec:
+        raise SelectdisError("a table of records says nothing of the study that it is from")
     return {"spec": redacted_text(yaml.safe_dump(snapshot.spec, sort_keys=False, allow_unicode=True))}

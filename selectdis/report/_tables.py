@@ -11,6 +11,7 @@ import pandas as pd
 from selectdis import selection
 from selectdis.errors import SelectdisError
 from selectdis.records import EARLIER, configuration_labels, number, run_label, score_label, with_settings
+from selectdis.report._terms import explained, unit
 from selectdis.visualization import StageSnapshot, StudySnapshot
 
 __all__ = ["Cell", "HeatmapTable", "LeaderboardTable", "heatmap_table", "leaderboards"]
@@ -29,7 +30,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class LeaderboardTable:
-    """A leaderboard of one data set: column names (with what a tooltip says), rows, and how many were left out."""
+    """A leaderboard of one data set: column names (with which way is better), rows, how many were left out, terms."""
 
     title: str
     note: str
@@ -37,6 +38,7 @@ class LeaderboardTable:
     rows: list[list[Cell]]
     picked: list[bool]
     more: int
+    terms: list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ def _leaderboard(snapshot: StudySnapshot, stage: StageSnapshot, by: Any) -> Lead
     columns += [("Seeds", "runs that finished")] if by == "configuration" else []
     columns += [(score_label(ranked_by), "what ranks"), *([("± sd", "over seeds")] if by == "configuration" else [])]
     columns += [(score_label(column), _direction_note(column)) for column in scores]
+    terms = explained([ranked_by, *scores])
     chosen = records[records["candidate"] == pick]["configuration"].tolist()
     rows, picked = [], []
     for row in table.head(MAX_ROWS).to_dict("records"):
@@ -97,7 +100,7 @@ def _leaderboard(snapshot: StudySnapshot, stage: StageSnapshot, by: Any) -> Lead
         picked.append(row["configuration"] in chosen if by == "configuration" else row["candidate"] == pick)
     noun = "configurations" if by == "configuration" else "runs"
     note = f"{'Means over seeds, r' if by == 'configuration' else 'R'}anked by {score_label(ranked_by)}."
-    return LeaderboardTable(f"{stage.name}: {noun}", note, columns, rows, picked, max(len(table) - MAX_ROWS, 0))
+    return LeaderboardTable(f"{stage.name}: {noun}", note, columns, rows, picked, max(len(table) - MAX_ROWS, 0), terms)
 
 
 def _shown_scores(table: pd.DataFrame) -> list[str]:
@@ -114,7 +117,8 @@ def _direction_note(column: str) -> str:
         better = selection.direction(column.partition(".")[2]) > 0
     except SelectdisError:
         return ""
-    return "higher is better" if better else "lower is better"
+    measure = f"{unit(column)}, " if unit(column) else ""
+    return f"{measure}{'higher' if better else 'lower'} is better"
 
 
 def _cell(value: Any) -> Cell:

@@ -13,7 +13,7 @@ from selectdis._arrays import DegenerateWarning, check_codes
 from selectdis._factors import factor_table
 from selectdis.criteria import model_centrality, udr
 from selectdis.errors import SelectdisError
-from selectdis.metrics import bootstrap_latent_share, latent_share
+from selectdis.metrics._latent_share import latent_shares
 
 __all__ = ["rank_codes"]
 
@@ -47,8 +47,9 @@ def rank_codes(
     Returns
     -------
     pandas.DataFrame
-        A row per run: `rank`, `run`, and with labels `score` (`latent_share`, at most 1), `error` (its standard
-        deviation over resamples) and `p_best` (the share of resamples in which it scores best; ties are shared).
+        A row per run: `rank`, `run`, and with labels `score` (`latent_share` on both ranks and values, at most 1),
+        `error` (its standard deviation over resamples) and `p_best` (the share of resamples in which it scores best;
+        ties are shared).
         Without labels `udr` (Spearman) and `model_centrality` of up to 1,000 images, higher is better, in the order of
         `udr`: no rule without labels can be trusted on data that it was not tried on. There, latents with less than 1%
         of the variance of the run's most varying one count as not in use.
@@ -56,10 +57,11 @@ def rank_codes(
     Raises
     ------
     SelectdisError
-        On fewer than two runs, another number of images in one of them, codes that are not finite, or no label at all.
+        On fewer than two runs whose codes are finite (others are left out, with a warning), another number of images in
+        one of them, or no label at all.
     """
     named = dict(codes) if isinstance(codes, Mapping) else {str(k): one for k, one in enumerate(codes)}
-    checked = {str(name): check_codes(one, f"codes of {name}") for name, one in named.items()}
+    checked = {str(name): check_codes(one, f"codes of {name}") for name, one in _finite(named).items()}
     if len(checked) < 2:
         raise SelectdisError(f"a ranking needs at least two runs; found {len(checked)}")
     sizes = {name: len(one) for name, one in checked.items()}
@@ -75,9 +77,23 @@ def rank_codes(
         scores = _by_labels(list(checked.values()), labels, ordered, n_resamples, seed)
     table = pd.DataFrame({"run": list(checked)} | scores)
     by = "udr" if labels is None else "score"
-    table = table.sort_values(by, ascending=False, kind="stable", ignore_index=True)
-    table.insert(0, "rank", table[by].rank(ascending=False, method="min").astype(int))
+    order = np.argsort(-table[by].round(9).to_numpy(), kind="stable")  # what differs by rounding is a tie
+    table = table.iloc[order].reset_index(drop=True)
+    table.insert(0, "rank", table[by].round(9).rank(ascending=False, method="min").astype(int))
     return table
+
+
+def _finite(runs: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out runs that have diverged, which is said: one of many is no reason to rank none."""
+    bad = [name for name, codes in runs.items() if (array := np.asarray(codes)).dtype.kind == "f" and _diverged(array)]
+    if bad and len(runs) - len(bad) > 1:
+        warnings.warn(f"NaN or infinity in the codes of {', '.join(map(str, bad))}: left out", stacklevel=3)
+        return {name: codes for name, codes in runs.items() if name not in bad}
+    return dict(runs)
+
+
+def _diverged(codes: np.ndarray) -> bool:
+    return not np.isfinite(codes).all()
 
 
 def _by_labels(
@@ -87,29 +103,30 @@ def _by_labels(
     rows = np.flatnonzero((~pd.isna(pd.DataFrame(table)) & (pd.DataFrame(table) != "")).any(axis=1))
     if not len(rows):
         raise SelectdisError("no image has a label: leave labels out, or label some")
-    scores, resamples = [], []
-    for k, codes in enumerate(runs):
-        with warnings.catch_warnings():
-            if k:  # what is wrong with the labels is said once
-                warnings.simplefilter("ignore", DegenerateWarning)
-            scores.append(latent_share(codes[rows], table[rows], ordered=ordered, seed=seed))
-            warnings.simplefilter("ignore", DegenerateWarning)
-            resamples.append(
-                bootstrap_latent_share(codes[rows], table[rows], ordered=ordered, n_resamples=n_resamples, seed=seed)
-            )
-    drawn = np.array(resamples)  # (runs, resamples)
+    stack = _stacked(runs, rows)
+    options: dict[str, Any] = {"ordered": ordered, "on": "both", "seed": seed}
+    scores = latent_shares(stack, table[rows], **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateWarning)  # what is wrong with the labels is said once
+        drawn = latent_shares(stack, table[rows], n_resamples=n_resamples, n_permutations=50, **options)
     best = np.isclose(drawn, drawn.max(axis=0), rtol=0, atol=1e-9)
-    return {"score": np.array(scores), "error": drawn.std(axis=1), "p_best": (best / best.sum(axis=0)).mean(axis=1)}
+    p_best = (best / best.sum(axis=0)).mean(axis=1)
+    return {"score": scores, "error": drawn.std(axis=1), "p_best": p_best}
+
+
+def _stacked(runs: list[np.ndarray], rows: np.ndarray) -> np.ndarray:
+    """Return (runs, rows, latents): a run with fewer latents than others has zeros besides."""
+    stack = np.zeros((len(runs), len(rows), max(run.shape[1] for run in runs)))
+    for k, run in enumerate(runs):
+        stack[k, :, : run.shape[1]] = run[rows]
+    return stack
 
 
 def _without_labels(runs: list[np.ndarray], seed: int) -> dict[str, np.ndarray]:
     rows = np.random.default_rng(seed).permutation(len(runs[0]))[:PROBE]
-    stack = np.zeros((len(runs), len(rows), max(run.shape[1] for run in runs)))
-    active = np.zeros((len(runs), stack.shape[2]), dtype=bool)
-    for k, run in enumerate(runs):
-        variance = run[rows].astype(np.float64).var(axis=0)
-        stack[k, :, : run.shape[1]] = run[rows]
-        active[k, : run.shape[1]] = variance > IN_USE * variance.max()
+    stack = _stacked(runs, rows)
+    variance = stack.var(axis=1)
+    active = variance > IN_USE * variance.max(axis=1, keepdims=True)
     return {
         "udr": udr(stack, active=active, similarity="spearman"),
         "model_centrality": model_centrality(stack, active=active),

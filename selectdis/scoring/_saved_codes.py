@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from glob import glob
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from selectdis._arrays import check_codes
 from selectdis._factors import factor_table
-from selectdis._files import open_file
 from selectdis.data._labels import dataset_of_columns
-from selectdis.data.reading._npz import npz_names
-from selectdis.errors import SelectdisError, nearest
+from selectdis.errors import SelectdisError
+from selectdis.scoring._code_files import TENSORS, Rows, read_rows
 from selectdis.scoring._evaluation import Evaluation
 
 __all__ = ["evaluate_codes", "load_codes", "load_runs"]
@@ -70,16 +68,17 @@ def evaluate_codes(
 
 
 def load_codes(codes: Path, factors: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Read codes and factors from two files, .npy or .npz, or from one .npz file that holds arrays of these names.
+    """Read codes and factors from two files, or from one that holds arrays of these names.
 
-    Of an .npz file the array ``codes`` or ``factors`` is taken, wherever it stands; or the only one that there is.
+    Of an .npz or .pt file the array ``codes`` or ``factors`` is taken, wherever it stands; or the only one there is.
+    Tables whose rows have names (a column "image", "file", "path", ...) are matched by them.
 
     Parameters
     ----------
     codes : Path
-        A .npy or .npz file with the codes, or the .npz file with both.
+        A .npy, .npz, .pt or .csv file with the codes, or the .npz or .pt file with both.
     factors : Path, optional
-        A .npy or .npz file.
+        Such a file.
 
     Returns
     -------
@@ -88,17 +87,30 @@ def load_codes(codes: Path, factors: Path | None = None) -> tuple[np.ndarray, np
     Raises
     ------
     SelectdisError
-        If a file cannot be read, holds pickled objects, or several arrays and none of that name (naming them).
+        If a file cannot be read, holds Python objects, or several arrays and none of that name (naming them); or if
+        rows of the codes have no factors.
     """
     if factors is not None:
-        return _load(codes, "codes", alone=True), _load(factors, "factors", alone=True)
-    if codes.suffix != ".npz":
-        raise SelectdisError(f"factors are missing: give a second file, or an .npz with codes and factors, not {codes}")
-    return _load(codes, "codes"), _load(codes, "factors")
+        return _matched(read_rows(codes, "codes", alone=True), read_rows(factors, "factors", alone=True), factors)
+    if codes.suffix.lower() not in (".npz", *TENSORS):
+        raise SelectdisError(
+            f"factors are missing: give a second file, or an .npz or .pt with codes and factors, not {codes}"
+        )
+    return read_rows(codes, "codes").array, read_rows(codes, "factors").array
+
+
+def _matched(codes: Rows, factors: Rows, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Bring factors into the order of the codes, where the rows of both have names."""
+    if not (codes.names and factors.names):
+        return codes.array, factors.array
+    place = {name: row for row, name in enumerate(factors.names)}
+    if missing := [name for name in codes.names if name not in place]:
+        raise SelectdisError(f"{path} has no row for {missing[0]!r}, nor for {len(missing) - 1} others of the codes")
+    return codes.array, factors.array[[place[name] for name in codes.names]]
 
 
 def load_runs(pattern: str) -> dict[str, np.ndarray]:
-    """Read the codes of many runs: the .npy or .npz files that `pattern`, such as ``runs/*.npy``, matches.
+    """Read the codes of many runs: the .npy, .npz, .pt or .csv files that `pattern`, such as ``runs/*.npy``, matches.
 
     Parameters
     ----------
@@ -108,7 +120,7 @@ def load_runs(pattern: str) -> dict[str, np.ndarray]:
     Returns
     -------
     dict of str to ndarray
-        By the path of each file, in the order of their names; an .npz file holds one array, or one called `codes`.
+        By the path of each file, in the order of their names; an .npz or .pt file holds one, or one called `codes`.
 
     Raises
     ------
@@ -118,35 +130,4 @@ def load_runs(pattern: str) -> dict[str, np.ndarray]:
     paths = sorted(path for path in glob(pattern, recursive=True) if not Path(path).is_dir())
     if not paths:
         raise SelectdisError(f"no file matches {pattern!r}: give a pattern such as 'runs/*.npy', in quotes")
-    return {path: _load(Path(path), "codes", alone=True) for path in paths}
-
-
-def _load(path: Path, key: str, alone: bool = False) -> np.ndarray:
-    """Read a .npy file, or the array `key` of an .npz file; where that may be `alone`, whatever its name."""
-    try:
-        with open_file(path) as content:
-            if zipfile.is_zipfile(content):
-                npz_names(path)  # which refuses one that would unpack without end
-            content.seek(0)
-            return _array_in(content, path, key, alone)
-    except SelectdisError:
-        raise
-    except (OSError, ValueError, EOFError, KeyError) as error:
-        reason = str(error)
-        if "allow_pickle" in reason:  # numpy's advice, which would run what a stranger's file says
-            reason = "it is no file of numpy's, or holds Python objects; write plain arrays with numpy.save or savez"
-        raise SelectdisError(f"cannot read {path} as an array of numbers: {reason}") from None
-    except Exception as error:  # zipfile and zlib have errors of their own
-        raise SelectdisError(f"{path} is damaged: {error}") from None
-
-
-def _array_in(content: BinaryIO, path: Path, key: str, alone: bool) -> np.ndarray:
-    loaded = np.load(content, allow_pickle=False)
-    if isinstance(loaded, np.ndarray):
-        return loaded
-    with loaded as file:
-        if key in file or (alone and len(file.files) == 1):
-            array: np.ndarray = file[key if key in file else file.files[0]]
-            return array
-        held = f"it holds {', '.join(file)}" if file.files else "it holds none"
-        raise SelectdisError(f"{path} has no array {key!r}{nearest(key, file)}; {held}: rename the right one")
+    return {path: read_rows(Path(path), "codes", alone=True).array for path in paths}

@@ -18,7 +18,7 @@ from selectdis.selection._correlations import (
 )
 from selectdis.selection._defaults import default_rules, parse_rule
 from selectdis.selection._intervals import moderated_interval, prediction_range, probability_interval
-from selectdis.selection._leaderboard import leaderboard
+from selectdis.selection._leaderboard import leaderboard, pareto
 from selectdis.selection._rules import AverageConfiguration, Pick, RandomRun, Rule
 from selectdis.selection._run_choosers import RunChooser, at_random, by_average, by_criterion, by_few_labels
 from selectdis.selection._scores import DISENTANGLEMENT, beats, current_score_name, run_scores, score_metrics
@@ -86,6 +86,7 @@ __all__ = [
     "metric_names",
     "moderated_interval",
     "most_families",
+    "pareto",
     "parse_rule",
     "pickable",
     "prediction_range",

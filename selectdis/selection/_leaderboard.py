@@ -27,7 +27,7 @@ from selectdis.records import (
 from selectdis.selection._configurations import seed_statistics
 from selectdis.selection._scores import WIN_RATE, current_score_name, run_scores
 
-__all__ = ["leaderboard"]
+__all__ = ["leaderboard", "pareto"]
 
 _DEFAULT_CRITERIA = ("udr_lasso", "udr_spearman", "model_centrality", "elbo")
 
@@ -86,6 +86,51 @@ def leaderboard(
     board = board.iloc[np.argsort(places.codes, kind="stable")].reset_index(drop=True)
     board.insert(1, "rank", board.groupby(DATASET, sort=False).cumcount() + 1)
     return board
+
+
+def pareto(records: pd.DataFrame, scores: Sequence[str] = (WIN_RATE, "reconstruction")) -> pd.DataFrame:
+    """Say which configurations are on the Pareto front: none is as good in all scores and better in one.
+
+    Parameters
+    ----------
+    records
+        One row per run. Diverged and failed runs are left out.
+    scores
+        Two or more of ``"win_rate"``, metrics and criteria; each is taken in its better direction, as a mean over
+        seeds.
+
+    Returns
+    -------
+    DataFrame
+        One row per configuration that has all scores, best first by the first of them: ``dataset``, ``rank``,
+        ``configuration``, ``seeds``, a column per score (raw: reconstruction is better when low) and ``front`` (bool).
+
+    Raises
+    ------
+    SelectdisError
+        Fewer than two scores, or one that the records do not have.
+    """
+    if len(set(scores)) < 2:
+        raise SelectdisError(f"a Pareto front is of two scores or more, found {', '.join(scores) or 'none'}")
+    board = leaderboard(records, score=scores[0])
+    for score in scores:
+        board[score] = _means(records, board, score)
+    board = board.dropna(subset=list(scores)).reset_index(drop=True)
+    better = board[list(scores)].to_numpy(dtype=float) * [1 if s == WIN_RATE else direction(s) for s in scores]
+    beaten = (better[:, None] <= better[None]).all(axis=2) & (better[:, None] < better[None]).any(axis=2)
+    same = board[DATASET].to_numpy()[:, None] == board[DATASET].to_numpy()[None]
+    columns = [DATASET, "rank", CONFIGURATION, "seeds", *scores]
+    return board[columns].assign(front=~(beaten & same).any(axis=1))
+
+
+def _means(records: pd.DataFrame, board: pd.DataFrame, score: str) -> np.ndarray:
+    """(n_configurations,): the means of a score over seeds, in the order of `board`."""
+    if score != WIN_RATE:
+        held = [prefix + score for prefix in (METRIC, CRITERION) if prefix + score in board]
+        need(board, *(held or [METRIC + score]))
+        return board[held[0]].to_numpy(dtype=float)
+    rates = leaderboard(records).set_index([DATASET, CONFIGURATION])["mean"]
+    return rates.reindex(pd.MultiIndex.from_frame(board[[DATASET, CONFIGURATION]])).to_numpy(dtype=float)
 
 
 def _ranked_by(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from selectdis.errors import SelectdisError
-from selectdis.records import score_label
+from selectdis.records import DATASET, score_label
 from selectdis.selection._backtest import BacktestResult, Picker, backtest, bracket
 from selectdis.selection._intervals import probability_interval
 from selectdis.selection._rules import Rule
@@ -22,13 +23,15 @@ from selectdis.selection._run_choosers import (
 )
 from selectdis.selection._scores import WIN_RATE
 from selectdis.selection.archive._by_proxies import Evidence, published_evidence
+from selectdis.selection.archive._table import evidence
 from selectdis.selection.learned._auto import Auto, listed_rules
 from selectdis.selection.learned._calibrated import Calibrated
 from selectdis.selection.learned._hierarchical import Hierarchical
 
-__all__ = ["BETTER", "DO_NOT", "USE", "Trust", "decide", "trust"]
+__all__ = ["BETTER", "DO_NOT", "UNKNOWN", "USE", "Trust", "decide", "never_backtested", "trust", "trust_of_evidence"]
 
 USE, BETTER, DO_NOT = "use it", "better than nothing", "do not rely on this pick: label a few images instead"
+UNKNOWN = "nothing is known here: label a few images"
 _LEAST_MEAN = 0.55
 
 _NOTHING = (
@@ -40,6 +43,7 @@ _DECISIONS = {
     BETTER: "Decision: better than nothing. Take it rather than a random run, look at what its latents do, and expect "
     "to be wrong at times.",
     DO_NOT: "Decision: do not rely on this pick: label a few images instead (`selectdis label`).",
+    UNKNOWN: "Decision: nothing is known here: label a few images (`selectdis label`).",
 }
 
 
@@ -53,7 +57,8 @@ class Trust:
         Label of the rule.
     known
         What one's own records say something of: ``"other data sets"``, ``"same data set"`` (one labelled data set: its
-        seeds were split) or ``"nothing"``.
+        seeds were split) or ``"nothing"``; ``"evidence"`` where there are none, and the evidence was the proxy;
+        ``"never backtested"`` where it was not trained as that was.
     p, low, high
         Probability that the rule's pick beats a random run, and its interval; NaN where nothing is known. With one
         data set: on new seeds of the same.
@@ -74,6 +79,8 @@ class Trust:
         What the same rule did on the published records with as many proxies, or None.
     words
         The rule in plain words.
+    note
+        What else bears on the pick: how far its data are from those that the rule was tried on.
     """
 
     rule: str
@@ -95,10 +102,12 @@ class Trust:
     decision: str = DO_NOT
     published: Evidence | None = None
     words: str = ""
+    note: str = ""
 
     def __str__(self) -> str:
-        own = {"nothing": self._nothing, "same data set": self._one_data_set, "other data sets": self._data_sets}
-        parts = [self._published(), own[self.known](), _DECISIONS[self.decision]]
+        own: dict[str, Callable[[], str]] = {"nothing": self._nothing, "evidence": str, "never backtested": self._never}
+        own |= {"same data set": self._one_data_set, "other data sets": self._data_sets}
+        parts = [self._published(), own[self.known](), self.note, _DECISIONS[self.decision]]
         if self.known == "other data sets":
             parts[:2] = parts[1::-1]
         return " ".join(filter(None, parts))
@@ -120,6 +129,9 @@ class Trust:
         if self.published is None:
             return _NOTHING.format(rule=self.rule, why=self.why)
         return f"Your own runs add nothing to that: {self.why}."
+
+    def _never(self) -> str:
+        return f"This transfer was never backtested, so that there is no number for it: {self.why}."
 
     def _one_data_set(self) -> str:
         text = (
@@ -167,11 +179,11 @@ class Trust:
         """Return the numbers and the sentence, ready for JSON: NaN becomes None."""
         names = ("p", "low", "high", "next_low", "next_high", "regret", "picked", "average", "best")
         numbers = {name: None if pd.isna(value := getattr(self, name)) else value for name in names}
-        names = ("rule", "known", "n_datasets", "n_runs", "score", "level", "why", "decision", "words")
+        texts = ("rule", "known", "n_datasets", "n_runs", "score", "level", "why", "decision", "words", "note")
         published = self.published and {
             name: getattr(self.published, name) for name in ("n_proxies", "p", "low", "high", "next_low", "next_high")
         }
-        rest = {name: getattr(self, name) for name in names}
+        rest = {name: getattr(self, name) for name in texts}
         return {**rest, **numbers, "published": published, "text": str(self)}
 
 
@@ -211,6 +223,32 @@ def trust(
     except SelectdisError as error:
         return _told(rule, None, str(error), options.get("score", WIN_RATE), target)
     return _told(rule, result, "", result.score, target)
+
+
+def trust_of_evidence(rule: Picker, part: str, *, score: str = WIN_RATE, target: str | None = None) -> Trust:
+    """Say what is known of `rule` where a part of the evidence was its proxy: what it did on each of its families.
+
+    Parameters
+    ----------
+    rule
+        The rule that picked.
+    part
+        Of the evidence.
+    score, target
+        As of `trust`.
+    """
+    everything = evidence(part)[DATASET].nunique()
+    found = published_evidence(rule, everything, score=score, without=[target] if target else [], part=part)
+    if found is None:
+        why = f"the part {part} of the evidence has fewer than two families of data sets"
+        return Trust(rule.label, "nothing", why=why, words=in_words(rule))
+    words, decision = in_words(rule), decide({}, found)
+    return Trust(rule.label, "evidence", score=str(score), decision=decision, published=found, words=words)
+
+
+def never_backtested(rule: Picker, departures: Sequence[str]) -> Trust:
+    """Say that nothing is known of `rule` where runs were trained otherwise than the evidence was, and how."""
+    return Trust(rule.label, "never backtested", why="; ".join(departures), decision=UNKNOWN, words=in_words(rule))
 
 
 def decide(own: dict[str, float], published: Evidence | None) -> str:

@@ -23,12 +23,19 @@ from selectdis.models import ARCHITECTURES
 from selectdis.objectives import OBJECTIVES, takes_pairs
 from selectdis.selection._scores import current_score_name
 from selectdis.spec._checks import SpecError, check_name, check_values
+from selectdis.spec._evidence import EVIDENCE
 from selectdis.training._candidate import Candidate
 
 __all__ = [
     "ConstraintSpec", "DataSpec", "EvaluationSpec", "Range", "RuleSpec", "SearchSpec", "SeedsSpec", "StudySpec",
     "TrainingSpec",
 ]  # fmt: skip
+
+
+SETTINGS = (
+    *("architecture", "latents", "learning_rate", "weight_decay", "width", "discriminator_width"),
+    "likelihood",
+)
 
 
 class Section(BaseModel):
@@ -116,6 +123,7 @@ class SearchSpec(Section):
     weight_decay: Numbers | None = None  # by default each objective's own
     width: Integers | None = None
     discriminator_width: Integers | None = None
+    likelihood: NonEmptyNames | None = None  # by default bernoulli
     sampler: Literal["grid", "qmc", "random", "tpe", "gp"] = "grid"
     trials: Count | None = None
     batch: Count = 8
@@ -158,14 +166,14 @@ class SearchSpec(Section):
         for objective, strengths in self.objective.items():
             for name, values in strengths.items():
                 check_values(_ends(values), partial(_with_strength, objective, name), ("objective", objective, name))
-        for name in ("architecture", "latents", "learning_rate", "weight_decay", "width", "discriminator_width"):
+        for name in SETTINGS:
             if (own := getattr(self, name)) is not None:
                 check_values(_ends(own), partial(_with_setting, name), (name,))
         return self
 
     def _lists(self, objective: str) -> list[tuple[Any, ...]]:
         settings = [self.architecture, self.latents, self.learning_rate, self.weight_decay, self.width]
-        settings.append(self.discriminator_width)
+        settings += [self.discriminator_width, self.likelihood]
         return [values for values in (*settings, *self.objective[objective].values()) if isinstance(values, tuple)]
 
     @property
@@ -310,6 +318,12 @@ class StudySpec(Section):
     storage: Text | None = None
     plugins: Names = ()
     tracking: Text | Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)] | None = "mlflow"
+
+    @property
+    def evidence(self) -> str | None:
+        """The part of the published records that stands in for a proxy; None where there is a proxy."""
+        first = self.proxy[0]
+        return str(first.options.get("part")) if len(self.proxy) == 1 and first.name == EVIDENCE else None
 
     @model_validator(mode="after")
     def _consistent(self) -> StudySpec:

@@ -13,10 +13,12 @@ from selectdis import _plugins
 from selectdis._files import open_file
 from selectdis.errors import SelectdisError
 from selectdis.spec._checks import SpecError, check_scores
+from selectdis.spec._evidence import with_evidence
 from selectdis.spec._messages import first_problem
 from selectdis.spec._model import StudySpec
 from selectdis.spec._overrides import Override, merged, parse_overrides
 from selectdis.spec._presets import with_preset
+from selectdis.spec._ready import ready_studies
 
 __all__ = ["check_spec", "parse_spec", "read_spec"]
 
@@ -52,10 +54,15 @@ def read_spec(path: str | Path, overrides: Iterable[str] = (), *, plugins: bool 
         with open_file(path) as file:
             text = file.read().decode("utf-8")
     except (OSError, ValueError) as error:  # such as a name that no file can have
-        raise SelectdisError(f"cannot read the study file {path}: {error}; give the path of a YAML file") from None
+        raise SelectdisError(f"cannot read the study file {path}: {error}; {_where_from(path)}") from None
     if not plugins:
         _plugins.remember(text)
     return parse_spec(text, source=str(path), overrides=overrides, plugins=str(path.parent) if plugins else None)
+
+
+def _where_from(path: Path) -> str:
+    ready = path.stem in ready_studies()
+    return f"`selectdis studies copy {path.stem}` puts it here" if ready else "give the path of a YAML file"
 
 
 def parse_spec(
@@ -128,7 +135,7 @@ def _problem(content: StudySpec | dict[str, Any], plugins: str | None) -> StudyS
             spec = content
         else:
             missing = _plugins_absent(content.get("plugins"), plugins)
-            spec = StudySpec.model_validate(with_preset(content), context={"plugins_absent": missing})
+            spec = StudySpec.model_validate(with_evidence(with_preset(content)), context={"plugins_absent": missing})
         if not _plugins.absent(spec.plugins):
             check_scores(spec)
     except ValidationError as error:

@@ -8,14 +8,16 @@ from typing import Any
 
 from selectdis import _plugins
 from selectdis.data import ImageDataset
-from selectdis.data._load import current_options
-from selectdis.data._reference import STORED, DataReference, fitting_options, stored_name
+from selectdis.data._like import fitting_options
+from selectdis.data._load import current_options, options_of
+from selectdis.data._reference import STORED, DataReference, stored_name
 from selectdis.errors import SelectdisError
 from selectdis.objectives import takes_pairs
 from selectdis.scoring._probe import scorer_of
 from selectdis.scoring._scorer import check_split
 from selectdis.selection import Rule
 from selectdis.spec import StudySpec
+from selectdis.study.picking._evidence import EvidenceProxy
 
 __all__ = ["StudyData", "without_objects"]
 
@@ -44,7 +46,9 @@ class StudyData:
         self.spec, self.folder, self.objects = spec, folder, objects or {}
 
     def proxies(self) -> list[DataReference]:
-        """Return the labelled data sets that are searched on."""
+        """Return the labelled data sets that are searched on; none where the evidence stands in for them."""
+        if self.spec.evidence is not None:
+            return []
         return [self._reference(data.name, data.options) for data in self.spec.proxy]
 
     def target(self, target: str | ImageDataset | None = None, **options: Any) -> DataReference:
@@ -53,14 +57,22 @@ class StudyData:
         if target is None:
             if spec is None:
                 raise SelectdisError("the study file names no target: give one (--target NAME, or target= in Python)")
-            return self._reference(spec.name, {**spec.options, **options})
+            return self._reference(spec.name, self._sized(spec.name) | {**spec.options, **options})
         if isinstance(target, ImageDataset):
             return DataReference.of(target, folder=self.folder)
         if target.startswith(STORED):
             return self._reference(target, {})
         own = spec.options if spec is not None and spec.name == target else {}
+        if self.spec.evidence is not None:
+            return self._reference(target, self._sized(target) | own | options)
         shape = self.proxies()[0].load().image_shape
         return self._reference(target, fitting_options(target, shape) | own | options)
+
+    def _sized(self, target: str) -> dict[str, Any]:
+        """Return the option that loads a target in the size of the evidence, where that stands in for a proxy."""
+        if self.spec.evidence is None or "image_size" not in options_of(target):
+            return {}
+        return {"image_size": EvidenceProxy(self.spec).image_size}
 
     def _reference(self, name: str, options: dict[str, Any]) -> DataReference:
         if name in self.objects:

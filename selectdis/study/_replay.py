@@ -37,7 +37,7 @@ def recorded_stages(study: Study) -> Iterator[tuple[Stage, Transfer | None]]:
     """Yield each proxy, then each target with what was made of it, as far as they have runs; no image is loaded."""
     proxies = [stage for stage in study.proxy_stages() if stage.raw_records()]
     yield from ((proxy, None) for proxy in proxies)
-    yield from ((transfer.stage, transfer) for transfer in (study.transfers() if proxies else ()))
+    yield from ((transfer.stage, transfer) for transfer in (study.transfers() if proxies or study.evidence else ()))
 
 
 def stage_views(study: Study) -> Iterator[StageView]:

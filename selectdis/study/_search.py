@@ -12,7 +12,7 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from scipy.stats import qmc
 
-from selectdis.models import ARCHITECTURES
+from selectdis.models import ARCHITECTURES, LIKELIHOODS
 from selectdis.objectives import OBJECTIVES
 from selectdis.spec import Range, SearchSpec, StudySpec
 from selectdis.study.persistence._optuna import Ask, quietly
@@ -25,7 +25,7 @@ __all__ = [
 
 # These know all their configurations beforehand; tpe and gp ask for what comes after the first ones.
 ENQUEUED = ("grid", "qmc", "random")
-SETTINGS = ("architecture", "latents", "learning_rate", "weight_decay", "width", "discriminator_width")
+SETTINGS = ("architecture", "latents", "learning_rate", "weight_decay", "width", "discriminator_width", "likelihood")
 Params = dict[str, Any]
 Values = tuple[Any, ...] | Range
 
@@ -38,7 +38,7 @@ def values_of(search: SearchSpec, objective: str) -> dict[str, Values]:
     values: dict[str, Values] = {"objective": (objective,), "architecture": search.architecture}
     has_adversary = objective in OBJECTIVES and OBJECTIVES[objective].adversary is not None
     values |= {"latents": search.latents, "learning_rate": search.learning_rate}
-    for name in ("weight_decay", "width", "discriminator_width"):
+    for name in ("weight_decay", "width", "discriminator_width", "likelihood"):
         if (own := getattr(search, name)) is not None and (name != "discriminator_width" or has_adversary):
             values[name] = own
     return values | {f"{objective}.{name}": own for name, own in search.objective[objective].items()}
@@ -56,6 +56,7 @@ def distributions_of(
     enqueued = search.sampler in ENQUEUED
     known = {"objective": tuple(OBJECTIVES) if enqueued else tuple(search.objective)}
     known |= {"architecture": tuple(ARCHITECTURES) if enqueued else search.architecture}
+    known |= {"likelihood": LIKELIHOODS if enqueued else search.likelihood or LIKELIHOODS[:1]}
     found: dict[str, BaseDistribution] = {}
     for name, values in values_of(search, objective).items():
         found[name] = CategoricalDistribution(known[name]) if name in known else _distribution(values, enqueued)
@@ -72,6 +73,7 @@ def distributions_holding(params: Params, known: Mapping[str, BaseDistribution])
     """
     listed = {"objective": CategoricalDistribution(tuple(OBJECTIVES))}
     listed |= {"architecture": CategoricalDistribution(tuple(ARCHITECTURES))}
+    listed |= {"likelihood": CategoricalDistribution(LIKELIHOODS)}
     return {
         name: own
         if (own := known.get(name)) is not None and _holds(own, value)
@@ -244,6 +246,8 @@ def params_of(record: Mapping[Any, Any], search: SearchSpec) -> Params | None:
     params: Params = {}
     for name, values in values_of(search, str(objective)).items():
         value = record.get(name.replace(f"{objective}.", "strength.") if "." in name else name)
+        if name == "likelihood" and not isinstance(value, str):  # of a record from before there were others
+            value = LIKELIHOODS[0]
         if value is None or not _allowed(value, values):
             return None
         # The space's own 1 rather than a table's 1.0 or NumPy's: the same configuration must get the same id.

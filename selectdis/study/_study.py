@@ -18,21 +18,25 @@ from selectdis._progress import progress_bar
 from selectdis._redaction import redacted
 from selectdis.data import ImageDataset
 from selectdis.data._reference import DataReference
-from selectdis.errors import OldNameWarning, SelectdisError
+from selectdis.errors import OldNameWarning, SelectdisError, nearest
+from selectdis.execution._estimate import TimeEstimate
 from selectdis.execution._study_jobs import default_n_jobs, device_here
 from selectdis.objectives import takes_pairs
 from selectdis.records import as_frame, frame_of_one_version, is_settled, with_settings
-from selectdis.spec import StudySpec, check_keepable, check_rule, check_spec, forgotten_overrides, keep_spec, read_spec
+from selectdis.spec import StudySpec, check_keepable, check_spec, forgotten_overrides, keep_spec, read_spec
 from selectdis.study._batch import RunRequest
 from selectdis.study._data import StudyData, without_objects
+from selectdis.study._few_labels import keep_or_take_back, labelled_again, write_sheet
 from selectdis.study._importances import importances_of
 from selectdis.study._listener import Listener, Listeners, ProgressBar, installed_tracker
-from selectdis.study._search import ENQUEUED, Params, params_of, starting_points
+from selectdis.study._search import ENQUEUED, starting_points
 from selectdis.study._stage import Stage
 from selectdis.study._store import StudyStore
 from selectdis.study._transfer import Transfer, TransferOptions
-from selectdis.study._trial_records import records_in
 from selectdis.study.persistence._database import LOST_AFTER
+from selectdis.study.picking._evidence import EvidenceProxy
+from selectdis.study.picking._plan import TransferPlan, estimate_plan, estimate_search, plan_transfer
+from selectdis.training import Run
 from selectdis.training._runtime import compute_settings
 
 __all__ = ["Study"]
@@ -86,6 +90,7 @@ class Study:
         self.n_jobs = n_jobs or jobs
         self.scheduler = scheduler
         self.data = StudyData(self.spec, self.folder, objects)
+        self.evidence = None if self.spec.evidence is None else EvidenceProxy(self.spec)
         self.store = StudyStore(self.spec, self.folder, storage or self.spec.storage, lost_after=lost_after)
 
     @classmethod
@@ -128,7 +133,8 @@ class Study:
     @property
     def proxy_names(self) -> str:
         """Names of the proxies, for people."""
-        return ", ".join(data.name for data in self.proxies())
+        names = [data.name for data in self.proxies()] or [data.name for data in self.spec.proxy]  # the evidence
+        return ", ".join(names)
 
     def __repr__(self) -> str:
         return f"Study({self.name!r}, {self._summary()})"
@@ -146,6 +152,9 @@ class Study:
 
     def _progress(self) -> tuple[int, int]:
         """Return how many runs of the search have ended, and how many it has at least."""
+        if self.evidence is not None:
+            ended = [is_settled(record) for stage in self.target_stages() for record in stage.raw_records()]
+            return sum(ended), len(ended)
         search, seeds, proxies = self.spec.search, self.spec.seeds.count, len(self.spec.proxy)
         done = sum(is_settled(record) for stage in self.proxy_stages() for record in stage.raw_records())
         planned = len(starting_points(search)) if search.sampler in ENQUEUED else search.trials or 0
@@ -176,6 +185,8 @@ class Study:
             `scores`, if the search goes by them.
         """
         start = time.monotonic()
+        if self.evidence is not None:
+            self.evidence.refuse_search()
         self._check_can_work()
         if not scores:
             self._check_needs_no_scores()
@@ -237,25 +248,16 @@ class Study:
             target gives none.
         """
         start = time.monotonic()
-        given = TransferOptions.of(rule, top, seeds)
-        rule = given.rule(self.rule)
-        self._check_can_work()
-        check_rule(rule, self.spec)
-        data = self.data.target(target, **options)
-        proxies = self.records
-        if proxies.empty:
-            raise SelectdisError(f"the study {self.name!r} has no runs on its proxy yet: run it first")
-        self.data.check_target(data, rule)
-        chosen = rule.configurations(proxies)[: max(rule.top, 1)]
-        self.data.check_pairs(data, proxies.loc[proxies["configuration"].isin(chosen), "objective"].unique())
+        plan = self._planned(target, top, seeds, rule, options)
+        data, proxies, given, rule = plan.data, plan.proxies, plan.given, plan.rule
         with self._driving(listeners) as told:
             for proxy in self.proxy_stages():
                 self.store.check_unchanged(proxy.study)
             stage = self._begin("target", data)
             before = TransferOptions.kept(stage)
             given.keep(stage, self.rule)
-            stage.trials.enqueue(self._carried(proxies, chosen))
-            stage.run(self._request(seeds or self.spec.select.seeds, self._deadline(start)), told)
+            stage.trials.enqueue(plan.params)
+            stage.run(self._request(plan.seeds, self._deadline(start)), told)
             try:
                 transfer = Transfer.of(stage, rule, proxies)
             except Exception:  # a rule that cannot be applied would stand in the way of every view
@@ -263,16 +265,125 @@ class Study:
                 raise
             if transfer.pick is not None:
                 given.keep_pick(stage, transfer.pick.candidate)
+            transfer = labelled_again(transfer)
+            if transfer.pick is not None:
                 told.picked(transfer)
         return transfer
 
-    def _carried(self, proxies: pd.DataFrame, chosen: Sequence[str]) -> Iterator[Params]:
-        """Yield the parameters of the `chosen` configurations, be they of today's search or of an earlier one."""
-        rows = proxies.drop_duplicates("configuration").set_index("configuration")
-        trials = [trial for stage in self.proxy_stages() for trial in stage.trials.all()]
-        recorded = {record["configuration"]: trial.params for trial in trials for record in records_in(trial)}
-        for configuration in chosen:
-            yield params_of(rows.loc[configuration].to_dict(), self.spec.search) or recorded[configuration]
+    def _planned(self, target: str | ImageDataset | None, *given: Any) -> TransferPlan:
+        self._check_can_work()
+        return plan_transfer(self, target, *given)
+
+    def proxies_of(self, target: str) -> pd.DataFrame:
+        """Return the records that rules learn from for a target: those on the proxies, or the evidence.
+
+        Parameters
+        ----------
+        target : str
+            Name of the data set: what is in the evidence of its own family says nothing of how things transfer.
+        """
+        return self.records if self.evidence is None else self.evidence.records(target)
+
+    # Time ------------------------------------------------------------------------------------------------------------
+
+    def estimate(self) -> TimeEstimate:
+        """Measure on a few steps how long `run` will take, for what it still has to do.
+
+        Returns
+        -------
+        TimeEstimate
+            ``str()`` says it in words. Of a sampler that suggests later configurations by what it has seen, those that
+            it starts with stand for all.
+        """
+        self._check_can_work()
+        return estimate_search(self)
+
+    def estimate_transfer(
+        self,
+        target: str | ImageDataset | None = None,
+        *,
+        top: int | None = None,
+        seeds: int | None = None,
+        rule: selection.Rule | str | None = None,
+        **options: Any,
+    ) -> TimeEstimate:
+        """Measure on a few steps how long `transfer` will take with the same arguments, for what it still has to do.
+
+        Parameters
+        ----------
+        target, top, seeds, rule, **options
+            As of `transfer`.
+
+        Returns
+        -------
+        TimeEstimate
+        """
+        return estimate_plan(self, self._planned(target, top, seeds, rule, options))
+
+    def label(self, labels: pd.DataFrame | Path | str | None, *, target: str | None = None) -> Transfer:
+        """Let the pick on a target go by a few labels, here and in every view: leaderboard, report, MLflow.
+
+        The labels are kept in the study's folder, under ``labels/``, with every earlier version.
+
+        Parameters
+        ----------
+        labels : pandas.DataFrame, path or None
+            A table as `Study.label_sheet` writes it, filled in, or its path; see `Transfer.with_labels`. None takes the
+            labels back: the pick goes without any again, and the tables stay.
+        target : str, optional
+            Which target; by default the only one.
+
+        Returns
+        -------
+        Transfer
+            With its pick by the labels.
+
+        Raises
+        ------
+        SelectdisError
+            As `Transfer.with_labels` does, and where there is no such target or several and none is named.
+        """
+        plain = self._transfer_of(self._target_stage(target), self.records)
+        transfer = keep_or_take_back(plain, labels)
+        if transfer.pick is not None:
+            told = Listeners(self, installed_tracker(self.spec.tracking, self.folder))
+            try:
+                told.picked(transfer)
+            finally:
+                told.close()
+        return transfer
+
+    def label_sheet(
+        self, factors: Sequence[str] = (), n: int = 10, *, target: str | None = None, seed: int = 0
+    ) -> list[Path]:
+        """Write a table of empty cells for images of a target, and their pictures (.png, .html) beside it.
+
+        Parameters
+        ----------
+        factors : sequence of str
+            ``"size=small,medium,large"`` (values in order) or ``"hue:red,green,blue"`` (in none); by default those of
+            the labels that the pick goes by.
+        n : int
+            How many more images, drawn at random. Those that have labels come before them, with these.
+        target : str, optional
+            Which target; by default the only one.
+        seed : int
+            Of the draw.
+
+        Returns
+        -------
+        list of Path
+            The table, to be filled in and given to `Study.label`; the picture; the page.
+        """
+        return write_sheet(self._target_stage(target), factors, n, seed)
+
+    def _target_stage(self, target: str | None) -> Stage:
+        stages = {stage.data.name: stage for stage in self.target_stages() if stage.raw_records()}
+        if not stages:
+            raise SelectdisError("nothing is trained on a target yet: `selectdis transfer` does that, then label")
+        if (target is None and len(stages) > 1) or (target is not None and target not in stages):
+            raise SelectdisError(f"the target is one of {', '.join(stages)}; found {target!r}")
+        return stages[target] if target is not None else next(iter(stages.values()))
 
     def rule(self, top: int | None = None) -> selection.Rule:
         """Return the selection rule of the study file.
@@ -283,6 +394,8 @@ class Study:
             Configurations to carry over, where it is not what the file says.
         """
         select = self.spec.select
+        if self.evidence is not None and self.evidence.departures():  # nothing is known of such configurations
+            return selection.parse_rule(f"any > {select.run}")
         return selection.parse_rule(f"{select.configuration}:{select.score} > {select.run} @ {top or select.top}")
 
     def _check_can_work(self) -> None:
@@ -334,20 +447,28 @@ class Study:
         return None if self.spec.time_budget is None else start + 60 * self.spec.time_budget * part
 
     def _request(self, n_seeds: int, deadline: float | None, **options: Any) -> RunRequest:
-        first, device = self.spec.seeds.first, self.spec.training.device
+        first = self.spec.seeds.first
         return RunRequest(
             seeds=tuple(range(first, first + n_seeds)),
             deadline=deadline,
-            n_jobs=self.n_jobs or default_n_jobs(device if self.scheduler is None else device_here(device)),
+            n_jobs=self.processes,
             scheduler=self.scheduler,
             **options,
         )
+
+    @property
+    def processes(self) -> int:
+        """Processes that work at the same time on this machine."""
+        device = self.spec.training.device
+        return self.n_jobs or default_n_jobs(device if self.scheduler is None else device_here(device))
 
     # Reading ---------------------------------------------------------------------------------------------------------
 
     @property
     def records(self) -> pd.DataFrame:
-        """Tidy frame of the runs on the proxy (or proxies), one row per run; empty before the study has run."""
+        """Tidy frame of the runs on the proxies (or the evidence), one row per run; empty before the study has run."""
+        if self.evidence is not None:
+            return self.evidence.records()
         frames = [stage.records for stage in self.proxy_stages()]
         return frame_of_one_version(pd.concat(frames, ignore_index=True)) if frames else pd.DataFrame()
 
@@ -380,6 +501,22 @@ class Study:
             raise SelectdisError(f"the study {self.name!r} in {self.folder} has no runs yet: {todo}")
         return with_settings(selection.leaderboard(records, by=by, score=score or self.spec.select.score), records)
 
+    def pareto(self, scores: Sequence[str] = ("win_rate", "reconstruction")) -> pd.DataFrame:
+        """Return the proxy's configurations that no other one beats in all of several scores, best first.
+
+        Parameters
+        ----------
+        scores : sequence of str
+            As of `selectdis.selection.pareto`, which has the others as well.
+
+        Returns
+        -------
+        DataFrame
+            ``dataset``, ``rank`` by the first score, ``configuration``, ``settings`` in words, ``seeds``, the scores.
+        """
+        found = selection.pareto(self.records, scores)
+        return with_settings(found[found.pop("front")].reset_index(drop=True), self.records)
+
     def importances(self) -> pd.DataFrame:
         """Return Optuna's importance of each parameter for the score: one row per parameter, one column per proxy.
 
@@ -397,8 +534,34 @@ class Study:
     def transfers(self) -> list[Transfer]:
         """Return the transfers made so far, in the order of their targets, save those that have no run yet."""
         stages = [stage for stage in self.target_stages() if stage.raw_records()]
-        proxies = self.records if stages else pd.DataFrame()
-        return [Transfer.of(stage, TransferOptions.kept(stage).rule(self.rule), proxies) for stage in stages]
+        proxies = self.records if stages and self.evidence is None else pd.DataFrame()
+        return [self._transfer_of(stage, proxies).as_kept() for stage in stages]
+
+    def _transfer_of(self, stage: Stage, proxies: pd.DataFrame) -> Transfer:
+        if self.evidence is not None:
+            proxies = self.evidence.records(stage.data.name)
+        return Transfer.of(stage, TransferOptions.kept(stage).rule(self.rule), proxies)
+
+    def load_run(self, candidate: str) -> Run:
+        """Return a trained run of this study, on whichever target or proxy it is; of targets first.
+
+        Parameters
+        ----------
+        candidate : str
+            Its id, as leaderboards and records have it.
+
+        Raises
+        ------
+        SelectdisError
+            If there is none; the message offers the nearest.
+        """
+        stages = [*self.target_stages(), *self.proxy_stages()]
+        known = [str(record["candidate"]) for stage in stages for record in stage.raw_records()]
+        for stage in stages if candidate in known else ():
+            if (run := stage.load_run(candidate)) is not None:
+                return run
+        found = "left no whole file" if candidate in known else f"is none of its runs{nearest(candidate, known)}"
+        raise SelectdisError(f"{candidate!r} {found} in {self.folder}: `selectdis leaderboard` shows which there are")
 
     @property
     def plot(self) -> Any:
@@ -413,7 +576,7 @@ class Study:
         return [f"{stage.name} {stage.data.name}: {stage.stopped}" for stage in stages if stage.stopped]
 
     def proxies(self) -> list[DataReference]:
-        """Return references to the labelled data sets that are searched on."""
+        """Return references to the labelled data sets that are searched on; none where the evidence is the proxy."""
         return self.data.proxies()
 
     def proxy_stages(self) -> list[Stage]:

@@ -14,10 +14,14 @@ import pandas as pd
 from selectdis import selection
 from selectdis.data._label_table import Labels, labels_of_frame
 from selectdis.errors import SelectdisError, whole_number
-from selectdis.records import METRIC, pickable, with_settings, without_labels
-from selectdis.scoring._ranked_codes import rank_codes
+from selectdis.metrics._latent_share import NUMBERS
+from selectdis.records import pickable, with_settings, without_labels
 from selectdis.selection._run_choosers import RunScores
+from selectdis.selection._trust import UNKNOWN, never_backtested, trust_of_evidence
+from selectdis.selection.archive._distance import Distance
+from selectdis.study._labelled import COLUMNS, ByLabels, LabelRanking, kept_ranking, rank_runs
 from selectdis.study.persistence._database import retry_while_away
+from selectdis.study.picking._evidence import EvidenceProxy
 from selectdis.training import Run
 
 if TYPE_CHECKING:
@@ -140,6 +144,8 @@ class Transfer:
         What runs are compared by where there are labels.
     stage : Stage
         Where the runs are kept.
+    labels : LabelRanking or None
+        What a few labels say of the runs, where the pick goes by them.
     """
 
     target: str
@@ -149,6 +155,7 @@ class Transfer:
     proxies: pd.DataFrame
     score: str
     stage: Stage
+    labels: LabelRanking | None = None
 
     @classmethod
     def of(cls, stage: Stage, rule: selection.Rule, proxies: pd.DataFrame) -> Transfer:
@@ -173,9 +180,40 @@ class Transfer:
 
         A backtest, and therefore made when it is asked for.
         """
+        if self.labels is not None:
+            return _trust_in_labels(self)
         if isinstance(self.rule, RecordedRule):
             return selection.Trust(self.rule.label, "nothing", why="it was made in Python, and is not there any more")
+        if self.stage.spec.evidence is not None:
+            return self._trust_of_evidence()
         return selection.trust(self.rule, self.proxies, score=self.score, target=self.target)
+
+    def _trust_of_evidence(self) -> selection.Trust:
+        proxy = EvidenceProxy(self.stage.spec)
+        if departures := [*proxy.departures(self.image_shape), *proxy.untried(self.rule, self.records)]:
+            return never_backtested(self.rule, departures)
+        told = trust_of_evidence(self.rule, proxy.part, score=self.score, target=self.target)
+        if (distance := self.distance) is None:
+            return told
+        return replace(told, note=str(distance), decision=UNKNOWN if distance.beyond else told.decision)
+
+    @cached_property
+    def distance(self) -> Distance | None:
+        """How far the target is from the evidence; None with a proxy of one's own, or without images."""
+        if self.stage.spec.evidence is None:
+            return None
+        try:
+            data = self.stage.data.load()
+        except SelectdisError:  # the pictures have moved since
+            return None
+        runs = self.records if _any_finished(self.records) else self.records.iloc[:0]
+        return EvidenceProxy(self.stage.spec).distance(data, runs, self.rule)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int] | None:
+        """Channels, height and width of the images that the runs take; None before the first one has ended."""
+        runs = (self.stage.load_run(str(candidate)) for candidate in self.records.get("candidate", ()))
+        return next((run.image_shape for run in runs if run is not None), None)
 
     @property
     def why(self) -> str:
@@ -183,6 +221,8 @@ class Transfer:
         if self.pick is None:
             return self._why_none
         rule, inside = self.rule, self.allowed
+        if self.labels is not None:
+            return f"{self._why_labels} (rule: {rule.label})"
         best = "the best" if (n := inside["configuration"].nunique()) == 1 else f"the {n} best"
         pool = "all configurations" if rule.configuration is None else f"{best} by {rule.configuration.label}"
         picked = self.records[self.records["candidate"] == self.pick.candidate].iloc[0]
@@ -192,6 +232,19 @@ class Transfer:
         return (
             f"of the configurations, {pool} on the proxy; of their {len(inside)} runs on the target, the best by "
             f"{rule.run.label}{score}{tied} (rule: {rule.label})"
+        )
+
+    @property
+    def _why_labels(self) -> str:
+        assert self.labels is not None
+        assert self.pick is not None
+        score, error, p_best = self.labels.runs[self.pick.candidate]
+        unknown = int((pickable(self.records) & self.records[COLUMNS[0]].isna()).sum())
+        others = f"; {unknown} finished runs are not scored by these labels yet" if unknown else ""
+        return (
+            f"of {len(self.labels.runs)} runs on the target, the best by {self.labels.n_labels} labelled images: "
+            f"latent share {score:.2f} (standard error {error:.2f}), the best in {p_best:.0%} of 200 resamples of the "
+            f"images{others}"
         )
 
     @property
@@ -213,7 +266,7 @@ class Transfer:
     def outcome(self) -> str:
         """How good the pick was, where the target has labels after all; the rule did not see them. Else empty."""
         names = selection.metric_names(self.records)
-        if self.pick is None or all(".few" in name for name in names):  # what was picked by is no outcome
+        if self.pick is None or not names:
             return ""
         finished = self.records[pickable(self.records)]
         scores = selection.run_scores(finished, self.score)
@@ -248,6 +301,8 @@ class Transfer:
     def with_labels(self, labels: pd.DataFrame | Labels) -> Transfer:
         """Return this transfer with its pick by a few labels: of all its finished runs, the best `latent_share`.
 
+        Nothing is kept: `Study.label` lets every view follow the labels.
+
         Parameters
         ----------
         labels : pandas.DataFrame
@@ -258,8 +313,8 @@ class Transfer:
         Returns
         -------
         Transfer
-            Its records have `metric.latent_share.fewN` for N labelled images, `labels.error` (the standard deviation
-            over resamples of the images) and `labels.p_best` (the share of these in which a run is the best).
+            Its records have `criterion.latent_share` (at most 1, higher is better), `labels.error` (its standard
+            deviation over resamples of the images) and `labels.p_best` (the share of these in which a run is the best).
 
         Raises
         ------
@@ -267,26 +322,22 @@ class Transfer:
             On a label that is none of the values (naming row, column and the nearest), an image that there is not, or
             fewer than two finished runs whose files are there.
         """
-        data = self.stage.data.load()
-        given = labels if isinstance(labels, Labels) else labels_of_frame(labels, len(data))
-        images = data.images_at(given.images)
-        finished = self.records[pickable(self.records)] if _any_finished(self.records) else self.records.iloc[:0]
-        runs = {
-            candidate: run for candidate in finished["candidate"] if (run := self.stage.load_run(candidate)) is not None
-        }
-        codes = {candidate: run.transform(images) for candidate, run in runs.items()}
-        table = rank_codes(codes, given.values, ordered=given.ordered).set_index("run")
-        score, candidate = f"latent_share.few{len(images)}", self.records["candidate"]
-        records = self.records.assign(
-            **{
-                f"{METRIC}{score}": candidate.map(table["score"]),
-                "labels.error": candidate.map(table["error"]),
-                "labels.p_best": candidate.map(table["p_best"]),
-            }
+        given = labels if isinstance(labels, Labels) else labels_of_frame(labels, len(self.stage.data.load()))
+        return self.by_ranking(rank_runs(self.stage, given))
+
+    def by_ranking(self, ranking: LabelRanking) -> Transfer:
+        """Return this transfer with its pick by what labels say of its runs."""
+        records = self.records.assign(**ranking.columns(self.records["candidate"]))
+        rule = selection.Rule(None, ByLabels())
+        return replace(self, records=records, rule=rule, pick=rule.pick(self.proxies, records), labels=ranking)
+
+    def as_kept(self) -> Transfer:
+        """Return this transfer as every view is to show it: by the labels that were read last, where there are any."""
+        ranking = kept_ranking(self.stage)
+        known = (
+            ranking is not None and _any_finished(self.records) and self.records["candidate"].isin(ranking.runs).any()
         )
-        rule = selection.Rule(None, selection.by_few_labels(score))
-        pick = rule.pick(self.proxies, without_labels(records, rule.target_columns))
-        return replace(self, records=records, rule=rule, pick=pick)
+        return self.by_ranking(ranking) if ranking is not None and known else self
 
     def leaderboard(self) -> pd.DataFrame:
         """Return the target's runs as the rule sees them, best first: its score, and the probability of picking each.
@@ -305,3 +356,13 @@ class Transfer:
 
 def _any_finished(records: pd.DataFrame) -> bool:
     return "status" in records and bool(pickable(records).any())
+
+
+def _trust_in_labels(transfer: Transfer) -> selection.Trust:
+    """Return what is known of picks by as many labels: of the largest number that is recorded, and no larger."""
+    n_labels, label = transfer.labels.n_labels if transfer.labels else 0, transfer.rule.label
+    number = max((number for number in NUMBERS if number <= n_labels), default=None)
+    if number is None:
+        return selection.Trust(label, "nothing", why=f"{n_labels} labelled images are fewer than were ever tried")
+    rule = selection.Rule(None, selection.by_few_labels(f"latent_share.few{number}"))
+    return selection.trust(rule, transfer.proxies, score=transfer.score, target=transfer.target)

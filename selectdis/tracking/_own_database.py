@@ -11,8 +11,8 @@ from selectdis import _files
 from selectdis._files import own_tree, sqlite_url
 
 __all__ = [
-    "BELONGS", "artifacts_uri", "bring_default_inside", "find_artifacts", "is_inside", "leads_elsewhere",
-    "mend_database", "own_database", "own_uri", "remove_database",
+    "BELONGS", "artifacts_uri", "bring_default_inside", "find_artifacts", "hide_empty_default", "is_inside",
+    "leads_elsewhere", "mend_database", "own_database", "own_uri", "remove_database",
 ]  # fmt: skip
 
 BELONGS = "selectdis.study."  # an experiment's tag is this and the id of a study that is shown there; its name
@@ -115,6 +115,15 @@ def bring_default_inside(folder: Path) -> None:
         database.execute(
             "UPDATE experiments SET artifact_location = ? WHERE experiment_id = 0 AND artifact_location <> ?",
             (artifacts_uri(folder),) * 2,
+        )
+
+
+def hide_empty_default(folder: Path) -> None:
+    """Mark MLflow's first experiment as deleted where nothing is in it: a reader of the study has no use for it."""
+    with closing(sqlite3.connect(own_database(folder), timeout=30)) as database, database:
+        database.execute(
+            "UPDATE experiments SET lifecycle_stage = 'deleted' WHERE experiment_id = 0 AND lifecycle_stage = 'active' "
+            "AND NOT EXISTS (SELECT 1 FROM runs WHERE experiment_id = 0)"
         )
 
 

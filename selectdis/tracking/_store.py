@@ -18,6 +18,7 @@ from selectdis.tracking._own_database import (
     BELONGS,
     artifacts_uri,
     bring_default_inside,
+    hide_empty_default,
     is_inside,
     mend_database,
     own_uri,
@@ -28,6 +29,7 @@ __all__ = ["ShownRun", "Store", "check_uri", "tracking_uri"]
 _SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "file", "databricks", "databricks-uc", "uc")
 _BATCH = 1_000  # metrics, parameters and tags that MLflow takes at once
 _STUDY, _KEY = "selectdis.study", "selectdis.key"  # tags: the study's id, and what of it a run is
+_GONE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND")
 Metric = tuple[str, float, int, int]  # name, value, milliseconds, step
 
 
@@ -107,6 +109,8 @@ class Store:
             if self.is_own:
                 bring_default_inside(folder)
             self.experiment_id = self._find_experiment(experiment, artifacts_uri(folder) if self.is_own else None)
+            if self.is_own:
+                hide_empty_default(folder)
         self._runs: dict[str, ShownRun] = {}
         self._nameless: dict[str, ShownRun] = {}  # of version 0.1, which gave studies no id
         self.look()
@@ -131,6 +135,11 @@ class Store:
     def find(self, key: str) -> ShownRun | None:
         """Return the run of `key`, if MLflow was seen to have it."""
         return self._runs.get(f"{self.name}/{key}")
+
+    def stages(self) -> list[ShownRun]:
+        """Return the parent runs of the stages: the proxies, then the targets, each in the order of their start."""
+        parents = [run for run in self._runs.values() if run.tags.get("selectdis.candidate") == ""]
+        return sorted(parents, key=lambda run: (run.tags.get("selectdis.stage") == "target", run.start))
 
     def forget(self, key: str) -> None:
         """Look for the run of `key` anew, next time."""
@@ -190,6 +199,23 @@ class Store:
                 raise
             self.client.log_batch(*batch)
 
+    def rename(self, run: ShownRun, name: str) -> None:
+        """Give a run a name, unless it has it."""
+        if run.tags.get("mlflow.runName") != name:
+            self.client.update_run(run.id, name=name)
+            run.tags["mlflow.runName"] = name
+
+    def remove_tag(self, run: ShownRun, name: str) -> None:
+        """Take a tag from a run, which another process may have done by now."""
+        from mlflow import MlflowException
+
+        try:
+            self.client.delete_tag(run.id, name)
+        except MlflowException as error:
+            if error.error_code not in _GONE:
+                raise
+        run.tags.pop(name, None)
+
     def log_input(self, run: ShownRun, data: Mapping[str, str]) -> None:
         """Log a data set, unless its images are gone."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
@@ -238,7 +264,7 @@ class Store:
         try:
             self.client.delete_run(run.id)
         except MlflowException as error:  # by another process, a moment ago
-            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            if error.error_code not in _GONE:
                 raise
 
     def _search(self, query: str) -> Iterator[ShownRun]:

@@ -13,6 +13,16 @@ from selectdis.study._replay import recorded_stages, stage_info
 from selectdis.tracking import _entries as entries
 from selectdis.tracking._environment import environment_tags
 from selectdis.tracking._registry import Champion, champion_of, register
+from selectdis.tracking._saved_view import saved_view, view_tag
+from selectdis.tracking._standing import (
+    MAIN_CRITERIA,
+    MAIN_METRICS,
+    Standing,
+    main_scores,
+    run_name,
+    standings,
+    summary,
+)
 from selectdis.tracking._store import ShownRun, Store
 from selectdis.visualization import best_runs, save_pictures
 
@@ -28,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["View"]
 
 _RUN, _PICTURES = "selectdis.run", "selectdis.pictures"  # tags: digests of what was sent
+_NOTE, _LONGEST_NOTE = "mlflow.note.content", 4_900
 # What MLflow says when a run itself is at fault, and not the server.
 _AT_FAULT = (
     "INVALID_PARAMETER_VALUE",
@@ -110,9 +121,10 @@ class View:
         run = self.store.find(key)
         if run is not None and _RUN in run.tags:
             return run
-        info, store, spec = self._info(stage), self.store, self.study.spec
+        info, store = self._info(stage), self.store
         if store.is_alone:
-            store.set_tag("mlflow.note.content", spec.description or f"selectdis study {self.study.name}")
+            if _NOTE not in store.tags:
+                store.set_tag(_NOTE, self._about())
             store.set_tag("mlflow.experimentKind", "custom_model_development")
         tags = self._tags() | {"selectdis.stage": stage.name, "selectdis.dataset": info.data.name}
         tags |= {"selectdis.candidate": "", "mlflow.note.content": _stage_note(self.study, info)}
@@ -124,13 +136,55 @@ class View:
         return run
 
     def _end_stage(self, stage: Stage, parent: ShownRun, table: pd.DataFrame, transfer: Transfer | None) -> None:
-        states = table["status"].value_counts().items() if "status" in table else ()
-        self.store.log(parent, _changed(parent, {f"runs/{state}": float(count) for state, count in states}, _now()))
+        where = self._rank(stage, parent, table, transfer)
+        metrics, tags = summary(stage.name, table, where, transfer, self.study.spec.select.score)
+        self.store.log(parent, _changed(parent, metrics, _now()), tags=tags)
+        self._save_view(table)
+        self._answer(stage, parent, tags)
         # On a target what is best is told with the pick, by its rule.
         known = stage.name == "proxy" or transfer is not None
         for candidate in best_runs(self.study, stage.name, table, self.pictures, transfer) if known else ():
             self._guarded(self._draw, stage, {"candidate": candidate})
         self.store.set_status(parent, "FINISHED", _now())
+
+    def _rank(
+        self, stage: Stage, parent: ShownRun, table: pd.DataFrame, transfer: Transfer | None
+    ) -> dict[str, Standing]:
+        """Say of each run where it stands, as far as that has changed since it was said last."""
+        order = [run.id for run in self.store.stages()].index(parent.id)
+        where = standings(self.study, stage.name, order, table, transfer)
+        for candidate, standing in where.items():
+            run = self.store.find(_key(stage, {"candidate": candidate}))
+            if run is not None:
+                self._went_on()
+                self.store.log(run, _changed(run, standing.metrics, _now()), tags=standing.tags)
+                self.store.rename(run, standing.name)
+                if transfer is not None and "picked" in run.tags.keys() - standing.tags.keys():  # another one is, now
+                    self.store.remove_tag(run, "picked")
+        return where
+
+    def _answer(self, stage: Stage, parent: ShownRun, tags: Mapping[str, str]) -> None:
+        """Say on top of the page which run it is, why, and whether to rely on it; people's own words there stay."""
+        is_last = self.store.stages()[-1].id == parent.id
+        if not (is_last and self.store.is_alone and tags and self.store.tags.get(_NOTE, "").endswith(self._about())):
+            return
+        if "picked" in tags:
+            said = f"Picked on {stage.data.name}: **{tags['picked']}**. Decision: {tags['decision']}. "
+            said += f"Why: {tags['why']}."
+        else:
+            said = f"Best on {stage.data.name}: **{tags['best']}**. No run is picked on a target yet."
+        self.store.set_tag(_NOTE, f"{said[:_LONGEST_NOTE]}\n\n{self._about()}")
+
+    def _about(self) -> str:
+        return self.study.spec.description or f"The selectdis study {self.study.name}."
+
+    def _save_view(self, table: pd.DataFrame) -> None:
+        """Keep the page on which the study opens; its columns are those of the proxies, which have all scores."""
+        tables = [stage.records for stage in self.study.proxy_stages() if stage.judged]
+        known = tables[0] if tables else table
+        scores = main_scores(known, MAIN_METRICS), main_scores(known, MAIN_CRITERIA)
+        if view := saved_view("" if self.store.is_alone else self.study.id, *scores, sum(map(len, tables))):
+            self.store.set_tag(view_tag(self.study.id), view)
 
     # A run -----------------------------------------------------------------------------------------------------------
 
@@ -149,7 +203,7 @@ class View:
         if run is None:
             tags = {"selectdis.stage": stage.name, "selectdis.dataset": str(record["dataset"])}
             tags |= {"selectdis.candidate": record["candidate"], "mlflow.parentRunId": parent.id}
-            run = self.store.make(key, record["candidate"], tags, _now() - milliseconds)
+            run = self.store.make(key, run_name(record), tags, _now() - milliseconds)
         end = run.start + milliseconds
         metrics = _changed(run, scores, end)  # first, so that MLflow's tables and plots begin with them
         if is_done:
@@ -294,4 +348,4 @@ def _stage_note(study: Study, info: StageInfo) -> str:
 
 def _pick_note(dataset: str, transfer: Transfer) -> str:
     assert transfer.pick is not None
-    return f"Picked on {dataset}: **{transfer.pick.candidate}**.\n\n{transfer.why}\n\n{transfer.trust}"[:4_900]
+    return f"Picked on {dataset}: **{transfer.pick.candidate}**.\n\n{transfer.why}\n\n{transfer.trust}"[:_LONGEST_NOTE]

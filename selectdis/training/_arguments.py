@@ -38,7 +38,8 @@ def check_one_program(candidates: Sequence[Candidate]) -> None:
         raise SelectdisError("training needs at least one candidate, found none")
     if len({program_key(candidate) for candidate in candidates}) > 1:
         raise SelectdisError(
-            "candidates of a cohort must share architecture, latents, batch_size, width and discriminator_width; "
+            "candidates of a cohort must share architecture, latents, batch_size, width, discriminator_width and "
+            "likelihood; "
             "use train(), which sorts them into cohorts"
         )
     if len(candidates) > 1 and not ARCHITECTURES[candidates[0].architecture].stacks:

@@ -11,7 +11,7 @@ from typing import Any
 
 from selectdis import _plugins
 from selectdis.errors import SelectdisError, nearest, whole_number
-from selectdis.models import ARCHITECTURES
+from selectdis.models import ARCHITECTURES, LIKELIHOODS
 from selectdis.objectives import OBJECTIVES, Objective
 
 __all__ = ["Candidate", "Strengths", "program_key", "sorted_candidates"]
@@ -69,6 +69,8 @@ class Candidate:
     weight_decay
         Of the weights of all layers, not of biases: each step takes ``learning_rate * weight_decay`` of them away
         (AdamW); by default the objective's own, which is 0.1 for ``"qlae"`` and 0 for the others.
+    likelihood
+        Of the pixels: ``"bernoulli"``, ``"gaussian"`` (variance 1) or ``"gaussian_learned"`` (one variance for all).
 
     Raises
     ------
@@ -92,12 +94,14 @@ class Candidate:
     discriminator_beta1: float = 0.5
     discriminator_beta2: float = 0.9
     weight_decay: float | None = None
+    likelihood: str = "bernoulli"
 
     def __post_init__(self) -> None:
         if self.objective not in OBJECTIVES or self.architecture not in ARCHITECTURES:
             _plugins.installed("objectives", "architectures")
         _check_name("objective", self.objective, tuple(OBJECTIVES))
         _check_name("architecture", self.architecture, tuple(ARCHITECTURES))
+        _check_name("likelihood", self.likelihood, LIKELIHOODS)
         if not isinstance(self.strengths, Mapping):
             raise SelectdisError(f"strengths must map names to numbers, found {self.strengths!r}")
         settled: dict[str, Any] = {
@@ -143,13 +147,16 @@ class Candidate:
         return replace(self, seed=seed)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a dict that JSON can hold; the strengths are nested, and the objective's own weight decay is left out.
+        """Return a dict that JSON can hold; the strengths are nested.
 
-        So candidates without decay keep the ids that they had before there was any.
+        The objective's own weight decay and the Bernoulli likelihood are left out, so that such candidates keep the ids
+        that they had before there were others.
         """
         content = {setting.name: getattr(self, setting.name) for setting in fields(self)}
         if self.weight_decay == self.specification.weight_decay:
             del content["weight_decay"]
+        if self.likelihood == LIKELIHOODS[0]:
+            del content["likelihood"]
         return {**content, "strengths": dict(self.strengths)}
 
     @classmethod
@@ -175,6 +182,7 @@ def program_key(candidate: Candidate) -> tuple[Any, ...]:
         candidate.batch_size,
         candidate.width,
         candidate.discriminator_width,
+        candidate.likelihood,
     )
 
 

@@ -95,7 +95,7 @@ class Cohort:
             self.weights = self._initial(self.program.parameters, candidates, Purpose.WEIGHTS)
         else:
             self.weights, self.buffers = self._of_modules(self.program.modules, candidates[0])
-        self.weights |= self._initial(self.program.codebook, candidates, Purpose.WEIGHTS)
+        self.weights |= self._initial(self.program.beside, candidates, Purpose.WEIGHTS)
         self.adversaries = self.candidates[self.program.adversarial]
         self.discriminator = self._initial(self.program.discriminator, self.adversaries, Purpose.DISCRIMINATOR_WEIGHTS)
         self.optimisers = {"model": self._adam(self.weights, [_model_settings(c) for c in candidates])}

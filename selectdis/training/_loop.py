@@ -245,6 +245,8 @@ class Training:
             failed_step=failed,
             curves=cohort.curves.of(row, terms, failed),
             seconds=seconds,
+            image_fit=str(getattr(cohort.data, "image_fit", "")),
+            image_scaling=getattr(cohort.data, "scaling", "type"),
             parameters={
                 name: weight[row].detach().cpu().clone()
                 for name, weight in (cohort.weights | cohort.buffers).items()

@@ -7,28 +7,19 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from selectdis.errors import SelectdisError
 from selectdis.models import Model, Weights, build_model, discriminate, discriminator_parameters
+from selectdis.models._likelihood import likelihood_parameters, pixel_nats
 from selectdis.models._parameters import Parameter
 from selectdis.objectives import OBJECTIVES, Batch
 from selectdis.objectives._factor_vae import discriminator_loss, permute_codes
 from selectdis.objectives._qlae import quantise
 from selectdis.training._candidate import Candidate
 
-__all__ = ["CODEBOOK", "Group", "Program", "bernoulli_nats", "codebook_of", "final_codes", "gaussian_kl"]
+__all__ = ["CODEBOOK", "Group", "Program", "final_codes", "gaussian_kl", "parameters_beside"]
 
 CODEBOOK = "codebook.values"  # parameter (K, L, V)
-
-
-def bernoulli_nats(logits: Tensor, images: Tensor) -> Tensor:
-    """-log p(x | z) under independent Bernoulli pixels, from logits: (K, B, c, h, w) twice -> (K,) nats per image.
-
-    Summed over pixels, mean over the batch. log(1 + e^a) - a x never forms a probability, so large logits stay exact.
-    """
-    nats = F.binary_cross_entropy_with_logits(logits, images, reduction="none")
-    return nats.sum((1, 2, 3, 4)) / images.shape[1]
 
 
 def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -39,8 +30,13 @@ def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).mean(1)
 
 
+def parameters_beside(candidate: Candidate) -> tuple[Parameter, ...]:
+    """Return what a candidate has beside its model's parameters: values of its latents, a variance of its pixels."""
+    return (*codebook_of(candidate), *likelihood_parameters(candidate.likelihood))
+
+
 def codebook_of(candidate: Candidate) -> tuple[Parameter, ...]:
-    """Return what a candidate has beside its model's parameters: the values of its latents, where it has some."""
+    """Return the values of a candidate's latents, where it has some."""
     codebook = candidate.specification.codebook
     if codebook is None:
         return ()
@@ -77,8 +73,8 @@ class Program:
         Rows by objective.
     parameters, discriminator
         What is trained, and in which order it is drawn at first.
-    codebook
-        Of all rows, where one of them quantises.
+    beside
+        What the rows have beside it: a codebook, where one of them quantises, and what their likelihood trains.
     """
 
     def __init__(
@@ -103,7 +99,9 @@ class Program:
         self.groups = tuple(_groups(candidates, device, dtype))
         self.adversarial = next((g.rows for g in self.groups if OBJECTIVES[g.objective].adversary), slice(0, 0))
         self.parameters: tuple[Parameter, ...] = self.model.parameters
-        self.codebook = next((own for candidate in candidates if (own := codebook_of(candidate))), ())
+        self.likelihood = first.likelihood
+        codebook = next((own for candidate in candidates if (own := codebook_of(candidate))), ())
+        self.beside = (*codebook, *likelihood_parameters(first.likelihood))
         self.discriminator: tuple[Parameter, ...] = (
             discriminator_parameters(first.latents, first.discriminator_width) if self.has_adversary else ()
         )
@@ -131,9 +129,10 @@ class Program:
         return mean, log_variance, mean + (0.5 * log_variance).exp() * noise
 
     def reconstruction(self, weights: Weights, sample: Tensor, images: Tensor) -> Tensor:
-        """-log p(x | z) of cast weights, nats per image: (K,)."""
+        """-log p(x | z) of cast weights, nats per image: (K,); summed over pixels, mean over the batch."""
         logits = self.model.decode(weights, sample.to(self.network_dtype)).to(self.dtype)
-        return bernoulli_nats(logits, images)
+        nats = pixel_nats(self.likelihood, logits, images, weights)
+        return nats.sum((1, 2, 3, 4)) / images.shape[1]
 
     def losses(
         self, weights: Weights, discriminator: Weights, images: Tensor, noise: Tensor, step: Tensor

@@ -12,13 +12,17 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from torch import Tensor
-from torch.nn import functional as F
 
 from selectdis._files import Writer, written
+from selectdis.data._codes_table import check_codes_file, write_codes_table
+from selectdis.data._like import dataset_like, images_like
+from selectdis.data._sizes import FITS
+from selectdis.data.reading._scaling import Scaling, check_scaling
 from selectdis.errors import SelectdisError
 from selectdis.models import Model, build_model
+from selectdis.models._likelihood import pixel_nats
 from selectdis.training._candidate import Candidate
-from selectdis.training._program import codebook_of, final_codes
+from selectdis.training._program import final_codes, parameters_beside
 from selectdis.training._safetensors_file import WRITE_ERRORS, read_file, write_file
 
 __all__ = ["Run", "write_run"]
@@ -26,6 +30,7 @@ __all__ = ["Run", "write_run"]
 KIND = "run"
 VERSION = 1
 CPU_BATCH, CUDA_BATCH = 64, 4096  # images at once; on CPU twice as fast as 256, which leaves the cache
+Images = Any  # an array or tensor, a data set, or the name of one
 STATUSES = ("complete", "diverged", "stopped")
 
 
@@ -50,6 +55,10 @@ class Run(TransformerMixin, BaseEstimator):
         (k, latents; both where the objective has a KL) and the objective's own terms, in nats per image.
     seconds : float
         Its share of the time of its cohort.
+    image_fit : str
+        How the pictures that it was trained on became squares: "crop", "stretch" or "pad"; empty where nothing had to.
+    image_scaling : str or (float, float)
+        How the values of their pixels became 0 to 255, as the option `scaling` of data sets.
     parameters : dict of str to Tensor
         The weights of encoder and decoder, and of torch modules their buffers.
     """
@@ -63,6 +72,8 @@ class Run(TransformerMixin, BaseEstimator):
     failed_step: int | None = None
     curves: dict[str, np.ndarray] = field(default_factory=dict)
     seconds: float = 0.0
+    image_fit: str = ""
+    image_scaling: Scaling = "type"
 
     def __repr__(self) -> str:
         return f"Run({self.candidate.id}, dataset={self.dataset!r}, steps={self.steps}, status={self.status!r})"
@@ -71,13 +82,14 @@ class Run(TransformerMixin, BaseEstimator):
         """Nothing to do: a run is trained."""
         return self
 
-    def transform(self, images: np.ndarray) -> np.ndarray:
+    def transform(self, images: Images) -> np.ndarray:
         """Mean codes of images.
 
         Parameters
         ----------
         images
-            uint8 (n, c, h, w), or float (n, c, h, w) in [0, 1].
+            uint8 (n, c, h, w), or float (n, c, h, w) in [0, 1]; or a data set, its name, ``"folder:PATH"``. Images of
+            another size, other channels or 16 bits are brought to what the run was trained with.
 
         Returns
         -------
@@ -86,11 +98,39 @@ class Run(TransformerMixin, BaseEstimator):
         Raises
         ------
         SelectdisError
-            If the images have another shape, type or range, or if the run diverged.
+            If these are no images, or if the run diverged.
         """
         return self.encode(images)[0]
 
-    def encode(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def save_codes(self, path: str | Path, images: Images) -> list[Path]:
+        """Write the mean codes of images, a row each with the name of its file.
+
+        Parameters
+        ----------
+        path
+            .csv, .csv.gz or .parquet: a column `file` (`image`, a number, where images have no files) and one for each
+            latent. .npy: float32 (n, latents) alone, and the names of the files, if any, in a CSV beside it.
+        images
+            As of `transform`.
+
+        Returns
+        -------
+        list of Path
+            The files that were written.
+
+        Raises
+        ------
+        SelectdisError
+            If the path has another ending, or as `transform` does.
+        """
+        check_codes_file(Path(path))
+        data = dataset_like(images, self.image_shape, self.image_fit, scaling=self.image_scaling)
+        try:
+            return write_codes_table(Path(path), self.transform(data), getattr(data, "files", ()))
+        except WRITE_ERRORS as error:
+            raise SelectdisError(f"cannot write the codes to {path}: {error}") from None
+
+    def encode(self, images: Images) -> tuple[np.ndarray, np.ndarray]:
         """Mean and log-variance of q(z|x), float32 (n, latents) each; see `transform`.
 
         Quantised codes are certain: their log-variance is minus infinity.
@@ -98,7 +138,7 @@ class Run(TransformerMixin, BaseEstimator):
         model = self._usable()
         return self._joined(self._codes(model, batch) for batch in self._batches(images))
 
-    def encode_and_judge(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def encode_and_judge(self, images: Images) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return what `encode` and `reconstruction_error` do, from one pass."""
         model, weights = self._usable(), self._stacked()
         codes, errors = [], []
@@ -111,7 +151,7 @@ class Run(TransformerMixin, BaseEstimator):
         weights = self._stacked()
         return final_codes(self.candidate.objective, weights, *model.encode(weights, batch))
 
-    def sample(self, images: np.ndarray, *, seed: int) -> np.ndarray:
+    def sample(self, images: Images, *, seed: int) -> np.ndarray:
         """One sampled code an image, float32 (n, latents): mean + sigma * noise; see `transform`."""
         mean, log_variance = self.encode(images)
         noise = np.random.default_rng(seed).standard_normal(mean.shape, dtype=np.float32)
@@ -130,8 +170,8 @@ class Run(TransformerMixin, BaseEstimator):
             images[rows] = model.decode(weights, self._tensor(codes[rows])[None])[0].sigmoid().float().cpu().numpy()
         return images
 
-    def reconstruction_error(self, images: np.ndarray) -> np.ndarray:
-        """-log p(x | z) at the mean code, Bernoulli nats summed over pixels: float32 (n,)."""
+    def reconstruction_error(self, images: Images) -> np.ndarray:
+        """-log p(x | z) at the mean code under its likelihood, nats summed over pixels: float32 (n,)."""
         return self.encode_and_judge(images)[2]
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -195,9 +235,8 @@ class Run(TransformerMixin, BaseEstimator):
         mean, log_variance = (torch.cat(own, 1)[0].float().cpu().numpy() for own in zip(*parts, strict=True))
         return mean, log_variance
 
-    @staticmethod
-    def _errors(logits: Tensor, images: Tensor) -> Tensor:
-        return F.binary_cross_entropy_with_logits(logits, images, reduction="none").sum((2, 3, 4))[0]
+    def _errors(self, logits: Tensor, images: Tensor) -> Tensor:
+        return pixel_nats(self.candidate.likelihood, logits, images, self._stacked()).sum((2, 3, 4))[0]
 
     def _stacked(self) -> dict[str, Tensor]:
         return {name: weight.unsqueeze(0) for name, weight in self.parameters.items()}
@@ -211,23 +250,18 @@ class Run(TransformerMixin, BaseEstimator):
     def _batch(self) -> int:
         return CUDA_BATCH if next(iter(self.parameters.values())).is_cuda else CPU_BATCH
 
-    def _batches(self, images: np.ndarray | Tensor) -> Iterator[Tensor]:
+    def _batches(self, images: Images) -> Iterator[Tensor]:
         images = self._checked(images)
         for start in range(0, len(images), self._batch):
             part = images[start : start + self._batch]
             part = part if isinstance(part, Tensor) else np.asarray(part)
             yield (self._tensor(part) / (255 if part.dtype in (np.uint8, torch.uint8) else 1)).unsqueeze(0)
 
-    def _checked(self, images: np.ndarray | Tensor) -> np.ndarray | Tensor:
+    def _checked(self, images: Images) -> Any:
         if isinstance(images, Tensor) and images.dtype == torch.uint8 and tuple(images.shape[1:]) == self.image_shape:
             return images  # on the device already
-        shape, dtype = getattr(images, "shape", None), getattr(images, "dtype", None)
-        if shape is None or dtype is None or len(shape) != 4 or tuple(shape[1:]) != self.image_shape:
-            raise SelectdisError(
-                f"images must be (n, {', '.join(map(str, self.image_shape))}), found {shape or type(images).__name__}; "
-                "resize or stack them (one image: images[None])"
-            )
-        if dtype == np.uint8:
+        images = images_like(images, self.image_shape, self.image_fit, self.image_scaling)
+        if images.dtype == np.uint8:
             return images
         images = np.asarray(images)
         if images.dtype.kind != "f" or (images.size and not (images.min() >= 0 and images.max() <= 1)):
@@ -253,6 +287,8 @@ def write_run(run: Run, path: Path, writer: Writer) -> None:
         "failed_step": run.failed_step,
         "seconds": run.seconds,
     }
+    description |= {"image_fit": run.image_fit} if run.image_fit else {}
+    description |= {"image_scaling": run.image_scaling} if run.image_scaling != "type" else {}
     try:
         write_file(Path(path), arrays, description, writer)
     except WRITE_ERRORS as error:
@@ -271,6 +307,8 @@ def _run_of(arrays: dict[str, np.ndarray], description: dict[str, Any]) -> Run:
     status, failed = description["status"], description["failed_step"]
     if status not in STATUSES or not isinstance(description["dataset"], str):
         raise ValueError(f"the status must be one of {', '.join(STATUSES)}, found {status!r}")
+    if (image_fit := description.get("image_fit", "")) not in ("", *FITS):
+        raise ValueError(f"image_fit must be one of {', '.join(FITS)}, found {image_fit!r}")
     seconds = float(description["seconds"])
     if not math.isfinite(seconds):
         raise ValueError("the seconds must be finite")
@@ -282,6 +320,8 @@ def _run_of(arrays: dict[str, np.ndarray], description: dict[str, Any]) -> Run:
         status=status,
         failed_step=None if failed is None else int(failed),
         seconds=seconds,
+        image_fit=image_fit,
+        image_scaling=check_scaling(description.get("image_scaling", "type")),
         parameters=_checked_parameters(arrays, candidate, (channels, height, breadth)),
         curves={name.removeprefix("curves/"): array for name, array in arrays.items() if name.startswith("curves/")},
     )
@@ -293,7 +333,7 @@ def _checked_parameters(
     parameters = {}
     model = _model(candidate, image_shape)
     buffers = model.modules.buffers if model.modules is not None else ()
-    for parameter in (*model.parameters, *codebook_of(candidate), *buffers):
+    for parameter in (*model.parameters, *parameters_beside(candidate), *buffers):
         array = arrays.get(f"parameters/{parameter.name}")
         wrong_type = array is None or (array.dtype not in (np.float32, np.float64) and parameter not in buffers)
         if array is None or array.shape != (parameter.shape or (1,)) or wrong_type:

@@ -1,9 +1,23 @@
 """Figures of records and pictures of runs: one place, used by the report, the MLflow view and ``study.plot``."""
 
+from selectdis.visualization._bars import importance_bars
+from selectdis.visualization._distance_figure import distance_figure
+from selectdis.visualization._latent_page import latent_page
 from selectdis.visualization._pictures import RunPictures, picture_run, png_bytes, save_pictures, tile
-from selectdis.visualization._snapshot import StageSnapshot, StudySnapshot, best_runs, stage_scores, take_snapshot
+from selectdis.visualization._snapshot import (
+    StageSnapshot,
+    StudySnapshot,
+    best_runs,
+    snapshot_of_records,
+    stage_scores,
+    take_snapshot,
+)
 from selectdis.visualization._study_figures import (
     correlation_table,
+    curve_figure,
+    history_figure,
+    parallel_figure,
+    pareto_figure,
     strength_figure,
     transfer_figure,
     transfer_points,
@@ -19,10 +33,18 @@ __all__ = [
     "StudySnapshot",
     "best_runs",
     "correlation_table",
+    "curve_figure",
+    "distance_figure",
+    "history_figure",
+    "importance_bars",
     "inline_svg",
+    "latent_page",
+    "parallel_figure",
+    "pareto_figure",
     "picture_run",
     "png_bytes",
     "save_pictures",
+    "snapshot_of_records",
     "stage_scores",
     "strength_figure",
     "take_snapshot",

@@ -9,17 +9,26 @@ import numpy as np
 import pandas as pd
 
 from selectdis.records import objective_label, score_label, strength_label
-from selectdis.visualization._theme import INK, MUTED, RULE, SURFACE, figure_style, new_figure, series_color
+from selectdis.visualization._theme import (
+    INK,
+    MARKERS,
+    MUTED,
+    RULE,
+    SURFACE,
+    TOLD,
+    figure_style,
+    new_figure,
+    series_color,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from selectdis.visualization._figure import ShownFigure as Figure
 
-__all__ = [
-    "curves", "heatmap", "importance_heatmap", "kl_bars", "parallel", "scatter", "stacked_bars", "strength_seed",
-]  # fmt: skip
+__all__ = ["curves", "dots", "heatmap", "importance_heatmap", "parallel", "scatter", "strength_seed"]
 
+_FEW_TICKS = 5  # of an axis of parallel coordinates
 _MANY_STRENGTHS = 12  # from here on, an axis of numbers instead of one place for each
 
 
@@ -102,7 +111,7 @@ def strength_seed(records: pd.DataFrame, values: np.ndarray, objective: str, lab
         figure = new_figure()
         axes = figure.add_subplot()
         if len(levels) > _MANY_STRENGTHS:
-            axes.plot(strengths, scores, "o", ms=4.5, alpha=0.75, mew=0)
+            dots(axes, strengths, scores, [f"{a:g}: {b:.3f}" for a, b in zip(strengths, scores, strict=True)], size=20)
             if (levels > 0).all() and levels[-1] / levels[0] > 20:
                 axes.set_xscale("log")
         else:
@@ -121,48 +130,20 @@ def _draw_levels(axes: Axes, strengths: np.ndarray, scores: np.ndarray, levels: 
         spread[mine] = np.linspace(-0.16, 0.16, mine.sum()) if mine.sum() > 1 else 0.0
     medians = [float(np.median(scores[places == place])) for place in range(len(levels))]
     axes.plot(range(len(levels)), medians, "-", color=MUTED, lw=1.4, zorder=1)
-    axes.plot(places + spread, scores, "o", ms=5, alpha=0.8, mew=0, color=series_color(0))
+    told = [f"{levels[place]:g}: {score:.3f}" for place, score in zip(places, scores, strict=True)]
+    dots(axes, places + spread, scores, told)
     axes.set_xticks(range(len(levels)), [f"{level:g}" for level in levels])
     axes.set_xlim(-0.6, len(levels) - 0.4)
 
 
-def stacked_bars(shares: pd.DataFrame, title: str = "") -> Figure:
-    """Draw shares of a whole as one bar per row.
-
-    Parameters
-    ----------
-    shares : DataFrame
-        Rows are scores, columns are parts; values in [0, 1].
-    title : str
-        Left out where it is empty.
-
-    Returns
-    -------
-    Figure
-    """
-    with figure_style():
-        figure = new_figure(4.7, 1.0 + 0.32 * len(shares))
-        axes = figure.add_subplot()
-        axes.grid(axis="x")
-        axes.grid(False, axis="y")
-        left = np.zeros(len(shares))
-        places = np.arange(len(shares))[::-1]
-        for i, column in enumerate(shares.columns):
-            widths = np.nan_to_num(shares[column].to_numpy(dtype=float))
-            axes.barh(places, widths, left=left, height=0.62, color=series_color(i), label=str(column), lw=0)
-            left = left + widths
-        axes.set_yticks(places, [score_label(str(name)) for name in shares.index])
-        axes.set_xlim(0, 1)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
-        axes.spines["left"].set_visible(False)
-        figure.legend(loc="outside upper left", ncols=len(shares.columns), handlelength=1.0, handleheight=1.0)
-        if title:
-            axes.set_title(title)
-    return figure
-
-
 def scatter(
-    x: pd.Series, y: pd.Series, x_label: str, y_label: str, groups: Sequence[str], picked: str | None = None
+    x: pd.Series,
+    y: pd.Series,
+    x_label: str,
+    y_label: str,
+    groups: Sequence[str],
+    picked: str | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Figure:
     """Draw points of two series with the same index, in one colour per group; the point `picked` has a ring.
 
@@ -176,6 +157,8 @@ def scatter(
         The group of each point.
     picked : str, optional
         Its place in the index.
+    labels : mapping, optional
+        Place in the index -> what the point is called where a pointer rests on it.
 
     Returns
     -------
@@ -189,7 +172,20 @@ def scatter(
         mask = np.array(groups)
         for i, name in enumerate(names):
             mine = mask == name
-            axes.plot(x[mine], y[mine], "o", ms=6, alpha=0.85, mew=0, color=series_color(i), label=name)
+            told = [
+                f"{where}: {a:.3f}, {b:.3f}"
+                for where, a, b in zip(_told(x, labels)[mine], x[mine], y[mine], strict=True)
+            ]
+            dots(
+                axes,
+                x[mine],
+                y[mine],
+                told,
+                size=36,
+                color=series_color(i),
+                label=name,
+                marker=MARKERS[i % len(MARKERS)],
+            )
         if picked is not None and picked in x.index:
             axes.plot([x[picked]], [y[picked]], "o", ms=12, mfc="none", mec=INK, mew=1.6, label="picked")
         axes.set_xlabel(x_label)
@@ -197,6 +193,30 @@ def scatter(
         if len(names) > 1 or picked in x.index:
             figure.legend(loc="outside upper left", ncols=3, handletextpad=0.2, columnspacing=1.0)
     return figure
+
+
+def _told(x: pd.Series, labels: Mapping[str, str] | None) -> np.ndarray:
+    return np.array([(labels or {}).get(str(name), str(name)) for name in x.index], dtype=object)
+
+
+def dots(axes: Axes, x: Any, y: Any, told: Sequence[str], *, size: float = 25, **look: Any) -> None:
+    """Draw points that say what they are where a pointer rests on them, on a page.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to.
+    x, y : (n,) of float
+        The points.
+    told : sequence of str
+        A text for each.
+    size : float
+        Area in square points.
+    **look
+        Of `Axes.scatter`.
+    """
+    usual: dict[str, Any] = {"color": series_color(0), "marker": "o", "alpha": 0.85, "linewidths": 0}
+    axes.scatter(x, y, s=size, urls=[f"{TOLD}{text}" for text in told], **(usual | look))
 
 
 def curves(series: Mapping[str, tuple[np.ndarray, np.ndarray]], y_label: str) -> Figure:
@@ -253,10 +273,17 @@ def parallel(table: pd.DataFrame, color_by: str) -> Figure:
         for place, name in enumerate(table.columns):
             axes.axvline(place, color=RULE, lw=1)
             for height, text in _scaled(table[name])[1]:
+                axes.plot([place, place + 0.02], [height, height], color=MUTED, lw=0.8)
                 axes.text(place + 0.04, height, text, fontsize=7.5, color=MUTED, va="center")
         axes.set_xticks(range(table.shape[1]), [score_label(str(name)) for name in table.columns], rotation=20)
         axes.set_yticks([])
         axes.spines[:].set_visible(False)
+        values = table[color_by]
+        if pd.api.types.is_numeric_dtype(values) and values.notna().any():
+            limits = mpl.colors.Normalize(float(values.min()), float(values.max()))
+            bar = figure.colorbar(mpl.cm.ScalarMappable(limits, colors), ax=axes, pad=0.08, aspect=30)
+            bar.set_label(score_label(color_by))
+            bar.outline.set_visible(False)
     return figure
 
 
@@ -270,28 +297,5 @@ def _scaled(column: pd.Series) -> tuple[pd.Series, list[tuple[float, str]]]:
     low, high = values.min(), values.max()
     if not np.isfinite(low) or high == low:
         return values * 0 + 0.5, [(0.5, f"{low:g}")]
-    return (values - low) / (high - low), [(0.0, f"{low:.3g}"), (1.0, f"{high:.3g}")]
-
-
-def kl_bars(kl: np.ndarray, latent_names: Sequence[str]) -> Figure:
-    """Draw the KL of each latent as a bar with its number, from the left in the order given.
-
-    Parameters
-    ----------
-    kl : (latents,)
-        In nats.
-    latent_names : sequence of str
-        What stands below the bars.
-
-    Returns
-    -------
-    Figure
-    """
-    with figure_style():
-        figure = new_figure(max(4.2, 0.45 * len(kl)), 2.6)
-        axes = figure.add_subplot()
-        bars = axes.bar(latent_names, kl, color=series_color(0))
-        axes.bar_label(bars, fmt="%.2f", fontsize=7.5, color=MUTED)
-        axes.set_ylabel("KL (nats)")
-        axes.set_title("What each latent carries")
-    return figure
+    kept = sorted(values.dropna().unique()) if values.nunique() <= _FEW_TICKS else np.linspace(low, high, _FEW_TICKS)
+    return (values - low) / (high - low), [((tick - low) / (high - low), f"{tick:.3g}") for tick in kept]

@@ -12,13 +12,15 @@ from PIL import Image, ImageDraw, ImageFont
 
 from selectdis._arrays import entropy, information_matrix, known
 from selectdis.data import ImageDataset
-from selectdis.visualization._charts import importance_heatmap, kl_bars
+from selectdis.visualization._bars import kl_bars
+from selectdis.visualization._charts import importance_heatmap
 
 if TYPE_CHECKING:
     from selectdis.training import Run
 
 __all__ = ["RunPictures", "gif_bytes", "picture_run", "png_bytes", "save_pictures", "tile", "traversal_sheet"]
 
+PICTURED = 1_000  # images that a run encodes for its pictures and what is told of its latents, wherever they are shown
 REACH = 2.0  # traversals run over this many standard deviations of the prior to both sides
 INK = (110, 110, 110)  # readable on white and on black
 
@@ -57,7 +59,7 @@ class RunPictures(NamedTuple):
 
 
 def picture_run(
-    run: Run, data: ImageDataset, *, steps: int = 7, shown: int = 8, n: int = 1_000, seed: int = 0
+    run: Run, data: ImageDataset, *, steps: int = 7, shown: int = 8, n: int = PICTURED, seed: int = 0
 ) -> RunPictures:
     """Encode images and decode what the pictures show.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,8 @@ import pandas as pd
 from selectdis import selection
 from selectdis._redaction import redacted, redacted_text
 from selectdis.errors import SelectdisError
+from selectdis.records import CONFIGURATION, DATASET, need
+from selectdis.selection._trust import BETTER, DO_NOT, UNKNOWN, USE, Trust
 from selectdis.study._replay import StageView, stage_views
 from selectdis.training import Run
 from selectdis.visualization._pictures import RunPictures, picture_run
@@ -20,7 +23,10 @@ from selectdis.visualization._pictures import RunPictures, picture_run
 if TYPE_CHECKING:
     from selectdis.study._transfer import Transfer
 
-__all__ = ["StageSnapshot", "StudySnapshot", "best_runs", "snapshot_of", "stage_scores", "take_snapshot"]
+__all__ = [
+    "StageSnapshot", "StudySnapshot", "best_runs", "snapshot_of", "snapshot_of_records",
+    "stage_scores", "take_snapshot",
+]  # fmt: skip
 
 
 def _nothing(candidate: str) -> None:
@@ -40,7 +46,8 @@ class StageSnapshot:
         criterion
     criterion : what runs are judged by where there are no labels
     pick : id of the picked candidate, or None
-    why, trust : why it was picked, and how far to trust it
+    why, words : why it was picked, in short and in words that need no explanation
+    verdict, trust : whether to rely on it, in a sentence; and all that is known of that
     load_run : id of a candidate -> its trained run; None where it left no file
     pictures_of : id of a candidate -> what there is to draw of it; None where it left no file or the images are gone
     """
@@ -52,6 +59,8 @@ class StageSnapshot:
     criterion: str = ""
     pick: str | None = None
     why: str = ""
+    words: str = ""
+    verdict: str = ""
     trust: str = ""
     load_run: Callable[[str], Run | None] = field(default=_nothing, repr=False)
     pictures_of: Callable[[str], RunPictures | None] = field(default=_nothing, repr=False)
@@ -81,6 +90,8 @@ class StudySnapshot:
     score : what configurations are ranked by on the proxies (``win_rate`` or a metric)
     stages : the proxies, then the targets
     notes : sentences about what the page lacks
+    evidence : the published runs, where they stand in for a proxy
+    importances : of parameters for the score, as `Study.importances` gives them; empty where there are none
     """
 
     name: str
@@ -89,6 +100,8 @@ class StudySnapshot:
     score: str
     stages: tuple[StageSnapshot, ...]
     notes: tuple[str, ...] = ()
+    evidence: pd.DataFrame | None = None
+    importances: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
 
     @property
     def proxies(self) -> list[StageSnapshot]:
@@ -105,10 +118,25 @@ class StudySnapshot:
 
     @property
     def proxy_names(self) -> str:
-        return " and ".join(stage.name for stage in self.proxies)
+        return " and ".join(stage.name for stage in self.proxies) or "the evidence"
+
+    @property
+    def first_proxy(self) -> str:
+        """The name of the first proxy.
+
+        Raises
+        ------
+        SelectdisError
+            The evidence is the proxy, whose runs are not this study's.
+        """
+        if not self.proxies:
+            raise SelectdisError("the proxy is the evidence, whose runs are not here: name a data set of the study")
+        return self.proxies[0].name
 
     @property
     def proxy_records(self) -> pd.DataFrame:
+        if self.evidence is not None:
+            return self.evidence
         return _joined([stage.records for stage in self.proxies])
 
     @property
@@ -144,7 +172,80 @@ def take_snapshot(study: Any, *, top: int = 3) -> StudySnapshot:
     snapshot = snapshot_of(study, sorted(stage_views(study), key=_age), top)
     if not snapshot.stages:
         raise SelectdisError(f"the study {study.name!r} in {study.folder} has no runs yet: run it first")
-    return snapshot
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of proxies with too few configurations: the section says so
+        return replace(snapshot, importances=study.importances())
+
+
+def snapshot_of_records(records: pd.DataFrame, name: str) -> StudySnapshot:
+    """Show a table of records as a study without a target: each data set is a stage, and has no pictures.
+
+    Parameters
+    ----------
+    records : DataFrame
+        As `selection.read_records` gives them.
+    name : str
+        What stands above the page.
+
+    Returns
+    -------
+    StudySnapshot
+
+    Raises
+    ------
+    SelectdisError
+        The table says of no run which data set and configuration it has.
+    """
+    need(records, DATASET, CONFIGURATION)
+    records = records.assign(candidate=records["candidate"]) if "candidate" in records else _numbered(records)
+    score = "win_rate"
+    stages = []
+    for dataset, part in records.groupby(DATASET, sort=False):
+        finished = part[selection.pickable(part)]
+        try:
+            board = selection.leaderboard(finished, by="run", score=score)
+        except SelectdisError:  # nothing to rank by
+            board = pd.DataFrame({"candidate": []})
+        labelled = bool(selection.metric_names(finished))
+        criterion = "" if labelled or board.empty else str(board["ranked_by"].iloc[0])
+        best = tuple(map(str, board["candidate"].head(3)))
+        kind = "proxy" if labelled else "target"
+        stages.append(StageSnapshot(kind, str(dataset), part.reset_index(drop=True), best, criterion))
+    stages.sort(key=lambda stage: stage.kind == "target")
+    said = "This page is of a table of records: nothing is picked, and there are no pictures of runs."
+    return StudySnapshot(name, "", {}, score, tuple(stages), (said,))
+
+
+def _numbered(records: pd.DataFrame) -> pd.DataFrame:
+    return records.assign(candidate=[f"run {number}" for number in range(1, len(records) + 1)])
+
+
+_VERDICTS = {
+    USE: "Use it",
+    BETTER: "Better than nothing: take it rather than a random run, and expect to be wrong at times",
+    DO_NOT: "Do not rely on it: label a few images instead",
+    UNKNOWN: "Nothing is known here: label a few images",
+}
+
+
+def verdict(trust: Trust) -> str:
+    """Return in one sentence whether to rely on a pick, and what that rests on."""
+    odds = []
+    if trust.published is not None:
+        found = trust.published
+        odds.append(_times(found.p, found.low, found.high, f"{len(found.values)} published data sets"))
+    if trust.known == "other data sets":
+        odds.append(_times(trust.p, trust.low, trust.high, f"{trust.n_datasets} data sets of your own"))
+    if trust.known == "same data set":
+        odds.append(_times(trust.p, trust.low, trust.high, "new seeds of your own proxy"))
+    if trust.decision == UNKNOWN:
+        return f"{_VERDICTS[UNKNOWN]}. {trust.note}".strip()
+    known = f"such picks beat a random run in {' and in '.join(odds)}" if odds else "nothing is known of such picks"
+    return f"{_VERDICTS.get(trust.decision, trust.decision)}: {known}."
+
+
+def _times(p: float, low: float, high: float, where: str) -> str:
+    return f"{100 * p:.0f} of 100 cases on {where} (95% interval {100 * low:.0f} to {100 * high:.0f})"
 
 
 def snapshot_of(study: Any, views: Sequence[StageView], top: int = 3) -> StudySnapshot:
@@ -158,6 +259,7 @@ def snapshot_of(study: Any, views: Sequence[StageView], top: int = 3) -> StudySn
         score=study.spec.select.score,
         stages=tuple(stage for stage in stages if len(stage.records)),
         notes=tuple(redacted_text(note) for view in views for note in _notes(view)),
+        evidence=None if study.spec.evidence is None else study.records,
     )
 
 
@@ -195,6 +297,8 @@ def _stage_snapshot(study: Any, view: StageView, top: int) -> StageSnapshot:
         criterion=transfer.rule.run.label,
         pick=pick,
         why=transfer.why,
+        words=transfer.trust.words,
+        verdict=verdict(transfer.trust),
         trust=str(transfer.trust),
         **functions,
     )
@@ -204,7 +308,7 @@ def _pictures_of(view: StageView) -> Callable[[str], RunPictures | None]:
     @functools.lru_cache(maxsize=64)
     def pictures(candidate: str) -> RunPictures | None:
         run = None if view.info.absent else view.load_run(candidate)
-        return None if run is None or run.status == "diverged" else picture_run(run, view.info.data, n=500)
+        return None if run is None or run.status == "diverged" else picture_run(run, view.info.data)
 
     return pictures
 
@@ -234,6 +338,7 @@ def best_runs(
     -------
     list of str
     """
+    records = records if transfer is None else transfer.records  # which a user's labels may be in
     finished = records[selection.pickable(records)]
     rule, proxies = (study.rule(), finished) if transfer is None else (transfer.rule, transfer.proxies)
     try:

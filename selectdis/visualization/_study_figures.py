@@ -8,7 +8,8 @@ import pandas as pd
 
 from selectdis import selection
 from selectdis.errors import SelectdisError
-from selectdis.records._labels import objective_label, score_label
+from selectdis.records import configuration_labels, objective_label, run_label, score_label
+from selectdis.visualization import _bars as bars
 from selectdis.visualization import _charts as charts
 from selectdis.visualization._snapshot import StageSnapshot, StudySnapshot, stage_scores
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "correlation_table",
+    "curve_figure",
+    "history_figure",
+    "parallel_figure",
+    "pareto_figure",
     "strength_figure",
     "transfer_figure",
     "transfer_points",
@@ -33,7 +38,7 @@ def strength_figure(stage: StageSnapshot, objective: str, score: str) -> Figure:
 
 def variance_figure(snapshot: StudySnapshot, dataset: str | None = None, title: str = "") -> Figure:
     """Draw what explains each score on a labelled data set (by default the first proxy)."""
-    return charts.stacked_bars(variance_table(snapshot, dataset), title)
+    return bars.stacked_bars(variance_table(snapshot, dataset), title)
 
 
 def transfer_figure(snapshot: StudySnapshot, target: StageSnapshot) -> Figure:
@@ -41,7 +46,57 @@ def transfer_figure(snapshot: StudySnapshot, target: StageSnapshot) -> Figure:
     points, name = transfer_points(snapshot, target)
     groups = [objective_label(str(objective)) for objective in points["objective"]]
     labels = f"{score_label(snapshot.score)} on {snapshot.proxy_names}", f"{score_label(name)} on {target.name}"
-    return charts.scatter(points["proxy"], points["target"], *labels, groups, target.picked_configuration)
+    names = configuration_labels(snapshot.records)
+    return charts.scatter(points["proxy"], points["target"], *labels, groups, target.picked_configuration, names)
+
+
+def parallel_figure(stage: StageSnapshot, score: str) -> Figure:
+    """Draw parallel coordinates of the runs of a stage: what they were trained with, and how they scored."""
+    records = stage.records
+    values, name = stage_scores(records, score, stage.criterion)
+    settings = ("objective", "architecture", "learning_rate", "latents", "strength", "seed")
+    table = records[[c for c in settings if c in records and records[c].nunique() > 1]].copy()
+    if "objective" in table:
+        table["objective"] = table["objective"].map(objective_label)
+    table[name] = values
+    return charts.parallel(table, name)
+
+
+def history_figure(stage: StageSnapshot, score: str) -> Figure:
+    """Draw the configurations of a stage by the mean score of their seeds, in the order in which they were tried."""
+    values, name = stage_scores(stage.records, score, stage.criterion)
+    means = pd.Series(values).groupby(stage.records["configuration"].to_numpy(), sort=False).mean()
+    return bars.history(means.to_numpy(), f"{score_label(name)} (mean over seeds)")
+
+
+def pareto_figure(snapshot: StudySnapshot, stage: StageSnapshot, scores: tuple[str, str]) -> tuple[Figure, int, int]:
+    """Draw the configurations of a stage by two scores, those on the front in a colour of their own.
+
+    Returns
+    -------
+    figure : Figure
+    front, all : int
+        How many configurations are on the front, and how many there are.
+    """
+    table = selection.pareto(stage.records, scores).set_index("configuration")
+    chosen = table.sort_values("front", ascending=False)
+    groups = ["on the front" if front else "beaten in both" for front in chosen["front"]]
+    x, y = (f"{score_label(name)}{' (nats, lower is better)' if name == 'reconstruction' else ''}" for name in scores)
+    names = configuration_labels(snapshot.records)
+    figure = charts.scatter(chosen[scores[0]], chosen[scores[1]], x, y, groups, labels=names)
+    return figure, int(table["front"].sum()), len(table)
+
+
+def curve_figure(snapshot: StudySnapshot, stage: StageSnapshot, term: str) -> Figure:
+    """Draw training curves of the best runs of a stage."""
+    labels, series = configuration_labels(snapshot.records), {}
+    for candidate in stage.best:
+        run = stage.load_run(candidate)
+        if run is not None and term in run.curves:
+            series[run_label(stage.row(candidate), labels)] = (run.curves["step"], run.curves[term])
+    if not series:
+        raise SelectdisError(f"no run has a curve {term!r}")
+    return charts.curves(series, f"{term} (nats per image)")
 
 
 def correlation_table(
@@ -70,7 +125,7 @@ def correlation_table(
         The data set has no labels.
     """
     tables = selection.rank_correlations(snapshot.records, of)
-    dataset = dataset or snapshot.proxies[0].name
+    dataset = dataset or snapshot.first_proxy
     if dataset not in tables:
         raise SelectdisError(f"{dataset!r} is not labelled: there is nothing to correlate with")
     table = tables[dataset]
@@ -85,7 +140,7 @@ def _is_kept(name: str, sampled: bool) -> bool:
 def variance_table(snapshot: StudySnapshot, dataset: str | None = None) -> pd.DataFrame:
     """Return shares of the variance: adjusted for the number of groups: one row per score, and each sums to 1."""
     found = selection.variance_explained(snapshot.records, n_bootstrap=2)
-    found = found[found["dataset"] == (dataset or snapshot.proxies[0].name)]
+    found = found[found["dataset"] == (dataset or snapshot.first_proxy)]
     found = found[found["score"].map(lambda name: _is_kept(str(name), False)).astype(bool)]
     shares = found.pivot(index="score", columns="source", values="adjusted").reindex(found["score"].drop_duplicates())
     if shares.empty or (shares := shares.dropna(subset="configuration")).empty:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from selectdis.errors import SelectdisError, nearest
 from selectdis.records import configuration_labels, run_label
+from selectdis.visualization import _bars as bars
 from selectdis.visualization import _charts as charts
 from selectdis.visualization import _study_figures as figures
 from selectdis.visualization._pictures import RunPictures, tile, traversal_sheet
-from selectdis.visualization._snapshot import StageSnapshot, StudySnapshot, stage_scores, take_snapshot
+from selectdis.visualization._snapshot import StageSnapshot, StudySnapshot, take_snapshot
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -172,12 +173,39 @@ class StudyPlots:
         -------
         Figure
         """
-        records = self._proxy(dataset).records
-        values, name = stage_scores(records, score or self.snapshot.score, "")
-        settings = ("objective", "architecture", "learning_rate", "latents", "strength", "seed")
-        table = records[[c for c in settings if c in records and records[c].nunique() > 1]].copy()
-        table[name] = values
-        return charts.parallel(table, name)
+        return figures.parallel_figure(self._proxy(dataset), score or self.snapshot.score)
+
+    def pareto(self, scores: tuple[str, str] = ("win_rate", "reconstruction"), *, dataset: str | None = None) -> Figure:
+        """Draw the configurations of a proxy by two scores: those that no other one beats in both stand out.
+
+        Parameters
+        ----------
+        scores : (str, str)
+            ``win_rate``, metrics or criteria.
+        dataset : str, optional
+            A proxy; by default the first.
+
+        Returns
+        -------
+        Figure
+        """
+        return figures.pareto_figure(self.snapshot, self._proxy(dataset), scores)[0]
+
+    def history(self, *, score: str | None = None, dataset: str | None = None) -> Figure:
+        """Draw the configurations of a proxy in the order in which they were tried, and the best so far.
+
+        Parameters
+        ----------
+        score : str, optional
+            A metric or ``win_rate``; by default the study's score.
+        dataset : str, optional
+            A proxy; by default the first.
+
+        Returns
+        -------
+        Figure
+        """
+        return figures.history_figure(self._proxy(dataset), score or self.snapshot.score)
 
     def traversals(self, candidate: str | None = None, *, dataset: str | None = None) -> Image:
         """Show what each latent of a run does, most informative first.
@@ -230,7 +258,7 @@ class StudyPlots:
         pictures = self._pictures(candidate, dataset)
         if pictures.kl is None:
             raise SelectdisError("the codes of this run are quantised and have no KL: take a run of another objective")
-        return charts.kl_bars(pictures.kl, pictures.latent_names)
+        return bars.kl_bars(pictures.kl, pictures.latent_names)
 
     def importance(self, candidate: str | None = None, *, dataset: str | None = None) -> Figure:
         """Draw which latent of a run knows which factor (mutual information over the factor's entropy).

@@ -15,19 +15,22 @@ if TYPE_CHECKING:
     from selectdis.visualization._figure import ShownFigure
 
 __all__ = [
-    "INK", "MUTED", "RULE", "SERIES", "SURFACE",
+    "INK", "MARKERS", "MUTED", "RULE", "SERIES", "SURFACE", "TOLD",
     "figure_style", "inline_svg", "new_figure", "series_color",
 ]  # fmt: skip
 
 # The light theme's colours. On the page, each becomes the CSS variable of its name, whose dark value is in page.css.
 INK, MUTED, RULE, SURFACE = "#1b1f24", "#59636e", "#d9dee4", "#fefefe"
-SERIES = ("#1668b8", "#c4540a", "#12805c", "#a8429a", "#8a6d00", "#5b53c6", "#b3253f", "#4d6b7a")
+# Told apart with any colour vision: a test simulates those without red or green.
+SERIES = ("#0b5fa5", "#e0620d", "#0b7a5b", "#c06aa5", "#7a5a00", "#3f97d4", "#4a1530")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # besides the colours, for those who do not tell them apart
+TOLD = "told:"  # begins the address of a point that stands for a text
 _VARIABLES = {INK: "--ink", MUTED: "--muted", RULE: "--rule", SURFACE: "--card"} | {
     colour: f"--series-{i + 1}" for i, colour in enumerate(SERIES)
 }
 _STYLE: dict[str, Any] = {
     "axes.edgecolor": RULE,
-    "axes.facecolor": "none",
+    "axes.facecolor": SURFACE,
     "axes.grid": True,
     "axes.grid.axis": "y",
     "axes.axisbelow": True,
@@ -39,7 +42,7 @@ _STYLE: dict[str, Any] = {
     "axes.titlelocation": "left",
     "axes.titlesize": 10,
     "axes.titleweight": "bold",
-    "figure.facecolor": "none",
+    "figure.facecolor": SURFACE,
     "font.family": "sans-serif",
     "font.size": 9,
     "grid.color": RULE,
@@ -77,7 +80,7 @@ def new_figure(width: float = 4.2, height: float = 3.0) -> ShownFigure:
 
 
 def series_color(index: int) -> str:
-    """Return the colour of the `index`-th series; they come round after eight."""
+    """Return the colour of the `index`-th series; they come round after seven."""
     return SERIES[index % len(SERIES)]
 
 
@@ -106,6 +109,10 @@ def inline_svg(figure: Figure, title: str, description: str) -> str:
     svg = svg[svg.index("<svg") :]
     for pattern in (r"<metadata>.*?</metadata>", r"<defs>\s*<style.*?</style>\s*</defs>", r"<!--.*?-->"):
         svg = re.sub(pattern, "", svg, flags=re.DOTALL)
+    # A point that is an address of a text becomes one that says it where a pointer rests on it.
+    svg = re.sub(
+        rf'<a xlink:href="{TOLD}([^"]*)"[^>]*>(.*?)</a>', r'<g class="point"><title>\1</title>\2</g>', svg, flags=re.S
+    )
     svg = _use_variables(_keep_needed_ids(svg))
     box = re.search(r'viewBox="([^"]+)"', svg)
     opening = (

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 import selectdis as sd
-from selectdis.cli._common import ProgressListener, again
+from selectdis.cli._common import again
+from selectdis.cli.console._bar import ProgressListener
 from selectdis.spec import keep_spec, read_spec
 from selectdis.spec._kept import FIRST_LINE
 

@@ -91,16 +91,16 @@ def test_labels_of_a_target_pick_among_its_runs_and_are_kept(call, transferred):
     labelled = transfer.with_labels(filled)
     assert f"Pick: {labelled.pick.candidate}" in ranked.out
     assert labelled.records["labels.p_best"].sum() == pytest.approx(1)
-    scores = labelled.records.set_index("candidate")["metric.latent_share.few12"]
+    scores = labelled.records.set_index("candidate")["criterion.latent_share"]
     images = transfer.stage.data.load().images_at(filled["image"].astype(int))
     truth = np.c_[filled["image"].astype(int) % 2, filled["image"].astype(int) // 2 % 3]
     for candidate, score in scores.items():
         codes = transfer.stage.load_run(candidate).transform(images)
-        assert score == pytest.approx(sd.metrics.latent_share(codes, truth, ordered=[True, False]), abs=1e-6)
+        assert score == pytest.approx(sd.metrics.latent_share(codes, truth, ordered=[True, False], on="both"), abs=1e-6)
     assert labelled.pick.candidate == scores.idxmax()
     assert labelled.best.candidate.id == scores.idxmax()
     assert labelled.outcome == ""
-    assert "latent_share.few12" in labelled.why
+    assert "12 labelled images" in labelled.why
     assert str(labelled.trust)
     call("label", folder, "--read", sheet)
     (kept,) = folder.glob("labels/*/read-*.csv")  # the same labels, once
@@ -108,6 +108,93 @@ def test_labels_of_a_target_pick_among_its_runs_and_are_kept(call, transferred):
     sheet.write_text(sheet.read_text().replace(";flat;", ";round;", 1))
     call("label", folder, "--read", sheet)
     assert len(list(folder.glob("labels/*/read-*.csv"))) == 2
+
+
+def worst_first(transfer, n=12):
+    """A table by which the run that the rule would not pick is the best: the order of its own codes, as labels."""
+    images = np.arange(n)
+    other = next(c for c in transfer.allowed["candidate"][::-1] if c != transfer.pick.candidate)
+    codes = transfer.stage.load_run(other).transform(transfer.stage.data.load().images_at(images))
+    places, values = np.argsort(np.argsort(codes, axis=0), axis=0), ",".join(f"v{k}" for k in range(n))
+    columns = {f"l{k}={values}": [f"v{place}" for place in places[:, k]] for k in range(codes.shape[1])}
+    return pd.DataFrame({"image": images, **columns}), other
+
+
+def test_every_view_follows_the_labels_until_they_are_taken_back(call, transferred, monkeypatch):
+    folder = transferred.folder
+    transferred.label(None)
+    (plain,) = transferred.transfers()
+    frame, other = worst_first(plain)
+    labelled = transferred.label(frame)
+    assert labelled.pick.candidate == other != plain.pick.candidate
+    (shown,) = transferred.transfers()
+    assert shown.pick.candidate == other
+    assert shown.records.equals(labelled.records)
+    assert "12 labelled images" in shown.why
+    board = call("leaderboard", folder).out.partition("target:")[2]
+    assert board.index(other) < board.index(plain.pick.candidate)
+    assert call("report", folder).code == 0
+    (page,) = folder.glob("*.html")
+    assert "best by 12 labelled images" in page.read_text()
+    again = call("transfer", folder, "--jobs", 1)  # new runs would be scored by the same labels
+    assert f"Picked run: {other}" in again.out
+    more = call("transfer", folder, "--jobs", 1, "--seeds", 3, "--quiet")
+    assert "Picked run" in more.out
+    (shown,) = transferred.transfers()
+    assert shown.labels.runs.keys() == set(shown.records["candidate"])
+    assert "metric.latent_share.few12" not in shown.records  # labels of a user are no metric
+    # A kill at any moment leaves the earlier ranking or the new one, and the labels in any case.
+    monkeypatch.setattr("selectdis.study._few_labels.keep_ranking", killed)
+    turned = frame.assign(**{frame.columns[1]: frame[frame.columns[1]].to_numpy()[::-1]})
+    with pytest.raises(KeyboardInterrupt):
+        transferred.label(turned)
+    assert transferred.transfers()[0].labels == shown.labels
+    newest = max(folder.glob("labels/*/read-*.csv"), key=lambda path: path.stat().st_mtime)
+    assert pd.read_csv(newest).equals(turned)
+    monkeypatch.undo()
+    undone = call("label", folder, "--undo")
+    assert f"the pick is {transferred.transfers()[0].pick.candidate}" in undone.out
+    assert transferred.transfers()[0].labels is None
+    assert newest.exists()
+
+
+def killed(*_):
+    raise KeyboardInterrupt
+
+
+def test_what_is_kept_is_checked(call, transferred):
+    (plain,) = transferred.transfers()
+    transferred.label(worst_first(plain)[0])
+    (place,) = transferred.folder.glob("labels/*/pick.json")
+    whole = place.read_text()
+    for damaged in ("", "[]", whole.replace('"version": 1', '"version": 2'), whole.replace('"read-', '"../read-')):
+        place.write_text(damaged)
+        with pytest.warns(UserWarning, match=r"pick\.json is damaged, so that the pick on digits goes without labels"):
+            (shown,) = transferred.transfers()
+        assert shown.labels is None
+    transferred.label(None)
+    assert not place.exists()
+
+
+def test_the_next_sheet_has_the_labels_that_there_are(call, transferred):
+    (plain,) = transferred.transfers()
+    frame, _ = worst_first(plain)
+    transferred.label(frame)
+    said = call("label", transferred.folder, "--n", 5)  # of the same factors
+    assert said.code == 0, said
+    table = max(transferred.folder.glob("labels/*/sheet-*.csv"), key=lambda path: path.stat().st_mtime)
+    rows = pd.read_csv(table)
+    assert rows["image"].is_unique
+    assert len(rows) == 12 + 5
+    assert rows[frame.columns].iloc[:12].equals(frame)
+    assert rows[frame.columns[1:]].iloc[12:].isna().all(axis=None)
+    assert transferred.label(table).labels.n_labels == 12
+    more, picture, page = transferred.label_sheet(["a=low,high"], n=2_000)
+    assert sorted(pd.read_csv(more)["image"]) == list(range(len(plain.stage.data.load())))
+    assert pd.read_csv(more)["a=low,high"].isna().all()
+    assert picture.exists()
+    assert page.exists()
+    transferred.label(None)
 
 
 def test_a_transfer_that_is_not_to_be_relied_on_ends_with_the_command(call, transferred):

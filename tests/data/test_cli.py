@@ -34,6 +34,15 @@ def test_info(pictures: Path) -> None:
     assert "none: it has no factors" in unlabelled
 
 
+def test_pictures_that_are_left_out_are_listed(pictures: Path) -> None:
+    (pictures / "bad.png").write_bytes(b"x")
+    with pytest.warns(UserWarning, match="left out 1 of 4"):
+        text = run("info", f"folder:{pictures}", "--left-out")
+    assert "bad.png" in text
+    assert "is not a picture" in text
+    assert "1 left out, 3 taken" in text
+
+
 def test_strict_stops_at_a_bad_picture(pictures: Path) -> None:
     (pictures / "bad.png").write_bytes(b"x")
     with pytest.warns(UserWarning, match="left out 1 of 4"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 from PIL import Image
 
 from selectdis.data import load_dataset
+from selectdis.data._reference import DataReference
+from selectdis.data.own import _folder as folder_module
 from selectdis.data.reading import _pictures as pictures_module
 from selectdis.errors import SelectdisError
 
@@ -26,6 +29,27 @@ def test_fit(tmp_path: Path, fit: str, left: int) -> None:
     (image,) = load_dataset(f"folder:{tmp_path}", image_size=32, fit=fit).images
     edge = image[0, 0 if fit == "pad" else 16, 0]
     assert abs(int(edge) - left) <= 1
+
+
+def test_rows_know_their_files_and_what_was_left_out(pictures: Path, tmp_path: Path) -> None:
+    (pictures / "broken.png").write_bytes(b"no picture")
+    with pytest.warns(UserWarning, match="left out 1 of 4"):
+        data = load_dataset(f"folder:{pictures}", image_size=16, fit="pad")
+    names = [str(path.relative_to(pictures)) for path in folder_module.find_pictures(pictures)]
+    assert list(data.files) == [name for name in names if name != "broken.png"]
+    ((file, why),) = data.left_out
+    assert (file, data.image_fit) == ("broken.png", "pad")
+    assert why.startswith("is not a picture that Pillow can read")
+    for row, name in enumerate(data.files):
+        alone = tmp_path / "alone" / str(row) / Path(name).name
+        alone.parent.mkdir(parents=True)
+        alone.write_bytes((pictures / name).read_bytes())
+        assert (load_dataset(alone.parent, image_size=16, fit="pad").images[0] == data.images[row]).all()
+    assert data.subset([2, 0]).files == (data.files[2], data.files[0])
+    stored = DataReference.of(data, folder=tmp_path).load()
+    assert (stored.files, stored.left_out, stored.image_fit) == (data.files, data.left_out, "pad")
+    with pytest.raises(SelectdisError, match="names 1 files: one for each"):
+        replace(data, files=("one",))
 
 
 def test_grey_rgb_and_a_mixture(pictures: Path) -> None:
@@ -118,7 +142,7 @@ def test_a_photograph_lies_upright(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"fit": "corp"}, "did you mean 'crop'"),
-        ({"image_size": 65}, "64, 32 or 16"),
+        ({"image_size": 2}, "image_size .*fc any"),
         ({"gary": True}, "did you mean 'gray'"),
     ],
 )
@@ -135,7 +159,13 @@ def test_many_pictures_are_decoded_once(pictures: Path, cache: Path, monkeypatch
     monkeypatch.setattr(pictures_module, "CACHE_FROM", 3)
     with pytest.warns(UserWarning, match="left out 2 of 5 pictures: .*_first.png is not a picture"):
         kept = load_dataset(f"folder:{pictures}").images
-    monkeypatch.setattr(pictures_module, "read_picture", None)  # from here on nothing can be decoded
+    read = pictures_module.read_picture
+
+    def read_broken(path: Path, *options: object) -> np.ndarray:
+        assert path.name in ("a_broken.png", "_first.png")  # of the others nothing is decoded from here on
+        return read(path, *options)
+
+    monkeypatch.setattr(pictures_module, "read_picture", read_broken)
     with pytest.warns(UserWarning, match="left out 2 of 5 pictures: .*_first.png"):
         again = load_dataset(f"folder:{pictures}").images
     assert (np.asarray(kept) == at_once).all()

@@ -30,7 +30,7 @@ def path(tmp_path: Path) -> Path:
     [
         ("a/image", "no array 'a/image'; did you mean 'a/images'"),
         ("a", "holds no array 'a'"),
-        ("words", "images and factors are numbers"),
+        ("words", "images are numbers"),
         ("other", "link to another file: refused"),
         ("virtual", "keeps its data in other files: refused"),
         ("raw", "keeps its data in other files: refused"),

@@ -9,7 +9,7 @@ from PIL import Image
 
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._label_sheet import write_label_sheet
-from selectdis.data._label_table import LabelFactor, labels_of_frame, parse_factor, read_labels
+from selectdis.data._label_table import LabelFactor, labels_of_frame, labels_text, parse_factor, read_labels
 from selectdis.errors import SelectdisError
 
 SIZE, HUE = LabelFactor("size", ("small", "medium", "large"), True), LabelFactor("hue", ("red", "green"), False)
@@ -41,6 +41,14 @@ SPREADSHEETS = {
     "blanks and capitals": PLAIN.replace("small,green", " Small , GREEN ").replace("\n2", "\n,,,\n\n2"),
     "more columns": 'who,image,"hue:red,green",note,"size=small,medium,large"\nme,7,green,"a, b",small\nme,3,,,large\n',
     "numbers of a spreadsheet": PLAIN.replace(",7,", ",7.0,"),
+    "UTF-16 with tabs": PLAIN.replace('"', "").replace("size=small,medium,large", "S").replace(",", "\t")
+    .replace("S", "size=small,medium,large").replace("red\tgreen", "red,green").encode("utf-16"),
+    "UTF-16 without a mark": PLAIN.encode("utf-16-be"),
+    "a separator that is said": "sep=;\r\nnumber;image;size=small,medium,large;hue:red,green\r\n2;3;large;\r\n"
+    "1;7;small;green",
+    "bars": "image|hue:red,green|size=small,medium,large\n7|green|small\n3||large\n",
+    "whole rows in one cell": "".join('"' + line.replace('"', '""') + '";;\n' for line in PLAIN.splitlines()),
+    "carriage returns alone": PLAIN.replace("\n", "\r"),
 }  # fmt: skip
 
 
@@ -66,7 +74,7 @@ def test_what_a_spreadsheet_makes_of_it_is_read(tmp_path, kind):
         ("hue:", "size:", "names a factor twice"),
         ('"size=small,medium,large","hue:red,green"', "size,hue", "has no column such as 'size=small,medium,large'"),
         ("small,green\n2,3,large", ",\n2,3,", "no label yet"),
-        ("small", "sm\udcffll", "UTF-8"),
+        ("small", "sm\0ll", "no text"),
     ],
 )
 def test_mistakes_are_named(tmp_path, old, new, message):
@@ -75,8 +83,23 @@ def test_mistakes_are_named(tmp_path, old, new, message):
         read(tmp_path, PLAIN.replace(old, new).encode(errors="surrogateescape"))
 
 
+def test_letters_of_another_encoding_and_numbers_of_another_country(tmp_path):
+    text = "image;größe=klein,groß;hell=0.5,1.0\n4;GROSS;0,5\n5;klein;1\n"
+    labels = read(tmp_path, text.encode("cp1252"))
+    assert [factor.name for factor in labels.factors] == ["größe", "hell"]
+    assert labels.values.tolist() == [[1, 0], [0, 1]]
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    labels = read(tmp_path, PLAIN)
+    again = read(tmp_path, labels_text(labels))
+    assert again.factors == labels.factors
+    assert again.images.tolist() == labels.images.tolist()
+    assert np.array_equal(again.values, labels.values, equal_nan=True)
+
+
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(SelectdisError, match=r"cannot read the labels in .*nowhere\.csv"):
+    with pytest.raises(SelectdisError, match=r"cannot read .*nowhere\.csv"):
         read_labels(tmp_path / "nowhere.csv", 3)
 
 

@@ -82,7 +82,7 @@ def test_a_data_set_is_itself() -> None:
         (Items([PIXELS[0], PIXELS[1, ..., 0]]), "same number of channels"),
         (Items(list(PIXELS), [(1,), (1, 2)] * 3), "same number of labels"),
         (Items([PIXELS[0] * np.nan]), "NaN"),
-        (PIXELS.astype(int), "convert it first"),
+        (PIXELS.astype(int), "holds int64: scaling="),
         (PIXELS.astype(float), "divide by 255"),
     ],
 )

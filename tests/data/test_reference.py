@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from selectdis.data import ImageDataset, load_dataset
+from selectdis.data._like import fitting_options
 from selectdis.data._load import current_options
-from selectdis.data._reference import DataReference, fitting_options
+from selectdis.data._reference import DataReference
 from selectdis.spec import parse_spec
 from selectdis.study import Study
 

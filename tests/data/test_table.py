@@ -79,5 +79,10 @@ def test_no_table_at_all(pictures: Path) -> None:
     with pytest.raises(SelectdisError, match="there is no file"):
         load_dataset(f"{pictures}/none.csv")
     (pictures / "t.csv").write_bytes(b"\xff\xfe\x00\x80,\n\x00")
-    with pytest.raises(SelectdisError, match="not a CSV file in UTF-8"):
+    with pytest.raises(SelectdisError, match="not a CSV file"):
         load_dataset(f"{pictures}/t.csv")
+
+
+def test_backslashes_are_windows_slashes(pictures: Path) -> None:
+    data = load_dataset(write(pictures, "path,age\na.png,1\nbelow\\c.bmp,2\n.\\b.jpg,2\n"), image_size=16)
+    assert data.factors_at(range(3)).tolist() == [[0], [1], [1]]

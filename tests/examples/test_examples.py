@@ -1,6 +1,8 @@
 """Every example runs, with a small budget, and shows what it says."""
 
+import json
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -12,12 +14,24 @@ import pytest
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 SMALL = {
+    "crops": ["crops", "--n", "6"],
     "impossibility": ["--steps", "150"],
     "listen_to_a_study": ["--steps", "40"],
     "own_encoder": ["--images", "300"],  # of which FastICA by itself makes NaN
     "own_images": ["--steps", "60"],
     "which_rule": ["--bootstrap", "5"],
 }
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_notebooks_were_run_to_their_end_as_they_stand(path):
+    cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert outputs
+    assert [output for output in outputs if output["output_type"] == "error"] == []
+    text = json.dumps(outputs)
+    assert not re.search(r"error:|/root/|/home/|/tmp/|Traceback", text)
 
 
 def test_every_example_has_a_budget():

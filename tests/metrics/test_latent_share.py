@@ -138,3 +138,23 @@ def test_a_record_has_the_score_of_the_labels_that_the_other_scores_of_few_take(
     assert list(scores) == ["latent_share.few5", "latent_share.few10", "latent_share.few20", "latent_share.few30"]
     rows = np.random.default_rng([4, 30]).permutation(60)[:30]
     assert scores["latent_share.few30"] == latent_share(codes[rows], factors[rows])
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_values_count_beside_ranks(ordered):
+    rng = np.random.default_rng(0)
+    factor, order = np.arange(12) // 3, np.arange(12)
+    codes = np.c_[np.exp(factor), rng.normal(size=12)]
+    ranks, values, both = (
+        latent_share(codes, factor, ordered=ordered, on=on, n_permutations=4_000) for on in ("ranks", "values", "both")
+    )
+    if ordered:
+        assert ranks == pytest.approx(1)  # any monotone function is as good
+        assert values < 0.9
+    assert min(ranks, values) - 0.02 <= both <= max(ranks, values) + 0.02
+    scaled = latent_share(codes * [-1e-30, 1e30], factor, ordered=ordered, on="values", n_permutations=4_000)
+    assert scaled == pytest.approx(values, abs=1e-6)
+    resampled = bootstrap_latent_share(codes[order], factor, ordered=ordered, on="both", n_resamples=40)
+    assert abs(resampled.mean() - both) < 0.15
+    with pytest.raises(SelectdisError, match="ranks, values, both; found 'rank'"):
+        latent_share(codes, factor, on="rank")

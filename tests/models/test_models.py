@@ -112,7 +112,19 @@ def test_discriminator_has_six_hidden_layers_and_two_logits():
     torch.testing.assert_close(discriminate(weights, codes)[1], x)
 
 
-@pytest.mark.parametrize("shape", [(1, 28, 28), (1, 64, 32), (0, 64, 64), (1, 128, 128)])
+@pytest.mark.parametrize("shape", [(1, 28, 28), (1, 64, 32), (0, 64, 64), (1, 256, 256)])
 def test_other_image_sizes_are_refused(shape):
     with pytest.raises(SelectdisError, match="image_size"):
         build_model("conv", shape, 10, 256)
+
+
+def test_128_pixels_have_one_stage_more_and_dense_layers_take_any_size():
+    sizes = {16: 2, 32: 3, 64: 4, 128: 5}
+    for size, stages in sizes.items():
+        names = [p.name for p in build_model("conv", (3, size, size), 10, 256).parameters]
+        assert sum(name.startswith("encoder.conv") and name.endswith("weight") for name in names) == stages
+    for architecture, size in (("conv", 128), ("fc", 20), ("fc", 7)):
+        model = build_model(architecture, (1, size, size), 2, 8)
+        images = torch.rand(1, 2, 1, size, size, dtype=torch.float64)
+        weights = weights_of(model.parameters)
+        assert model.decode(weights, model.encode(weights, images)[0]).shape == images.shape

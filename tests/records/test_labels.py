@@ -73,7 +73,7 @@ def test_a_board_gets_settings_behind_its_configurations(records):
 
 def test_a_run_is_its_configuration_and_seed(records):
     row = records.iloc[1].to_dict()
-    assert run_label(row, configuration_labels(records)) == "β-VAE β=1, seed 1"
+    assert run_label(row, configuration_labels(records)) == "β-VAE β=1 · seed 1"
     assert run_label({"configuration": "x-1"}, {}) == "x-1"
     assert strength_label("dip_vae_i") == "λ_od"
 
@@ -83,6 +83,7 @@ def test_a_run_is_its_configuration_and_seed(records):
     [
         ("metric.dci_disentanglement.sampled", "DCI disentanglement (sampled)"),
         ("criterion.udr_lasso", "UDR (lasso)"),
+        ("metric.mig.few1000", "MIG, 1,000 labels"),
         ("downstream_lr_100", "downstream logistic 100"),
         ("something_new", "something new"),
     ],

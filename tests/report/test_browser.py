@@ -88,7 +88,7 @@ def test_leaderboards_sort(chromium, address):
     score.press("Enter")  # a keyboard does as well
     assert numbers(place) == sorted(numbers(place))
     board.locator("thead button", has_text="Run").click()
-    assert column(2)[:2] == ["AnnealedVAE c_max=5, seed 0", "AnnealedVAE c_max=5, seed 1"]  # 5 before 10
+    assert column(2)[:2] == ["AnnealedVAE c_max=5 · seed 0", "AnnealedVAE c_max=5 · seed 1"]  # 5 before 10
     assert board.locator("th[aria-sort]").count() == 1
     assert problems == []
 

@@ -76,11 +76,13 @@ def test_holds_all_and_fetches_nothing(page):
 def test_the_pick_says_why_and_how_far_to_trust_it(page, snapshot):
     latest = snapshot.targets[-1]
     assert latest.why.startswith("of the configurations, the 2 best by win_rate")
+    assert html.escape(latest.words) in page
     assert html.escape(f"O{latest.why[1:]}.", quote=False) in page
     assert html.escape(latest.trust) in page.replace("&#39;", "&#x27;")
     assert "beat a random run with probability" in latest.trust
     proxy = all_sections(make_snapshot())["pick"]
-    assert (proxy["why"], proxy["stage"].pick) == ("The best run on the proxy by win rate.", None)
+    assert (proxy["answer"], proxy["stage"].pick) == ("Of 180 runs on sprites it has the best win rate.", None)
+    assert html.escape(latest.verdict) in page.replace("&#39;", "&#x27;")
 
 
 def test_names_cannot_break_out(page):
@@ -91,7 +93,6 @@ def test_names_cannot_break_out(page):
 
 def test_colours_of_figures_follow_the_theme(page):
     for svg in re.findall(r"<svg class=\"figure\".*?</svg>", page, flags=re.DOTALL):
-        assert "var(--ink)" in svg
         assert "var(--muted)" in svg
         assert "#000000" not in svg
         assert "<style" not in svg
@@ -161,8 +162,8 @@ def test_missing_sections_say_why():
     assert sections["failures"]["missing"] == "Every run finished."
 
 
-def test_boards_are_cut_off_and_say_so(snapshot):
-    boards = {board.title: board for board in all_sections(snapshot)["boards"]["boards"]}
+def test_boards_are_cut_off_and_say_so(sections):
+    boards = {board.title: board for board in sections["boards"]["boards"]}
     assert len(boards["sprites: runs"].rows) == 100
     assert boards["sprites: runs"].more == 78  # 180 runs, of which two are lost
     assert sum(boards["digits: runs"].picked) == 1

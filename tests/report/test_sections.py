@@ -21,7 +21,7 @@ def sections():
 
 
 def test_the_pick_beats_as_many_as_it_does(sections):
-    assert sections["pick"]["label"] == "β-VAE β=4, seed 1"
+    assert sections["pick"]["label"] == "β-VAE β=4 · seed 1"
     facts = dict(sections["pick"]["facts"])
     assert facts["of the 3 other runs on digits it beats"] == "33%"
     assert facts["MIG"] == "0.200"
@@ -39,13 +39,13 @@ def test_strips_come_by_falling_kl(sections):
 
 def test_the_pick_is_marked(sections):
     groups = {group["dataset"]: group["runs"] for group in sections["latents"]["groups"]}
-    assert [run["label"] for run in groups["digits"] if run["picked"]] == ["β-VAE β=4, seed 1"]
+    assert [run["label"] for run in groups["digits"] if run["picked"]] == ["β-VAE β=4 · seed 1"]
     assert not [run for run in groups["sprites"] if run["picked"]]
     boards = {board.title: board for board in sections["boards"]["boards"]}
     runs = boards["digits: runs"]
-    assert [row[1].text for row, picked in zip(runs.rows, runs.picked, strict=True) if picked] == ["β-VAE β=4, seed 1"]
+    assert [row[1].text for row, picked in zip(runs.rows, runs.picked, strict=True) if picked] == ["β-VAE β=4 · seed 1"]
     notes = dict(runs.columns)
-    assert (notes["UDR (lasso)"], notes["reconstruction"]) == ("higher is better", "lower is better")
+    assert (notes["UDR (lasso)"], notes["reconstruction"]) == ("higher is better", "nats, lower is better")
 
 
 def test_the_transfer_has_a_rank_correlation(sections):
@@ -55,7 +55,8 @@ def test_the_transfer_has_a_rank_correlation(sections):
 
 
 def test_correlations_have_a_colour_for_each_sign(sections):
-    cells = [cell for _, map in sections["agreement"]["datasets"][0]["maps"] for _, row in map.rows for cell in row]
+    maps = sections["agreement"]["datasets"][0]["maps"]
+    cells = [cell for _, map in maps for _, row in map.rows for cell in row]
     assert ("1.00", "high", 100) in cells
     assert {kind for text, kind, _ in cells if text.startswith("−") and text != "−0.00"} == {"low"}
 
@@ -63,8 +64,8 @@ def test_correlations_have_a_colour_for_each_sign(sections):
 def test_every_lost_run_is_listed(sections):
     rows = [(row["label"], row["dataset"], row["status"], row["step"]) for row in sections["failures"]["rows"]]
     assert rows == [
-        ("β-VAE β=1, seed 0", "digits", "diverged", "7"),
-        ("β-VAE β=2, seed 1", "digits", "diverged", "7"),
+        ("β-VAE β=1 · seed 0", "digits", "diverged", "7"),
+        ("β-VAE β=2 · seed 1", "digits", "diverged", "7"),
     ]
 
 

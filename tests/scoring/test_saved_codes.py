@@ -3,7 +3,9 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 
 from selectdis._factors import FactorWarning
 from selectdis.data import ImageDataset
@@ -121,3 +123,36 @@ def test_an_archive_that_unpacks_without_end_is_refused(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "bomb.npz", codes=np.zeros((500_000, 2)), factors=FACTORS)
     with pytest.raises(SelectdisError, match="refused as a zip bomb"):
         load_codes(tmp_path / "bomb.npz")
+
+
+def test_tensors_and_tables_hold_what_arrays_hold(tmp_path):
+    np.save(tmp_path / "z.npy", CODES)
+    torch.save(torch.tensor(CODES), tmp_path / "z.pt")
+    torch.save({"factors": torch.tensor(FACTORS), "codes": torch.tensor(CODES)}, tmp_path / "both.pt")
+    np.savetxt(tmp_path / "z.csv", CODES, delimiter=",")
+    names = [f"{k}.png" for k in range(60)]
+    pd.DataFrame(CODES, columns=["latent_0", "latent_1"]).assign(file=names).to_csv(tmp_path / "named.csv", index=False)
+    words = pd.DataFrame(FACTORS, columns=["a", "b"]).assign(a=np.array(["x", "y", "z"])[FACTORS[:, 0]], image=names)
+    words[::-1].to_csv(tmp_path / "f.csv", index=False)
+    np.save(tmp_path / "f.npy", FACTORS)
+    expected = evaluate_codes(CODES, FACTORS, "mig")
+    for given in (("z.npy", "f.npy"), ("z.pt", "f.npy"), ("z.csv", "f.npy"), ("named.csv", "f.csv"), ("both.pt",)):
+        assert evaluate_codes(*load_codes(*(tmp_path / name for name in given)), "mig") == pytest.approx(expected)
+
+
+def test_tensors_alone_are_read_from_torch_files(tmp_path):
+    torch.save({"codes": torch.ones(2), "run": np.random.default_rng}, tmp_path / "code.pt")
+    torch.save([torch.ones(2)], tmp_path / "list.pt")
+    torch.save({"z": torch.ones(2), "y": torch.ones(2)}, tmp_path / "names.pt")
+    (tmp_path / "words.csv").write_text("a,b\n1,x\n2,y\n")
+    (tmp_path / "f.csv").write_text("image,a\np.png,1\nq.png,2\n")
+    (tmp_path / "z.csv").write_text("image,z\np.png,1\nr.png,2\n")
+    for name, found in {
+        "code.pt": "more than tensors, which could run code",
+        "list.pt": "holds a list: save a tensor",
+        "names.pt": r"no array 'codes'.*; it holds z, y",
+        "words.csv": "column 'b' of .* holds words",
+        "z.csv": "has no row for 'r.png', nor for 0 others",
+    }.items():
+        with pytest.raises(SelectdisError, match=found):
+            load_codes(tmp_path / name, tmp_path / "f.csv")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from selectdis.errors import SelectdisError
-from selectdis.selection import leaderboard
+from selectdis.selection import leaderboard, pareto
 
 from .records import METRICS, make_records
 
@@ -85,3 +85,26 @@ def test_mistakes_are_named(records):
 def test_a_single_metric_column_is_enough():
     frame = pd.DataFrame({"dataset": "d", "configuration": ["a", "a", "b"], "metric.mig": [0.1, 0.2, 0.9]})
     assert leaderboard(frame)["configuration"].tolist() == ["b", "a"]
+
+
+def test_the_front_holds_what_no_other_configuration_beats():
+    scores = {"a": (0.9, 50.0), "b": (0.5, 10.0), "c": (0.5, 20.0), "d": (0.1, 90.0), "e": (0.9, 50.0)}
+    rows = [
+        {
+            "dataset": "x",
+            "configuration": name,
+            "seed": seed,
+            "metric.mig": mig + seed,
+            "criterion.reconstruction": loss,
+        }
+        for name, (mig, loss) in scores.items()
+        for seed in (-0.1, 0.1)
+    ]
+    table = pareto(pd.DataFrame(rows), ["mig", "reconstruction"]).set_index("configuration")
+    assert table["front"].to_dict() == {"a": True, "b": True, "c": False, "d": False, "e": True}
+    assert table.loc["b", "mig"] == pytest.approx(0.5)
+    assert pareto(pd.DataFrame(rows)).set_index("configuration")["front"].to_dict() == table["front"].to_dict()
+    with pytest.raises(SelectdisError, match="two scores or more, found mig"):
+        pareto(pd.DataFrame(rows), ["mig"])
+    with pytest.raises(SelectdisError, match="mgi"):
+        pareto(pd.DataFrame(rows), ["mig", "mgi"])

@@ -1,6 +1,7 @@
 """What a study that has run looks like in MLflow."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from selectdis.study import Study
 from selectdis.tracking import MLflowListener, rebuild, track
 from selectdis.tracking import _view as view_module
 from selectdis.tracking._own_database import own_uri
+from selectdis.tracking._saved_view import page_of, view_tag
 from selectdis.tracking._store import Store, check_uri
 from selectdis.training import Run
 from tests.browser import free_port
@@ -84,7 +86,64 @@ def test_data_sets_tags_and_notes(client, runs):
             assert {"version.torch", "version.selectdis", "selectdis.device"} <= run.data.tags.keys()
             assert run.data.tags["mlflow.note.content"]
     experiment = client.get_experiment_by_name("small")
-    assert experiment.tags["mlflow.note.content"] == SPEC["description"]
+    note = experiment.tags["mlflow.note.content"]
+    assert note.startswith("Picked on digits: **")
+    assert "Decision: " in note
+    assert note.endswith(SPEC["description"])
+
+
+def test_where_a_run_stands_is_said_and_the_pick_is_marked(studied, client, runs):
+    transfer = studied.transfers()[0]
+    ranks = {"proxy": studied.leaderboard("run"), "target": transfer.leaderboard()}
+    for stage, board in ranks.items():
+        shown = children(runs, stage)
+        for row in board.to_dict("records"):
+            run = shown[row["candidate"]]
+            assert run.data.metrics["rank"] == row["rank"]
+            assert run.data.tags["selectdis.order"].endswith(f"-{row['rank']:05d}")
+            assert (run.data.tags.get("picked") == "picked") == (row["candidate"] == transfer.pick.candidate)
+            assert re.fullmatch(r"(β-VAE β|DIP-VAE-I λ_od)=\d · seed \d", run.info.run_name), run.info.run_name
+    best = max(children(runs, "proxy").values(), key=lambda run: run.data.metrics["win_rate"])
+    assert best.data.metrics["rank"] == 1
+    orders = {stage: {run.data.tags["selectdis.order"] for run in children(runs, stage).values()} for stage in ranks}
+    assert max(orders["target"]) < min(orders["proxy"])  # the answer comes first
+    target = runs["target", "digits", ""].data
+    assert (target.tags["why"], target.tags["decision"]) == (transfer.why, transfer.trust.decision)
+    assert runs["proxy", "sprites", ""].data.metrics["mean/mig"] == pytest.approx(studied.records["metric.mig"].mean())
+    assert [one.name for one in client.search_experiments()] == ["small"]  # MLflow's empty first one is gone
+
+
+def test_another_pick_takes_the_mark(studied, client, monkeypatch):
+    transfer = studied.transfers()[0]
+    other = next(c for c in transfer.records["candidate"] if c != transfer.pick.candidate)
+    moved = SimpleNamespace(
+        pick=SimpleNamespace(candidate=other), leaderboard=transfer.leaderboard, why="told so", trust=transfer.trust
+    )
+    view = view_module.View(studied)
+    parent = view._parent(transfer.stage)
+    view._rank(transfer.stage, parent, transfer.records, moved)
+    assert [key[2] for key, run in all_runs(client).items() if run.data.tags.get("picked") == "picked"] == [other]
+    track(studied)
+    marked = [key[2] for key, run in all_runs(client).items() if key[2] and "picked" in run.data.tags]
+    assert marked == [transfer.pick.candidate]
+
+
+def test_the_page_that_opens_has_the_study_in_its_columns(studied, client):
+    experiment = client.get_experiment_by_name("small")
+    view = json.loads(experiment.tags[view_tag(studied.id)])
+    assert view["orderByKey"] == "tags.`selectdis.order`"
+    assert {"metrics.`rank`", "metrics.`win_rate`", "metrics.`metric/mig`", "tags.`picked`", "params.`seed`"} <= set(
+        view["selectedColumns"]
+    )
+    assert [chart["type"] for chart in view["compareRunCharts"]] == ["SCATTER"] * 3 + ["PARALLEL"]
+    page = page_of(studied.folder, studied.id)
+    start = f"/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
+    assert page == f"{start}&viewStateShareKey={view_tag(studied.id).rpartition('.')[2]}"
+
+
+def test_with_an_mlflow_that_was_not_tried_the_plain_page_opens(studied, monkeypatch):
+    monkeypatch.setattr("selectdis.tracking._saved_view.version", lambda name: "3.99.0")
+    assert page_of(studied.folder, studied.id).endswith("/runs?workflowType=machine_learning")
 
 
 def test_pictures_of_the_best_and_the_picked(client, runs, studied):

@@ -3,12 +3,15 @@ import struct
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
+from selectdis.data import ImageDataset
 from selectdis.errors import SelectdisError
 from selectdis.training import Run, train_cohort
 from selectdis.training._safetensors_file import read_file, write_file
@@ -75,9 +78,10 @@ def test_a_step_of_a_pipeline(run, data):
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (np.zeros((16, 16), np.uint8), r"images must be \(n, 1, 16, 16\), found \(16, 16\)"),
+        (np.zeros((16, 16), np.uint8), r"images must be \(n, 1, 16, 16\) or of another size, .*, found \(16, 16\)"),
         (np.zeros((1, 16, 16), np.uint8), r"one image: images\[None\]"),
-        (np.zeros((2, 3, 16, 16), np.uint8), r"found \(2, 3, 16, 16\)"),
+        (np.zeros((2, 7, 16, 16), np.uint8), r"1 \(grey\) to 4 .*; found the shape \(2, 7, 16, 16\)"),
+        (np.zeros((2, 1, 32, 32), np.int64), "uint8 in 0..255, uint16 in 0..65535 or float"),
         (np.zeros((2, 1, 16, 16), np.int64), "uint8 in 0..255 or float"),
         (np.full((2, 1, 16, 16), 255.0), r"float64 in \[255, 255\]"),
         (np.full((2, 1, 16, 16), np.nan), "float in"),
@@ -88,6 +92,51 @@ def test_a_step_of_a_pipeline(run, data):
 def test_wrong_images_are_named(run, images, message):
     with pytest.raises(SelectdisError, match=message):
         run.transform(images)
+
+
+def test_images_of_another_size_depth_or_channels_are_brought_to_those_of_the_run(run, data):
+    expected = run.transform(data.images)
+    large = data.images.repeat(2, 2).repeat(2, 3)  # whose blocks average to the originals
+    wide = np.pad(large, ((0, 0), (0, 0), (0, 0), (8, 8)))
+    for images in (
+        large,
+        large.repeat(3, 1),
+        np.moveaxis(large.repeat(4, 1), 1, -1),
+        wide,
+        data.images.astype(np.uint16) * 257,
+        large / 255,
+        ImageDataset("large", large),
+    ):
+        np.testing.assert_allclose(run.transform(images), expected, atol=1e-4)
+    stretched = replace(run, image_fit="stretch").transform(wide)
+    assert not np.allclose(stretched, expected, atol=1e-2)
+
+
+def test_how_pictures_became_squares_is_kept_with_the_run(run, data, tmp_path):
+    (fitted,) = train_cohort([small()], ImageDataset("blobs", data.images, image_fit="pad"), steps=1, device="cpu")
+    fitted.save(tmp_path / "run.safetensors")
+    assert Run.load(tmp_path / "run.safetensors").image_fit == "pad"
+    pictures = tmp_path / "new"
+    pictures.mkdir()
+    wide = np.full((24, 48), 255, np.uint16) * 257
+    Image.fromarray(wide).save(pictures / "=deep.png")
+    Image.fromarray(np.full((16, 16, 3), 255, np.uint8)).save(pictures / "plain.png")
+    codes = fitted.transform(f"folder:{pictures}")
+    white = np.full((2, 1, 16, 16), 255, np.uint8)
+    white[0, :, :4] = white[0, :, 12:] = 0  # padded above and below
+    np.testing.assert_allclose(codes, fitted.transform(white), atol=1e-5)
+    for name in ("codes.csv", "codes.parquet", "codes.npy"):
+        fitted.save_codes(tmp_path / name, f"folder:{pictures}")
+    table = pd.read_csv(tmp_path / "codes.csv")
+    assert table["file"].tolist() == ["'=deep.png", "plain.png"]  # no formula
+    np.testing.assert_allclose(table.filter(like="latent").to_numpy(), codes, rtol=1e-5)
+    assert pd.read_parquet(tmp_path / "codes.parquet")["file"].tolist() == ["=deep.png", "plain.png"]
+    assert np.array_equal(np.load(tmp_path / "codes.npy", allow_pickle=False), codes)
+    assert pd.read_csv(tmp_path / "codes.files.csv")["file"].tolist() == ["'=deep.png", "plain.png"]
+    fitted.save_codes(tmp_path / "plain.csv", data.images[:3])
+    assert pd.read_csv(tmp_path / "plain.csv")["image"].tolist() == [0, 1, 2]
+    with pytest.raises(SelectdisError, match=r"codes are written as \.csv, .*; found 'codes.txt'"):
+        fitted.save_codes("codes.txt", data)
 
 
 def test_wrong_codes_are_named(run):
@@ -174,6 +223,7 @@ def test_truncated_files_are_refused(run, tmp_path, share):
         {"steps": "many"},
         {"seconds": None},
         {"dataset": None},
+        {"image_fit": "squeeze"},
     ],
 )
 def test_a_description_that_does_not_fit_is_refused(tmp_path, data, change):

@@ -146,8 +146,9 @@ def make_snapshot(proxies=None, targets=(), *, view=MadeUpView, **spec):
 def _target_view(view, study, proxies, records):
     name, rule = str(records["dataset"].iloc[0]), study.rule()
     unseen = records.drop(columns=[column for column in records if column.startswith("metric.")])
-    transfer = Transfer(name, records, rule, rule.pick(proxies, unseen), proxies, study.spec.select.score, None)
-    return view(_info("target", name), SimpleNamespace(name="target", stopped="", records=records), transfer)
+    stage = SimpleNamespace(name="target", stopped="", records=records, spec=study.spec)
+    transfer = Transfer(name, records, rule, rule.pick(proxies, unseen), proxies, study.spec.select.score, stage)
+    return view(_info("target", name), stage, transfer)
 
 
 def _info(stage, name):

@@ -1,4 +1,5 @@
 import io
+import re
 
 import numpy as np
 import pandas as pd
@@ -7,7 +8,8 @@ from matplotlib.figure import Figure
 
 from selectdis.errors import SelectdisError
 from selectdis.visualization import StudyPlots, correlation_table, inline_svg, transfer_points
-from selectdis.visualization._charts import importance_heatmap, kl_bars, parallel, strength_seed
+from selectdis.visualization._bars import history, kl_bars
+from selectdis.visualization._charts import importance_heatmap, parallel, strength_seed
 from selectdis.visualization._study_figures import variance_table
 from tests.visualization.made_up import LostView, make_records, make_snapshot, target_records, trained_run
 
@@ -21,7 +23,7 @@ def plots(snapshot):
     "name",
     [
         *("metric_heatmap", "criterion_heatmap", "strength_seed", "variance_explained", "transfer_scatter"),
-        *("parallel", "kl_per_latent", "importance"),
+        *("parallel", "kl_per_latent", "importance", "pareto", "history"),
     ],
 )
 def test_figures_are_drawn(plots, name):
@@ -47,7 +49,7 @@ def test_curves_are_drawn_whole(plots):
 def test_the_pick_has_a_ring(plots, snapshot):
     target = snapshot.targets[-1]
     points, _ = transfer_points(snapshot, target)
-    *_, ring = plots.transfer_scatter().axes[0].lines
+    (ring,) = plots.transfer_scatter().axes[0].lines
     assert ring.get_label() == "picked"
     configuration = target.row(target.pick)["configuration"]
     assert ring.get_xydata().tolist() == [points.loc[configuration, ["proxy", "target"]].tolist()]
@@ -65,10 +67,12 @@ def test_bars_and_shares_stand_in_the_order_given():
 def test_dots_and_medians_are_where_the_records_say():
     records = make_records("sprites", "proxy", objectives=("beta_vae",), strengths=3, seeds=3)
     scores = np.arange(9.0) ** 2
-    line, dots = strength_seed(records, scores, "beta_vae", "score").axes[0].lines
+    axes = strength_seed(records, scores, "beta_vae", "score").axes[0]
+    (line,), (dots,) = axes.lines, axes.collections
     assert list(line.get_ydata()) == [1.0, 16.0, 49.0]
-    assert list(dots.get_ydata()) == list(scores)
-    assert np.round(dots.get_xdata()).tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    x, y = dots.get_offsets().T
+    assert list(y) == list(scores)
+    assert np.round(x).tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
 
 
 def test_many_strengths_make_an_axis_of_numbers():
@@ -76,7 +80,7 @@ def test_many_strengths_make_an_axis_of_numbers():
     records = pd.DataFrame({"objective": "beta_vae", "strength": strengths})
     axes = strength_seed(records, strengths, "beta_vae", "score").axes[0]
     assert axes.get_xscale() == "log"
-    assert len(axes.lines) == 1
+    assert len(axes.collections) == 1
 
 
 def test_correlations_are_those_of_selection(snapshot):
@@ -106,7 +110,35 @@ def test_transfer_compares_the_same_configurations(snapshot):
 
 def test_parallel_takes_words_and_missing_values():
     table = pd.DataFrame({"objective": ["a", "b", "a"], "strength": [1.0, np.nan, 3.0], "mig": [0.1, 0.2, np.nan]})
-    assert len(parallel(table, "mig").axes[0].lines) == 3 + 3
+    figure = parallel(table, "mig")
+    axes, bar = figure.axes
+    assert len([line for line in axes.lines if len(line.get_xdata()) == 3]) == 3
+    assert {text.get_text() for text in axes.texts} == {"a", "b", "1", "3", "0.1", "0.2"}  # a tick for each value
+    assert bar.get_ylabel() == "MIG"
+
+
+def test_figures_are_opaque_whatever_they_are_shown_on(plots):
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    plots.history().savefig(buffer)
+    pixels = np.asarray(Image.open(buffer).convert("RGBA"))
+    assert (pixels[..., 3] == 255).all()
+    assert pixels[0, 0, :3].min() > 250
+
+
+def test_the_best_so_far_never_falls():
+    axes = history(np.array([0.2, np.nan, 0.5, 0.1]), "score").axes[0]
+    assert list(axes.lines[0].get_ydata()) == [0.2, 0.2, 0.5, 0.5]
+
+
+def test_points_say_on_a_page_what_they_are(snapshot):
+    svg = inline_svg(StudyPlots(snapshot).transfer_scatter(), "one", "figure")
+    told = re.findall(r'<g class="point"><title>([^<]+)</title>', svg)
+    assert len(told) == 18  # configurations
+    assert any(text.startswith("β-VAE β=") for text in told)
+    assert "told:" not in svg
+    assert "<a " not in svg
 
 
 @pytest.mark.parametrize(
@@ -126,8 +158,6 @@ def test_what_is_missing_is_said(plots, call, message):
 
 
 def test_ids_in_svg_do_not_clash(snapshot):
-    import re
-
     first = inline_svg(StudyPlots(snapshot).strength_seed("beta_vae"), "one", "figure")
     second = inline_svg(StudyPlots(snapshot).strength_seed("beta_vae"), "another", "figure")
     assert not set(re.findall(r'id="([^"]+)"', first)) & set(re.findall(r'id="([^"]+)"', second))

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from selectdis.data._dataset import ImageDataset
-from selectdis.data._sizes import Sizes, check_image_size, check_sizes, spaced
+from selectdis.data._sizes import Sizes, check_drawn_size, check_sizes, spaced
 from selectdis.data._source import Source
 from selectdis.data.reading._lazy import LazyImages, render_small
 from selectdis.data.reading._pixels import area_average
@@ -52,7 +52,7 @@ def glyphs(
     ImageDataset
         A full grid of uint8 (n, 1, image_size, image_size).
     """
-    size = check_image_size(image_size)
+    size = check_drawn_size(image_size)
     paths = [str(Path(f).expanduser()) for f in fonts] if fonts is not None else _shipped_fonts()
     for path in paths:
         _font(path, 20)

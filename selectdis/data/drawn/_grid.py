@@ -11,7 +11,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from selectdis.data._dataset import ImageDataset
-from selectdis.data._sizes import IMAGE_SIZES, Sizes, check_image_size, check_sizes, spaced
+from selectdis.data._sizes import IMAGE_SIZES, Sizes, check_drawn_size, check_sizes, spaced
 from selectdis.data.reading._lazy import LazyImages, render_small
 from selectdis.errors import SelectdisError
 
@@ -96,7 +96,7 @@ def drawn_grid(
     instances : int
         Images of each combination; above 1 the drawing also gets the ``instance``, which is no factor.
     """
-    size, together = check_image_size(image_size), check_correlation(correlation)
+    size, together = check_drawn_size(image_size), check_correlation(correlation)
     place = IMAGE_SIZES.index(size)
     defaults = {name: factor.defaults[place] for name, factor in factors.items()}
     most = {name: factor.most for name, factor in factors.items() if factor.most is not None}

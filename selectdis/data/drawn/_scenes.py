@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from selectdis.data._dataset import ImageDataset
-from selectdis.data._sizes import Sizes, check_image_size, check_sizes, spaced
+from selectdis.data._sizes import Sizes, check_drawn_size, check_sizes, spaced
 from selectdis.data._source import Source
 from selectdis.data.drawn._geometry import draw_layers
 from selectdis.data.reading._lazy import LazyImages, render_small
@@ -42,7 +42,7 @@ def scenes(*, image_size: int = 64, sizes: Sizes = None, gray: bool = False) -> 
     ImageDataset
         A full grid of uint8 (n, 3 or 1, image_size, image_size), not a copy of Shapes3D pixel by pixel.
     """
-    size, names = check_image_size(image_size), TONES if gray else NAMES
+    size, names = check_drawn_size(image_size), TONES if gray else NAMES
     most = dict(zip(names, (10, 10, 10, None, 4, None), strict=True))
     defaults = dict(zip(names, DEFAULT_SIZES[size], strict=True))
     chosen = check_sizes(sizes, defaults, {name: top for name, top in most.items() if top})

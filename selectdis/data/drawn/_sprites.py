@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from selectdis.data._dataset import ImageDataset
-from selectdis.data._sizes import Sizes, check_image_size, check_sizes, spaced
+from selectdis.data._sizes import Sizes, check_drawn_size, check_sizes, spaced
 from selectdis.data._source import Source
 from selectdis.data.reading._lazy import LazyImages, render_small
 from selectdis.data.reading._pixels import area_average
@@ -41,7 +41,7 @@ def sprites(*, image_size: int = 64, sizes: Sizes = None, endpoint: bool = False
     ImageDataset
         A full grid of uint8 (n, 1, image_size, image_size).
     """
-    size = check_image_size(image_size)
+    size = check_drawn_size(image_size)
     chosen = check_sizes(sizes, dict(zip(NAMES, DEFAULT_SIZES[size], strict=True)), {"shape": 3})
     lazy = LazyImages((int(np.prod(chosen)), 1, size, size), SpriteRenderer(chosen, size, endpoint))
     return ImageDataset("sprites", render_small(lazy), NAMES, chosen, source="rendered")

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
 from selectdis.data._dataset import ImageDataset
+from selectdis.data._labels import dataset_of_columns
+from selectdis.data._look import warn_of_dark_images
+from selectdis.data.reading._picture import HEIC, PictureOptions
 from selectdis.data.reading._pictures import read_pictures
-from selectdis.errors import SelectdisError
+from selectdis.data.reading._scaling import Scaling
+from selectdis.errors import SelectdisError, check_choice
 
 __all__ = ["find_pictures", "folder"]
 
@@ -17,22 +23,42 @@ NOT_PICTURES = {".pdf", ".h5", ".hdf", ".hdf5"}  # Pillow lists them, with plugi
 
 
 def folder(
-    path: str | Path, *, image_size: int = 64, gray: bool | None = None, fit: str = "crop", strict: bool = False
+    path: str | Path,
+    *,
+    image_size: int = 64,
+    gray: bool | None = None,
+    fit: str = "crop",
+    strict: bool = False,
+    background: str = "black",
+    scaling: Scaling = "type",
+    pages: str = "first",
+    labels: str | None = None,
 ) -> ImageDataset:
-    """Read every picture below a folder, in the order of their paths, as an unlabelled data set.
+    """Read every picture below a folder, in the order of their paths.
 
     Parameters
     ----------
     path : str or Path
         Searched recursively; links to folders are followed once, hidden files and folders are left out.
-    image_size : {64, 32, 16}
-        Pixels per side.
+    image_size : int
+        Pixels per side, 4 to 1,024: "conv" takes 128, 64, 32 and 16, "fc" any.
     gray : bool, optional
         True for one channel, False for RGB. None keeps grey pictures grey, and refuses a mixture.
     fit : {"crop", "stretch", "pad"}
         How a picture becomes a square: its middle, stretched, or padded with black.
     strict : bool
         Raise on a file that cannot be read, instead of naming it in a warning and leaving it out.
+    background : str
+        Colour below transparent parts and around padded pictures: a name, such as "white", or "#rrggbb".
+    scaling : {"type", "dataset", "picture", "percentiles"} or (float, float)
+        What becomes 0 and 255: what the files' type can hold; the least and the largest value of all pictures; those of
+        each picture; the 0.5th and 99.5th percentile of all pictures; or two given values. Bytes that hold nothing but
+        0 and 1 count as black and white.
+    pages : {"first", "all"}
+        Of a stack or an animation: its first page, or each as a picture.
+    labels : {"folders"}, optional
+        Makes a factor of the folder that each picture is in, of those directly below `path`; by default nothing is
+        known of the pictures.
 
     Raises
     ------
@@ -46,8 +72,27 @@ def folder(
     paths = find_pictures(root)
     if not paths:
         raise SelectdisError(f"{root} holds no picture, in it or below (looked for .png, .jpg, .bmp, .tif, .webp, ...)")
-    images, _ = read_pictures(paths, image_size=image_size, gray=gray, fit=fit, strict=strict)
-    return ImageDataset(f"folder:{path}", images, source=str(root.resolve()))
+    if labels is not None:
+        check_choice("labels", labels, ("folders",))
+    options = PictureOptions(image_size, gray, fit, background, scaling, pages)
+    read = read_pictures(paths, root, options, strict=strict)
+    name, source = f"folder:{path}", str(root.resolve())
+    data = ImageDataset(name, read.images, source=source)
+    if labels is not None:
+        data = dataset_of_columns(name, read.images, ["folder"], [_folders(root, paths, read.kept)], source=source)
+    return warn_of_dark_images(replace(data, **read.about))
+
+
+def _folders(root: Path, paths: Sequence[Path], kept: Sequence[int]) -> list[str]:
+    """Return the folder below `root` that each picture is in; empty where it lies in `root` itself."""
+    below = [paths[k].relative_to(root).parts for k in kept]
+    folders = [parts[0] if len(parts) > 1 else "" for parts in below]
+    if len(set(folders) - {""}) < 2:
+        raise SelectdisError(
+            f'labels="folders" needs pictures in two or more folders directly below {root}, found '
+            f"{', '.join(sorted(set(folders) - {''})) or 'none'}"
+        )
+    return folders
 
 
 def find_pictures(root: Path) -> list[Path]:
@@ -67,4 +112,4 @@ def find_pictures(root: Path) -> list[Path]:
 
 def _suffixes() -> set[str]:
     known = Image.registered_extensions()
-    return {suffix for suffix, kind in known.items() if kind in Image.OPEN} - NOT_PICTURES
+    return {suffix for suffix, kind in known.items() if kind in Image.OPEN} - NOT_PICTURES | HEIC

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._labels import dataset_of_columns, known_column
-from selectdis.data._sizes import FITS, check_image_size
-from selectdis.data.own._objects import item_pixels, same_channels
-from selectdis.errors import SelectdisError, check_choice, nearest
+from selectdis.data.own._objects import item_images
+from selectdis.data.reading._picture import PictureOptions
+from selectdis.data.reading._scaling import Scaling
+from selectdis.errors import SelectdisError, nearest
 
 __all__ = ["hugging_face"]
 
@@ -27,6 +27,8 @@ def hugging_face(
     image_size: int = 64,
     gray: bool | None = None,
     fit: str = "crop",
+    background: str = "black",
+    scaling: Scaling = "type",
 ) -> ImageDataset:
     """Read a data set that `datasets` saved with `save_to_disk`; nothing is downloaded.
 
@@ -43,7 +45,7 @@ def hugging_face(
     bins : int, optional
         A continuous factor is cut into that many bins of equal frequency; without it, metrics that need classes
         refuse it.
-    image_size, gray, fit
+    image_size, gray, fit, background, scaling
         As for `folder`.
 
     Raises
@@ -51,21 +53,19 @@ def hugging_face(
     SelectdisError
         Where the extra is not installed, or the folder is not such a data set.
     """
-    check_choice("fit", fit, FITS)
-    size = check_image_size(image_size)
+    options = PictureOptions(image_size, gray, fit, background, scaling)
     rows = _split(_load(path), split, path)
     picture = _image_column(rows, column, path)
     names = _factor_columns(rows, picture, factors, path)
-    pictures = [item_pixels(image, f"image {k} of {path}", size, gray, fit) for k, image in enumerate(rows[picture])]
-    if not pictures:
+    items = list(rows[picture])
+    if not items:
         raise SelectdisError(f"hf:{path} holds no images")
-    same_channels(pictures, str(path))
+    images, originals = item_images(items, str(path), options)
     name, source = f"hf:{path}", str(Path(path).expanduser().resolve())
     if not names:
-        return ImageDataset(name, np.stack(pictures), source=source)
-    return dataset_of_columns(
-        name, np.stack(pictures), names, [_values(rows, factor) for factor in names], source=source, bins=bins
-    )
+        return ImageDataset(name, images, source=source, originals=originals)
+    columns = [_values(rows, factor) for factor in names]
+    return replace(dataset_of_columns(name, images, names, columns, source=source, bins=bins), originals=originals)
 
 
 def _load(path: str | Path) -> Any:

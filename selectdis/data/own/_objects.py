@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,24 +12,34 @@ from PIL import Image
 from selectdis._factors import as_numpy
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._labels import dataset_of_columns
-from selectdis.data._sizes import FITS, check_image_size
-from selectdis.data.reading._convert import array_images
-from selectdis.data.reading._pictures import picture_pixels
-from selectdis.errors import SelectdisError, check_choice
+from selectdis.data.reading._convert import array_images, settled_scaling
+from selectdis.data.reading._originals import Originals
+from selectdis.data.reading._picture import PictureOptions, picture_pixels, picture_values
+from selectdis.data.reading._scaling import Scaling
+from selectdis.errors import SelectdisError
 
-__all__ = ["from_array", "from_items", "item_pixels", "same_channels"]
+__all__ = ["from_array", "from_items", "item_images"]
 
 
 def from_array(
-    array: Any, *, image_size: int | None = None, gray: bool | None = None, layout: str | None = None, fit: str = "crop"
+    array: Any,
+    *,
+    image_size: int | None = None,
+    gray: bool | None = None,
+    layout: str | None = None,
+    fit: str = "crop",
+    scaling: Scaling = "type",
 ) -> ImageDataset:
     """Take images from an array or tensor: uint8, bool or floats in [0, 1], of (n, h, w), (n, h, w, c) or (n, c, h, w).
 
     Options are those of `array_file`.
     """
     pixels = as_numpy(array)
-    images = array_images(pixels, "the array", image_size=image_size, gray=gray, layout=layout, fit=fit)
-    return ImageDataset("array", images, source="memory")
+    scaling = settled_scaling(scaling, lambda: [pixels])
+    images = array_images(
+        pixels, "the array", image_size=image_size, gray=gray, layout=layout, fit=fit, scaling=scaling
+    )
+    return ImageDataset("array", images, source="memory", originals=Originals(scaling=scaling))
 
 
 def from_items(
@@ -37,6 +48,8 @@ def from_items(
     image_size: int = 64,
     gray: bool | None = None,
     fit: str = "crop",
+    background: str = "black",
+    scaling: Scaling = "type",
     labels: bool = True,
     bins: int | None = None,
 ) -> ImageDataset:
@@ -47,7 +60,7 @@ def from_items(
     items : object
         An image is a PIL picture, an array (h, w[, c]), or a tensor (c, h, w) as `ToTensor` makes it. A label is a
         number, a string, or a tuple or array of them (several factors); `items.classes` names the classes of one.
-    image_size, gray, fit
+    image_size, gray, fit, background, scaling
         As for `folder`.
     labels : bool
         Keep them as factors; a label that is None is no value.
@@ -60,20 +73,31 @@ def from_items(
     ImageDataset
         All images in memory, uint8 (n, c, image_size, image_size); a labelled set where items came with labels.
     """
-    size = check_image_size(image_size)
-    check_choice("fit", fit, FITS)
+    options = PictureOptions(image_size, gray, fit, background, scaling)
     name = type(items).__name__
     if len(items) == 0:
         raise SelectdisError(f"{name} holds no images")
     pairs = [_pair(items[k]) for k in range(len(items))]
-    pictures = [item_pixels(image, f"image {k} of {name}", size, gray, fit) for k, (image, _) in enumerate(pairs)]
-    same_channels(pictures, name)
-    images = np.stack(pictures)
+    images, originals = item_images([image for image, _ in pairs], name, options)
     rows = [label for _, label in pairs]
     if not labels or all(label is None for label in rows):
-        return ImageDataset(name, images, source="memory")
+        return ImageDataset(name, images, source="memory", originals=originals)
     names, columns = _columns(rows, name, getattr(items, "classes", None))
-    return dataset_of_columns(name, images, names, columns, source="memory", bins=bins)
+    data = dataset_of_columns(name, images, names, columns, source="memory", bins=bins)
+    return replace(data, originals=originals)
+
+
+def item_images(items: Sequence[Any], name: str, options: PictureOptions) -> tuple[np.ndarray, Originals]:
+    """Return uint8 (n, c, size, size) of pictures, arrays or tensors, and how they were scaled."""
+    scaling = settled_scaling(options.scaling, lambda: ([_item_values(item, options)] for item in items))
+    options = replace(options, scaling=scaling)
+    pictures = [_item_pixels(item, f"image {k} of {name}", options) for k, item in enumerate(items)]
+    channels = sorted({len(picture) for picture in pictures})
+    if len(channels) > 1:
+        raise SelectdisError(
+            f"all images of {name} need the same number of channels, found {channels}: choose gray=True or gray=False"
+        )
+    return np.stack(pictures), Originals(scaling=scaling)
 
 
 def _pair(item: Any) -> tuple[Any, Any]:
@@ -82,28 +106,25 @@ def _pair(item: Any) -> tuple[Any, Any]:
     return (item[0], None) if isinstance(item, (tuple, list)) and len(item) == 1 else (item, None)
 
 
-def item_pixels(image: Any, label: str, size: int, gray: bool | None, fit: str) -> np.ndarray:
+def _item_values(image: Any, options: PictureOptions) -> np.ndarray:
+    return picture_values(image, options) if isinstance(image, Image.Image) else as_numpy(image)
+
+
+def _item_pixels(image: Any, label: str, options: PictureOptions) -> np.ndarray:
     """Return uint8 (c, size, size) of one picture, array or tensor."""
     if isinstance(image, Image.Image):
-        return picture_pixels(image, size, gray, fit)
+        return picture_pixels(image, options)
     array = as_numpy(image)
     if array.ndim not in (2, 3):
         raise SelectdisError(
             f"{label} should be a picture or an array of 2 or 3 dimensions, found {type(image).__name__}"
         )
-    layout = None
+    layout = "nhw"
     if array.ndim == 3:  # a tensor has its channels first; an array, where both would do, last
         first, last = array.shape[0] in (1, 3, 4), array.shape[-1] in (1, 3, 4)
         layout = "nchw" if first and (not last or hasattr(image, "detach")) else "nhwc"
-    return array_images(array[None], label, image_size=size, gray=gray, layout=layout, fit=fit)[0]
-
-
-def same_channels(pictures: Sequence[np.ndarray], name: str) -> None:
-    channels = sorted({len(picture) for picture in pictures})
-    if len(channels) > 1:
-        raise SelectdisError(
-            f"all images of {name} need the same number of channels, found {channels}: choose gray=True or gray=False"
-        )
+    told = {"image_size": options.size, "gray": options.gray, "fit": options.fit, "scaling": options.scaling}
+    return array_images(array[None], label, layout=layout, **told)[0]
 
 
 def _columns(rows: Sequence[Any], name: str, classes: Any) -> tuple[list[str], list[Any]]:

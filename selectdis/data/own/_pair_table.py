@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._labels import known_column
-from selectdis.data.own._table import read_table
+from selectdis.data._look import warn_of_dark_images
+from selectdis.data.own._table import picture_path, read_table
+from selectdis.data.reading._picture import PictureOptions
 from selectdis.data.reading._pictures import read_pictures
+from selectdis.data.reading._scaling import Scaling
 from selectdis.errors import SelectdisError
 
 __all__ = ["pair_table"]
@@ -24,6 +28,8 @@ def pair_table(
     gray: bool | None = None,
     fit: str = "crop",
     strict: bool = False,
+    background: str = "black",
+    scaling: Scaling = "type",
 ) -> ImageDataset:
     """Read the pictures that a CSV file lists in pairs, as an unlabelled data set with these pairs.
 
@@ -34,7 +40,7 @@ def pair_table(
         rows is one image of several pairs.
     columns : sequence of two str, optional
         The columns of both paths; by default the two that the file has.
-    image_size, gray, fit, strict
+    image_size, gray, fit, strict, background, scaling
         As for `folder`. Pairs of which a picture cannot be read are left out, with a warning.
 
     Raises
@@ -50,11 +56,13 @@ def pair_table(
             f"pairs:{path} needs two columns of paths, found {', '.join(names)}; name the two with the option columns"
         )
     sides = [header.index(name) for name in names]
-    listed = [[where.parent / row[side] for side in sides] for row in rows]
+    listed = [[picture_path(where, row[side]) for side in sides] for row in rows]
     paths = list(dict.fromkeys(picture for pair in listed for picture in pair))
-    images, kept = read_pictures(paths, image_size=image_size, gray=gray, fit=fit, strict=strict)
-    place = {paths[k]: row for row, k in enumerate(kept)}
+    options = PictureOptions(image_size, gray, fit, background, scaling)
+    read = read_pictures(paths, where.parent, options, strict=strict)
+    place = {paths[k]: row for row, k in enumerate(read.kept)}
     pairs = [(place[one], place[other]) for one, other in listed if one in place and other in place]
     if not pairs:
         raise SelectdisError(f"no pair of {path} has two pictures that can be read")
-    return ImageDataset(f"pairs:{path}", images, source=str(where.resolve()), listed_pairs=np.array(pairs))
+    data = ImageDataset(f"pairs:{path}", read.images, source=str(where.resolve()), listed_pairs=np.array(pairs))
+    return warn_of_dark_images(replace(data, **read.about))

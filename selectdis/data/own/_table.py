@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._labels import dataset_of_columns, known_column
+from selectdis.data._look import warn_of_dark_images
+from selectdis.data.reading._picture import PictureOptions
 from selectdis.data.reading._pictures import read_pictures
+from selectdis.data.reading._scaling import Scaling
+from selectdis.data.reading._table_text import SEPARATORS, table_rows, table_text
 from selectdis.errors import SelectdisError
 
-__all__ = ["TABLE_SUFFIXES", "read_table", "table"]
+__all__ = ["TABLE_SUFFIXES", "USUAL", "picture_path", "read_table", "table"]
 
 TABLE_SUFFIXES = (".csv", ".tsv")
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
@@ -32,14 +36,18 @@ def table(
     gray: bool | None = None,
     fit: str = "crop",
     strict: bool = False,
+    background: str = "black",
+    scaling: Scaling = "type",
+    pages: str = "first",
 ) -> ImageDataset:
     """Read pictures listed in a CSV file with a header; every other column is a factor.
 
     Parameters
     ----------
     path : str or Path
-        Of the .csv (or .tsv) file, its columns separated by commas, semicolons or tabs; the pictures' paths are
-        relative to its folder. A first column without a name that numbers the rows is left out.
+        Of the .csv (or .tsv) file, its columns separated by commas, semicolons, tabs or bars, in UTF-8, UTF-16 or
+        Windows-1252; the pictures' paths are relative to its folder. A first column without a name that numbers the
+        rows is left out.
     column : str, optional
         Which column holds the paths; by default "image", "path", "file", ... or else the first.
     factors : str or sequence of str, optional
@@ -48,7 +56,7 @@ def table(
     bins : int, optional
         A continuous factor is cut into that many bins of equal frequency; without it, metrics that need classes
         refuse it.
-    image_size, gray, fit, strict
+    image_size, gray, fit, strict, background, scaling, pages
         As for `folder`. Rows whose picture cannot be read are left out, with a warning.
 
     Returns
@@ -60,25 +68,40 @@ def table(
     header, rows = read_table(where)
     picture = _path_column(header, column, where)
     names = _factor_columns(header, picture, factors, where)
-    paths = [where.parent / row[header.index(picture)] for row in rows]
-    images, kept = read_pictures(paths, image_size=image_size, gray=gray, fit=fit, strict=strict)
+    paths = [picture_path(where, row[header.index(picture)]) for row in rows]
+    options = PictureOptions(image_size, gray, fit, background, scaling, pages)
+    read = read_pictures(paths, where.parent, options, strict=strict)
     source = str(where.resolve())
-    if not names:
-        return ImageDataset(str(path), images, source=source)
-    columns = [[rows[k][header.index(name)] for k in kept] for name in names]
-    return dataset_of_columns(str(path), images, names, columns, source=source, bins=bins)
+    if names:
+        columns = [[rows[k][header.index(name)] for k in read.kept] for name in names]
+        data = dataset_of_columns(str(path), read.images, names, columns, source=source, bins=bins)
+    else:
+        data = ImageDataset(str(path), read.images, source=source)
+    return warn_of_dark_images(replace(data, **read.about))
 
 
-def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Return the header and the rows of a CSV or TSV file, checked."""
+def picture_path(table: Path, cell: str) -> Path:
+    """Return the path of a picture that a table names, relative to its folder; backslashes are Windows' slashes."""
+    path = table.parent / cell.strip()
+    windows = table.parent / PureWindowsPath(cell.strip()).as_posix()
+    return windows if "\\" in cell and not path.exists() else path
+
+
+def read_table(path: Path, *, plain: bool = False) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of a CSV or TSV file, checked.
+
+    In a `plain` one a first line of numbers alone is no header: columns are then called by their place.
+    """
     if not path.is_file():
         raise SelectdisError(f"there is no file {path}")
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        separator = _separator(text, "\t,;" if path.suffix.lower() == ".tsv" else ",;\t")
-        lines = list(_records(text, separator))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise SelectdisError(f"{path} is not a CSV file in UTF-8 ({error})") from None
+        text = table_text(path)
+        separator = _separator(text, "\t,;|" if path.suffix.lower() == ".tsv" else ",;\t|")
+        lines = [row for _, row in table_rows(text, separator)]
+    except csv.Error as error:
+        raise SelectdisError(f"{path} is not a CSV file ({error})") from None
+    if plain and lines and all(map(_is_number, lines[0])):
+        lines = [[str(k) for k in range(len(lines[0]))], *lines]
     if len(lines) < 2:
         raise SelectdisError(f"{path} needs a header and at least one row, found {len(lines)} lines")
     header = [name.strip() for name in lines[0]]
@@ -86,7 +109,7 @@ def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
         raise SelectdisError(f"{path} names a column twice: {', '.join(header)}")
     for k, row in enumerate(lines[1:], start=2):
         if len(row) != len(header):
-            found = {"\t": "tabs", ",": "commas", ";": "semicolons"}[separator]
+            found = SEPARATORS[separator]
             raise SelectdisError(
                 f"{path} has {len(header)} columns, separated by {found}, and {len(row)} in line {k}: quote the cells "
                 "that hold a separator"
@@ -95,14 +118,19 @@ def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
     return _without_index(header, rows, path)
 
 
-def _records(text: str, separator: str) -> Iterator[list[str]]:
-    return (row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row)
+def _is_number(cell: str) -> bool:
+    """Tell whether a cell holds a number."""
+    try:
+        float(_point(cell))
+    except ValueError:
+        return False
+    return True
 
 
 def _separator(text: str, likely: str) -> str:
     """Return the first of the `likely` separators that cuts the first two lines into equally many columns."""
     for separator in likely:
-        widths = [len(row) for row in islice(_records(text, separator), 2)]
+        widths = [len(row) for _, row in islice(table_rows(text, separator), 2)]
         if len(widths) == 2 and widths[0] == widths[1] > 1:
             return separator
     return likely[0]

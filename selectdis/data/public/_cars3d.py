@@ -40,7 +40,7 @@ def cars3d(
     path : str or Path, optional
         nips2015-analogy-data.tar.gz, or a folder with it; by default what was fetched. Nothing is extracted: the cars
         are read from the archive once and kept in the cache folder as uint8.
-    image_size : {64, 32, 16}
+    image_size : int
         Pixels per side, from 128.
     gray : bool
         One channel, by luminance.

@@ -17,8 +17,8 @@ def digits(*, image_size: int = 64, labels: bool = False) -> ImageDataset:
 
     Parameters
     ----------
-    image_size : {64, 32, 16}
-        Pixels per side.
+    image_size : int
+        Pixels per side, 4 to 1,024: "conv" takes 128, 64, 32 and 16, "fc" any.
     labels : bool
         Keep the digit as the one known factor. By default nothing is known: the factors that one would want (slant,
         stroke width) were never written down.

@@ -32,7 +32,7 @@ def dsprites(*, path: str | Path | None = None, image_size: int = 64, sizes: Siz
     path : str or Path, optional
         The .npz or .hdf5 file, or a folder with it; by default what `selectdis data fetch dsprites` got. Where nothing
         is there the same grid is rendered, and a warning says so.
-    image_size : {64, 32, 16}
+    image_size : int
         Pixels per side (smaller ones are block averages).
     sizes : mapping or sequence of int, optional
         Of the rendered grid only, as for `sprites`.

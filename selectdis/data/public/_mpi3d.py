@@ -33,7 +33,7 @@ def mpi3d(*, kind: str, path: str | Path | None = None, image_size: int = 64, gr
     path : str or Path, optional
         The .npz file (its one array is `images`), or a folder with it; by default what was fetched. Compressed files
         are unpacked once into the cache folder: 12.7 GB at 64 pixels in colour, 3.2 GB at 32.
-    image_size, gray : {64, 32, 16}, bool
+    image_size, gray : int, bool
         Pixels per side; one channel, by luminance.
 
     Returns

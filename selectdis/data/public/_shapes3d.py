@@ -27,7 +27,7 @@ def shapes3d(*, path: str | Path | None = None, image_size: int = 64, gray: bool
     ----------
     path : str or Path, optional
         The .h5 or .npz file (images, labels), or a folder with it; by default what was fetched.
-    image_size, gray : {64, 32, 16}, bool
+    image_size, gray : int, bool
         Pixels per side; one channel, by luminance (in which several hues look alike).
 
     Returns

@@ -36,7 +36,7 @@ def smallnorb(*, path: str | Path | None = None, image_size: int = 64, edition: 
     path : str or Path, optional
         A folder with the six smallnorb-*.mat.gz (or .mat) files; by default what was fetched. Training and testing
         parts are merged; one of them alone is enough. Kept in the cache folder once read.
-    image_size : {64, 32, 16}
+    image_size : int
         Pixels per side, from 96.
     edition : {2, 1}
         2: shrunk by Lanczos' filter, as in disentanglement_lib; 1: bilinear, or by averages of blocks, as in selectdis

@@ -16,7 +16,7 @@ from selectdis.data._source import Source, check_edition
 from selectdis.data.public import _first_variants as first_edition
 from selectdis.data.public._dsprites import dsprites
 from selectdis.data.reading._lazy import LazyImages
-from selectdis.data.reading._pictures import open_picture
+from selectdis.data.reading._picture import open_picture
 from selectdis.errors import SelectdisError
 
 __all__ = ["COLOR", "NOISY", "SCREAM", "color_dsprites", "noisy_dsprites", "scream_dsprites"]

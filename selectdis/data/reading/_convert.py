@@ -14,11 +14,12 @@ from selectdis.data.reading._cache import cache_path, file_key, write_cached
 from selectdis.data.reading._file_array import FileArray, IndexedArray, PackedBits, open_npy
 from selectdis.data.reading._lazy import LazyImages, render_small
 from selectdis.data.reading._pixels import fit_square, to_channels
+from selectdis.data.reading._scaling import MEASURED, Scaling, check_scaling, measured_range, to_bytes, value_range
 from selectdis.errors import SelectdisError, check_choice
 
-__all__ = ["LAYOUTS", "Convert", "array_images", "cached_images", "choose_conversion", "file_images"]
+__all__ = ["LAYOUTS", "Convert", "array_images", "cached_images", "choose_conversion", "file_images", "settled_scaling"]
 
-LAYOUTS = ("nhw", "nhwc", "nchw")
+LAYOUTS = ("nhw", "nhwc", "nchw", "hwc", "chw")  # the last two: one image alone
 IN_MEMORY = 64 * 2**20  # a packed array of at most this many bytes is read at once, and leaves nothing on the disk
 
 
@@ -32,19 +33,29 @@ class Convert:
     gray: bool | None
     fit: str
     bits: bool = False  # uint8 that holds only 0 and 1
+    scaling: Scaling = "type"  # measured already, where it is to be
 
     def __repr__(self) -> str:
         # Names unpacked files of gigabytes: those that earlier versions made are found under the spelling of then.
         text = f"Convert(label={self.label!r}, layout={self.layout!r}, size={self.size!r}, grey={self.gray!r}, "
-        return f"{text}fit={self.fit!r}, bits={self.bits!r})"
+        scaling = "" if self.scaling == "type" else f", scaling={self.scaling!r}"
+        return f"{text}fit={self.fit!r}, bits={self.bits!r}{scaling})"
 
     def __call__(self, block: np.ndarray) -> np.ndarray:
-        pixels = _to_uint8(_to_nchw(block, self.layout), self.label, self.bits)
-        if pixels.shape[1] == 4:  # transparency is dropped
-            pixels = pixels[:, :3]
-        elif pixels.shape[1] == 2:
-            pixels = pixels[:, :1]
+        pixels = self._to_uint8(self.opaque(block))
         return to_channels(fit_square(pixels, self.size, self.fit), self.gray)
+
+    def opaque(self, block: np.ndarray) -> np.ndarray:
+        """Return raw images as (k, 1 or 3, h, w): transparency is dropped."""
+        pixels = _to_nchw(block, self.layout)
+        return pixels[:, : {4: 3, 2: 1}.get(pixels.shape[1])]
+
+    def _to_uint8(self, block: np.ndarray) -> np.ndarray:
+        if self.scaling == "type":
+            return _to_uint8(block, self.label, self.bits)
+        if isinstance(self.scaling, tuple):
+            return to_bytes(block, *self.scaling)
+        return np.stack([to_bytes(image, *value_range(image)) for image in block])
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,7 @@ def choose_conversion(
     gray: bool | None = None,
     layout: str | None = None,
     fit: str = "crop",
+    scaling: Scaling = "type",
 ) -> Convert:
     """Check an array's header and say how to convert it.
 
@@ -76,16 +88,21 @@ def choose_conversion(
         Of the array.
     label : str
         What to call it in a message.
-    image_size, gray, layout, fit
-        As for `array_file`.
+    image_size, gray, layout, fit, scaling
+        As for `array_file`; the scaling must be measured already, where it is to be.
 
     Raises
     ------
     SelectdisError
         Not images by shape or type, an ambiguous layout, or an unknown option.
     """
-    if dtype.kind not in "bf" and dtype != np.uint8:
-        raise SelectdisError(f"images are uint8, bool, or floats in [0, 1]; {label} holds {dtype}: convert it first")
+    scaling = check_scaling(scaling)
+    by_type = dtype.kind in "bf" or dtype == np.uint8
+    if not by_type and (scaling == "type" or dtype.kind not in "iu"):
+        hint = 'scaling="dataset" takes its least and largest value for black and white' if dtype.kind in "iu" else ""
+        raise SelectdisError(
+            f"images are uint8, bool, or floats in [0, 1]; {label} holds {dtype}: {hint or 'convert it first'}"
+        )
     chosen = _layout(shape, label, layout)
     n, channels, h, w = _nchw_shape(shape, chosen)
     if channels not in (1, 2, 3, 4):
@@ -94,13 +111,23 @@ def choose_conversion(
         raise SelectdisError(f"{label} holds no images (shape {shape})")
     if image_size is None:
         image_size = h if h == w and h in IMAGE_SIZES else 64
-    return Convert(label, chosen, check_image_size(image_size), gray, check_choice("fit", fit, FITS))
+    return Convert(label, chosen, check_image_size(image_size), gray, check_choice("fit", fit, FITS), scaling=scaling)
+
+
+def settled_scaling(scaling: Any, blocks: Callable[[], Iterable[Iterable[np.ndarray]]]) -> Scaling:
+    """Return `scaling`, or the range that it stands for where it looks at all `blocks` of raw images first."""
+    checked = check_scaling(scaling)
+    if checked not in MEASURED:
+        return checked
+    return measured_range((image for block in blocks() for image in block), str(checked)) or "type"
 
 
 def array_images(array: np.ndarray, label: str, **options: Any) -> np.ndarray:
     """Convert an array in memory to uint8 (n, channels, size, size)."""
+    if options.get("layout") in ("hwc", "chw"):
+        array, options = array[None], options | {"layout": f"n{options['layout']}"}
     convert = choose_conversion(array.shape, array.dtype, label, **options)
-    return replace(convert, bits=_only_bits([array]))(array)
+    return replace(convert, bits=_bits(convert, [array]))(array)
 
 
 def file_images(rows: FileArray, **options: Any) -> np.ndarray | LazyImages:
@@ -109,10 +136,12 @@ def file_images(rows: FileArray, **options: Any) -> np.ndarray | LazyImages:
     What cannot be read row by row (compressed files) is unpacked once into the cache folder, as uint8, or one bit per
     pixel where the images are black and white.
     """
+    if options.get("layout") in ("hwc", "chw"):
+        return array_images(np.concatenate(list(rows.blocks())), rows.label, **options)
     convert = choose_conversion(rows.shape, rows.dtype, rows.label, **options)
     if isinstance(rows, IndexedArray):
-        convert = replace(convert, bits=_only_bits(rows.blocks()))
-        if rows.dtype.kind == "f":  # find what is wrong now, not in the middle of a study
+        convert = replace(convert, bits=_bits(convert, rows.blocks()))
+        if rows.dtype.kind == "f" and convert.scaling == "type":  # find what is wrong now, not in the middle of a study
             for block in rows.blocks():
                 _check_floats(block, rows.label)
         return render_small(LazyImages(_out_shape(rows, convert), ConvertedImages(rows, convert)))
@@ -134,7 +163,7 @@ def cached_images(key: str, make: Callable[[], np.ndarray]) -> LazyImages:
 
 def _read_whole(rows: FileArray, convert: Convert) -> np.ndarray:
     array = np.concatenate(list(rows.blocks()))
-    return replace(convert, bits=_only_bits([array]))(array)
+    return replace(convert, bits=_bits(convert, [array]))(array)
 
 
 class _NotBits(Exception):
@@ -144,7 +173,7 @@ class _NotBits(Exception):
 def _unpacked(rows: FileArray, convert: Convert) -> LazyImages:
     """Through the cache folder. Black and white is assumed while the blocks say so, and the work begun anew if not."""
     first = next(iter(rows.blocks()))
-    if _only_bits([first]):
+    if _bits(convert, [first]):
         try:
             return _unpacked_as(rows, replace(convert, bits=True))
         except _NotBits:
@@ -155,6 +184,7 @@ def _unpacked(rows: FileArray, convert: Convert) -> LazyImages:
 def _unpacked_as(rows: FileArray, convert: Convert) -> LazyImages:
     shape = _out_shape(rows, convert)
     packed = convert.bits and rows.shape[0] == shape[0] and shape[1] == 1 and _same_size(rows, convert)
+    packed = packed and shape[2] * shape[3] % 8 == 0
     key = file_key(rows.path, rows.label, convert, packed)
     if packed:
         bits_shape = (shape[0], shape[2] * shape[3] // 8)
@@ -182,6 +212,10 @@ def _converted_blocks(rows: FileArray, convert: Convert) -> Iterator[np.ndarray]
         yield convert(block)
 
 
+def _bits(convert: Convert, blocks: Iterable[np.ndarray]) -> bool:
+    return convert.scaling == "type" and _only_bits(blocks)
+
+
 def _only_bits(blocks: Iterable[np.ndarray]) -> bool:
     """Tell whether uint8 blocks hold nothing but 0 and 1; stop at the first that does not."""
     return all(block.dtype == np.uint8 and block.size > 0 and block.max() <= 1 for block in blocks)
@@ -200,12 +234,18 @@ def _layout(shape: tuple[int, ...], label: str, layout: str | None) -> str:
             raise SelectdisError(f"layout {layout!r} needs {len(layout)} dimensions; {label} has the shape {shape}")
         return layout
     if len(shape) == 3:
-        return "nhw"
+        if shape[0] != 3 and shape[2] not in (3, 4):
+            return "nhw"
+        one = "hwc" if shape[2] in (3, 4) else "chw"
+        raise SelectdisError(
+            f"{label} has shape {shape}: {shape[0]} grey images of {shape[1]} x {shape[2]}, or one in colour? Say "
+            f'layout="nhw" or layout="{one}"'
+        )
     if len(shape) != 4:
         raise SelectdisError(f"images have 3 or 4 dimensions (n, height, width[, channels]); {label} has shape {shape}")
     first, last = shape[1] in (1, 2, 3, 4), shape[3] in (1, 2, 3, 4)
     if first and last:
-        raise SelectdisError(f"{label} has shape {shape}, channels first or last? Say layout='nchw' or layout='nhwc'")
+        raise SelectdisError(f'{label} has shape {shape}, channels first or last? Say layout="nchw" or layout="nhwc"')
     return "nchw" if first else "nhwc"
 
 
@@ -235,5 +275,5 @@ def _check_floats(block: np.ndarray, label: str) -> None:
         raise SelectdisError(f"{label} holds NaN or infinite pixels: images given as floats lie in [0, 1]")
     low, high = float(block.min()), float(block.max())
     if low < -1e-6 or high > 1 + 1e-6:
-        hint = "; divide by 255, or save uint8" if low >= 0 and 1 < high <= 255 else ""
+        hint = "; divide by 255, or save uint8" if low >= 0 and 1 < high <= 255 else '; or give scaling="dataset"'
         raise SelectdisError(f"images given as floats lie in [0, 1]; {label} holds {low:g} to {high:g}{hint}")

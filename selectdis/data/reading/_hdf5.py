@@ -38,9 +38,13 @@ def open_hdf5(path: Path, key: str) -> FileArray:
 
 
 def read_hdf5(path: Path, key: str) -> np.ndarray:
-    """Return the whole array `key`, in memory."""
+    """Return the whole array `key`, in memory: numbers or words."""
+    import h5py
+
     with _opened(path) as file:
-        return np.asarray(_dataset(file, path, key)[()])
+        dataset = _dataset(file, path, key, words=True)
+        text = h5py.check_string_dtype(dataset.dtype)
+        return np.asarray(dataset.asstr(errors="replace")[()] if text else dataset[()])
 
 
 class ChunkedArray(KeyedArray):
@@ -70,7 +74,7 @@ def _opened(path: Path) -> Iterator[Any]:
         raise SelectdisError(f"{path} is not a readable HDF5 file, or is cut short ({reason})") from None
 
 
-def _dataset(file: Any, path: Path, key: str) -> Any:
+def _dataset(file: Any, path: Path, key: str, words: bool = False) -> Any:
     import h5py
 
     link, item = file.get(key, getlink=True), None
@@ -84,6 +88,7 @@ def _dataset(file: Any, path: Path, key: str) -> Any:
         raise SelectdisError(f"{path} holds no array {key!r}{nearest(key, names)}; it has {', '.join(names) or 'none'}")
     if item.external or item.is_virtual:
         raise SelectdisError(f"{path}::{key} keeps its data in other files: refused; copy it into one file")
-    if item.dtype.kind not in "buif":
-        raise SelectdisError(f"{path}::{key} holds {item.dtype}, and images and factors are numbers")
+    if item.dtype.kind not in "buif" and not (words and h5py.check_string_dtype(item.dtype)):
+        wanted = "factors are numbers or words" if words else "images are numbers"
+        raise SelectdisError(f"{path}::{key} holds {item.dtype}, and {wanted}")
     return item

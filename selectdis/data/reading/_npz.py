@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -46,12 +47,10 @@ def open_npz(path: Path, key: str) -> FileArray:
     size = math.prod(shape) * dtype.itemsize
     if info.file_size != header + size:
         raise SelectdisError(f"{path}::{key} promises {size:,} bytes of array and holds {info.file_size - header:,}")
-    if info.compress_type == zipfile.ZIP_STORED and not fortran:
-        offset, label = _data_offset(path, info) + header, f"{path}::{key}"
-        return MappedArray(path, offset, shape, dtype, label=label, stamp=file_stamp(path))
-    if fortran:
-        raise SelectdisError(f"{path}::{key} is in Fortran order: save it again with np.ascontiguousarray")
-    return DeflatedArray(path, key, shape, dtype)
+    if info.compress_type == zipfile.ZIP_STORED:
+        offset, label, order = _data_offset(path, info) + header, f"{path}::{key}", "F" if fortran else "C"
+        return MappedArray(path, offset, shape, dtype, order, label, file_stamp(path))
+    return DeflatedArray(path, key, shape, dtype, "F" if fortran else "C")
 
 
 def read_npz(path: Path, key: str) -> np.ndarray:
@@ -61,14 +60,21 @@ def read_npz(path: Path, key: str) -> np.ndarray:
     return np.concatenate(blocks) if blocks else np.empty(rows.shape, rows.dtype)
 
 
+@dataclass(frozen=True)
 class DeflatedArray(KeyedArray):
-    """A compressed array in a .npz file, read from front to back."""
+    """A compressed array in a .npz file, read from front to back; in Fortran order, whose rows are not, at once."""
+
+    order: str = "C"
 
     def blocks(self) -> Iterator[np.ndarray]:
         step = rows_per_block(self.shape, self.dtype)
         row_bytes = math.prod(self.shape[1:]) * self.dtype.itemsize
         with _opened(self.path) as archive, archive.open(_member(archive, self.path, self.key)) as file:
             read_npy_header(file, self.label)
+            if self.order == "F":
+                whole = np.frombuffer(_read_exactly(file, self.shape[0] * row_bytes, self.label), dtype=self.dtype)
+                yield whole.reshape(self.shape, order="F")
+                return
             for start in range(0, self.shape[0], step):
                 rows = min(step, self.shape[0] - start)
                 block = _read_exactly(file, rows * row_bytes, self.label)

@@ -61,7 +61,12 @@ CHOICES = 10  # of the proxies of one target, drawn where there are more
 
 
 def published_evidence(
-    rule: Picker, n_proxies: int, *, score: str | Sequence[str] = WIN_RATE, without: Collection[str] = ()
+    rule: Picker,
+    n_proxies: int,
+    *,
+    score: str | Sequence[str] = WIN_RATE,
+    without: Collection[str] = (),
+    part: str | None = None,
 ) -> Evidence | None:
     """Return what `rule` did on the published data sets with so many of the others as proxies.
 
@@ -76,6 +81,8 @@ def published_evidence(
     without
         Names of data sets that are taken for neither, such as the one that the pick is for; nor are others of their
         families.
+    part
+        Of the records, which alone counts; by default all.
 
     Returns
     -------
@@ -88,14 +95,14 @@ def published_evidence(
     SelectdisError
         The published records lack a column that the rule or the score reads.
     """
-    table = evidence()
+    table = evidence(part)
     left_out = table.loc[table[DATASET].isin(list(without)), FAMILY]
     worths: dict[str, list[np.ndarray]] = {}
     known = 0
-    for _, part in table[~table[FAMILY].isin(left_out)].groupby(PART, sort=False):
-        if part[FAMILY].nunique() < 2:
+    for _, runs in table[~table[FAMILY].isin(left_out)].groupby(PART, sort=False):
+        if runs[FAMILY].nunique() < 2:
             continue
-        judged, scores, _ = judged_runs(part.dropna(axis="columns", how="all"), score)
+        judged, scores, _ = judged_runs(runs.dropna(axis="columns", how="all"), score)
         known = max(known, min(n_proxies, judged[DATASET].nunique() - 1))
         for name, found in worths_by_proxies(rule, judged, scores, n_proxies).items():
             worths.setdefault(name, []).append(found)

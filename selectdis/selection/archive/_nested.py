@@ -54,9 +54,10 @@ class Nested:
             best = values.loc[[rule.label for rule in joining]].dropna().mean(axis=1)
             chosen = without
             if len(best) and values.shape[1] > 1:
-                won = (values.loc[best.idxmax()] - values.loc[without]).to_numpy()
-                chosen = str(best.idxmax()) if won.mean() > standard_error(won) else without
-            adds = self.outer.loc[chosen, name] - self.outer.loc[without, name]
+                first = str(best.idxmax())
+                won = values.loc[first].to_numpy(float) - values.loc[without].to_numpy(float)
+                chosen = first if won.mean() > standard_error(won) else without
+            adds = float(self.outer[name][chosen]) - float(self.outer[name][without])
             rows[name] = {"without": without, "chosen": chosen, "adds": adds, "taken": chosen != without}
         return pd.DataFrame.from_dict(rows, orient="index")
 

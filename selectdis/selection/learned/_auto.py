@@ -140,7 +140,7 @@ def _worth(rule: Rule, proxies: pd.DataFrame, target: pd.DataFrame, shares: np.n
 
 
 def standard_error(differences: np.ndarray) -> float:
-    """Return that of the mean of two or more differences of P, their variance moderated by one prior value of 1/12."""
+    """Return that of the mean of two or more differences of P, the variance moderated by one prior value of 1/12."""
     count = len(differences)
     return float(np.sqrt(((count - 1) * differences.var(ddof=1) + UNIFORM_VARIANCE) / count / count))
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from selectdis.models import Parameter, Weights
 from selectdis.models._discriminator import discriminate_by_kernels
+from selectdis.models._likelihood import pixel_nats
 from selectdis.models._model import KernelPasses
 from selectdis.training._candidate import Candidate
 from selectdis.training._program import Program
@@ -59,10 +60,14 @@ class KernelProgram(Program):
         return mean, log_variance, mean + (0.5 * log_variance).exp() * noise
 
     def reconstruction(self, weights: Weights, sample: Tensor, images: Tensor) -> Tensor:
-        """-log p(x | z), nats per image: (K,)."""
+        """-log p(x | z), nats per image: (K,); by a kernel of a Bernoulli likelihood, by torch of the others."""
         from selectdis.models._stacked import bernoulli
 
-        return bernoulli(self._own.decode(weights, sample, self._products), images).mean(1)
+        logits = self._own.decode(weights, sample, self._products)
+        if self.likelihood == "bernoulli":
+            return bernoulli(logits, images).mean(1)
+        pixels = images.to(self.dtype) / 255 if images.dtype == torch.uint8 else images.to(self.dtype)
+        return pixel_nats(self.likelihood, logits.to(self.dtype), pixels, weights).flatten(2).sum(2).mean(1)
 
 
 def usable_kernels(

@@ -1,0 +1,1 @@
+"""Commands for somebody who has pictures: a pick, and the codes of a trained run."""

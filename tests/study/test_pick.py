@@ -1,0 +1,125 @@
+"""A pick for somebody who has only pictures: what is trained, what is said, and what is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import selectdis as sd
+import selectdis.study.picking._plan as plan_module
+from selectdis.errors import SelectdisError
+from selectdis.execution._estimate import TimeEstimate
+from selectdis.report import write_report
+from selectdis.spec import read_spec
+from selectdis.study.picking._pick import pick_study
+from tests.study.fakes import trained
+
+pytestmark = pytest.mark.usefixtures("no_training", "two_seconds_a_run")
+FIFTEEN = 2 * 15 / 60 / plan_module.SHARE + 1e-6  # minutes
+
+
+@pytest.fixture
+def two_seconds_a_run(monkeypatch):
+    monkeypatch.setattr(
+        plan_module, "estimate_time", lambda runs, job, n_jobs: TimeEstimate(len(runs), 2.0 * len(runs))
+    )
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Thirty grey pictures of several sizes and depths."""
+    folder = tmp_path / "cells of mine"
+    folder.mkdir()
+    for k in range(30):
+        pixels = np.random.default_rng(k).integers(0, 256, (16 + k, 40), dtype=np.uint8)
+        Image.fromarray(pixels.astype(np.uint16) * 257 if k % 3 else pixels).save(folder / f"{k:02}.png")
+    return folder
+
+
+def test_the_minutes_are_filled_with_what_the_rule_was_tried_on(pictures, tmp_path):
+    picked = sd.pick(
+        f"folder:{pictures}", minutes=FIFTEEN, folder=tmp_path / "s", n_jobs=1, overrides=["tracking=none"]
+    )
+    part = sd.evidence(pick_study(f"folder:{pictures}", minutes=1).spec.evidence)
+    usable = part[~part["objective"].isin(["ada_gvae", "ada_ml_vae"])]
+    wanted = picked.rule.configurations(usable)[:3]
+    assert picked.records["configuration"].value_counts().to_dict() == dict.fromkeys(wanted, 5)
+    assert (picked.records["steps"] == part["steps"].iloc[0]).all()
+    assert picked.pick.configuration in wanted
+    assert picked.best.image_shape == (1, part["image_size"].iloc[0], part["image_size"].iloc[0])
+    text = str(picked.trust)
+    assert "its pick beat a random run with probability" in text
+    assert "Distance: the nearest labelled data sets by spectrum" in text
+    again = sd.pick(
+        f"folder:{pictures}", minutes=FIFTEEN / 5, folder=tmp_path / "s", n_jobs=1, overrides=["tracking=none"]
+    )
+    assert again.pick.candidate == picked.pick.candidate
+    assert len(trained(tmp_path / "s")) == 15  # nothing anew, and no fewer
+    study = sd.Study(read_spec(tmp_path / "s" / "study.yaml"), folder=tmp_path / "s")
+    (seen,) = study.transfers()
+    assert seen.pick.candidate == picked.pick.candidate
+    assert "15 of 15 runs" in repr(study)
+    page = write_report(study).read_text()
+    assert picked.pick.candidate in page
+    assert "on the evidence" in page  # configurations there against the same here
+    with pytest.raises(SelectdisError, match=r"the proxy of this study is the evidence, .* nothing to run"):
+        study.run()
+
+
+def test_too_few_runs_or_other_training_have_no_number(pictures, tmp_path):
+    few = sd.pick(
+        f"folder:{pictures}", minutes=FIFTEEN / 3, folder=tmp_path / "few", n_jobs=1, overrides=["tracking=none"]
+    )
+    assert few.trust.known == "never backtested"
+    assert "1 configurations with 5 seeds, where the rule was tried with 3" in str(few.trust)
+    assert few.trust.published is None
+    study = pick_study(f"folder:{pictures}", minutes=FIFTEEN, overrides=["training.steps=10", "search.latents=4"])
+    (shape,) = {study.data.target().load().image_shape}
+    told = study.evidence.about(shape)
+    assert "This transfer was never backtested: steps 10, where the evidence has" in told
+    assert "latents 4" in told
+    assert study.rule().label == "any > udr_lasso"
+    plan = plan_module.plan_transfer(study, None, None, None, None, {})
+    assert {params["latents"] for params in plan.params} == {4}
+
+
+def test_data_that_cannot_be_used_and_labels_that_are_wrong_are_refused_before_training(pictures, tmp_path):
+    options = {"folder": tmp_path / "s", "n_jobs": 1, "overrides": ["tracking=none"]}
+    wrong = pd.DataFrame({"image": [0, 1], "size=small,large": ["small", "lagre"]})
+    with pytest.raises(SelectdisError, match=r"'lagre' is no value of it; did you mean 'large'"):
+        sd.pick(f"folder:{pictures}", labels=wrong, **options)
+    with pytest.raises(SelectdisError, match=r"part must be one of .* found 'dense61'"):
+        sd.pick(f"folder:{pictures}", part="dense61", **options)
+    with pytest.raises(SelectdisError, match="minutes must be a number above 0"):
+        sd.pick(f"folder:{pictures}", minutes=0, **options)
+    with pytest.raises(SelectdisError, match=r"this pick with training.stpes=3"):
+        sd.pick(f"folder:{pictures}", **options | {"overrides": ["training.stpes=3"]})
+    for path in sorted(pictures.iterdir())[3:]:
+        path.unlink()
+    (pictures / "broken.png").write_bytes(b"x")
+    with pytest.warns(UserWarning, match="left out"), pytest.raises(SelectdisError, match=r"has 3 images .* 20"):
+        sd.pick(f"folder:{pictures}", **options)
+    assert not trained(tmp_path / "s")
+
+
+def test_grey_and_colour_are_taken_in_colour_which_is_said(pictures):
+    Image.fromarray(np.zeros((20, 20, 3), np.uint8)).save(pictures / "colour.png")
+    with pytest.warns(UserWarning, match="in grey and in colour: all are taken in colour"):
+        study = pick_study(pictures, minutes=1)
+    assert study.data.target().load().image_shape[0] == 3
+    grey = pick_study(f"folder:{pictures}", minutes=1, options={"gray": True})
+    assert grey.data.target().load().image_shape[0] == 1
+    assert grey.name == "pick-cells-of-mine"
+
+
+def test_a_data_set_of_the_evidence_does_not_learn_from_its_own_family():
+    study = pick_study("digits", minutes=1)
+    part = sd.evidence(study.spec.evidence)
+    name, family = part[["dataset", "family"]].iloc[0]
+    left = study.proxies_of(name)
+    assert family not in set(left["family"])
+    assert set(left["family"]) == set(part["family"]) - {family}
+    assert len(study.proxies_of("digits")) == len(part)
+    assert replace(study.rule(), top=1).configurations(left)
