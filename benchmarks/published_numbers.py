@@ -65,6 +65,12 @@ BY_PROXIES = [
 ]
 DECIDED = [*BY_PROXIES[:2], "win_rate > random", "win_rate > model_centrality", "any > hierarchical", "any > udr_lasso"]
 DECIDED += ["any > elbo", "any > model_centrality"]
+GOALS = {
+    "win_rate > udr_lasso @ 3": "judging >= 0.85, all: lower bound >= 0.70",
+    "any > auto @ 3": "judging >= 0.85, all: lower bound >= 0.70",
+    "any > labels:latent_share.few10": "judging >= 0.93",
+    "any > labels:latent_share.few20": "judging >= 0.97",
+}
 BASELINES = ["oracle", "average configuration", "random run"]
 SETS = 40  # of proxies drawn of each size, for the decisions
 
@@ -256,6 +262,21 @@ def leaderboard() -> str:
     return "\n\n".join(texts)
 
 
+def goals() -> str:
+    """What was asked of which rule, and what came out, on the part of most families."""
+    result = arena(list(GOALS), part=most_families(evidence()))
+    rows = []
+    for rule, goal in GOALS.items():
+        own = result.table[result.table["what"] == rule].set_index("half")
+        cells = [
+            bracket(*own.loc[half, ["p", "p_low", "p_high"]].astype(float)) if half in own.index else "none yet"
+            for half in HALVES
+        ]
+        rows.append([f"`{rule}`", goal, *cells])
+    halves = result.table.drop_duplicates("half").set_index("half")["datasets"]
+    return markdown(["rule", "goal", *(f"{half} ({halves.get(half, 0)} data sets)" for half in HALVES)], rows)
+
+
 def contents() -> str:
     """What the records hold, and their fingerprint, by which a test sees that the tables were made from them."""
     table = evidence()
@@ -299,6 +320,7 @@ def agreement() -> str:
 
 MAKE: dict[str, Callable[[], str]] = {
     "contents": contents,
+    "goals": goals,
     "readme": readme,
     "rules": rules,
     "gains": gains,

@@ -20,7 +20,13 @@ from tests.browser import browser, free_port, needs_browser, watched_page
 from tests.tracking.views import SPEC, all_runs
 
 # What MLflow's own pages say on a good day.
-CHATTER = ("Failed to load resource", "AG Grid", "null ResizeObserver", "[.WebGL", "Automatic fallback to software WebGL")
+CHATTER = (
+    "Failed to load resource",
+    "AG Grid",
+    "null ResizeObserver",
+    "[.WebGL",
+    "Automatic fallback to software WebGL",
+)
 
 
 class Server:
