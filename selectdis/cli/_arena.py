@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from selectdis.cli._common import ColumnsOption, JsonOption
 from selectdis.cli._output import check_out, write_csv
-from selectdis.cli.console import print_table
+from selectdis.cli.console import Said, Table, show
 
 __all__ = ["arena"]
 
@@ -29,6 +30,8 @@ def arena(
     bootstrap: Annotated[int, typer.Option(min=2, help="Resamples of the seeds.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Of the resamples.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Write the table to this CSV file as well.")] = None,
+    as_json: JsonOption = False,
+    columns: ColumnsOption = None,
 ) -> None:
     """Say what a criterion or rule is worth on the published runs: against chance, a random seed, the best rule."""
     from selectdis import selection
@@ -43,8 +46,13 @@ def arena(
         n_bootstrap=bootstrap,
         seed=seed,
     )
-    print_table(result.shown, title=result.summary, rows=None)
-    print(*result.notes, sep="\n")
+    told: list[Table | Said] = [
+        Table("arena", result.table, result.summary, None, texts=result.shown),
+        *(Said("", note) for note in result.notes),
+        Said("summary", "", result.summary),
+        Said("notes", "", result.notes),
+    ]
     if out is not None:
         write_csv(result.table, out)
-        print(f"wrote {out}")
+        told.append(Said("wrote", f"wrote {out}", str(out)))
+    show(told, as_json=as_json, columns=columns)

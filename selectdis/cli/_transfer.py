@@ -21,7 +21,7 @@ from selectdis.cli._common import (
     open_study,
     say_time,
 )
-from selectdis.cli.console import boards, say, show
+from selectdis.cli.console import Said, Table, boards, show
 
 if TYPE_CHECKING:
     from selectdis.study import Study, Transfer
@@ -58,24 +58,41 @@ def transfer(
 
 
 def say_pick(
-    study: Study, result: Transfer, *, quiet: bool, file: Path, folder: Path | None, storage: str | None = None
+    study: Study,
+    result: Transfer,
+    *,
+    quiet: bool,
+    file: Path,
+    folder: Path | None,
+    storage: str | None = None,
+    as_json: bool = False,
+    columns: str | None = None,
 ) -> None:
     """Print the runs on a target, the pick among them, how far to trust it, and what to type next."""
     from selectdis.selection._trust import USE
 
-    show(boards(result.leaderboard(), name="target", title=f"{study.name}: runs on the target {result.target}"))
+    told: list[Table | Said] = []
+    told += boards(result.leaderboard(), name="runs", title=f"{study.name}: runs on the target {result.target}")
+    told += _pick(result)
+    show(told, as_json=as_json, columns=columns)
     if result.pick is None:
-        say(f"Nothing is picked: {result.why}.")
         raise typer.Exit(1)
-    say(f"{result.pick.candidate}  ({result.model})", "Picked run:")
-    say(result.why, "Why:")
-    say(str(result.trust), "Trust:")
-    if result.outcome:
-        say(result.outcome, "Outcome:")
-    if not quiet:
+    if not quiet and not as_json:
         if result.trust.decision != USE:
             label = f"{again('label', file, folder, storage, study)} --factor size=small,medium,large --n 10"
             print(f"Label ten images, with factors of your own: {label}")
         if (study.folder / "mlflow.db").exists():
             print(f"Compare everything in MLflow: {again('ui', file, folder, study=study)}")
         print(f"One page: {again('report', file, folder, storage, study)}")
+
+
+def _pick(result: Transfer) -> list[Said]:
+    if result.pick is None:
+        return [Said("why", f"Nothing is picked: {result.why}.", result.why)]
+    return [
+        Said("pick", f"{result.pick.candidate}  ({result.model})", result.pick.candidate, "Picked run:"),
+        Said("model", "", str(result.model)),
+        Said("why", result.why, label="Why:"),
+        Said("trust", str(result.trust), result.trust.to_dict(), "Trust:"),
+        *([Said("outcome", result.outcome, label="Outcome:")] if result.outcome else ()),
+    ]

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from selectdis.cli import app
@@ -146,3 +147,11 @@ def test_backtest_and_analyze_answer_in_json(tmp_path, call):
     assert found["trust"][0]["decision"]
     said = call("analyze", "records.csv", "--columns", "score,dataset", "--json")
     assert {key for row in json.loads(said.out)["variance"] for key in row} == {"score", "dataset"}
+
+
+@pytest.mark.parametrize("name", ["leaderboard", "backtest", "analyze", "arena", "pick", "data info"])
+def test_what_a_command_finds_can_be_had_as_json_and_by_column(name):
+    command = typer.main.get_command(app)
+    for word in name.split():
+        command = command.commands[word]
+    assert {"as_json", "columns"} <= {parameter.name for parameter in command.params}

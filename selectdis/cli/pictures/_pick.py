@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from selectdis._files import atomic_write, inside
-from selectdis.cli._common import DryRunOption, JobsOption, OverridesArgument, QuietOption, say_time
+from selectdis.cli._common import (
+    ColumnsOption,
+    DryRunOption,
+    JobsOption,
+    JsonOption,
+    OverridesArgument,
+    QuietOption,
+    say_time,
+)
 from selectdis.cli._data import OptionsOption, options_given
 from selectdis.cli._transfer import say_pick
 
@@ -30,6 +38,8 @@ def pick(
     folder: Annotated[Path | None, typer.Option(help="Where it is kept (default: runs/pick-NAME).")] = None,
     jobs: JobsOption = None,
     dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+    columns: ColumnsOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Train on pictures without labels what the evidence says, pick a run, and say how far to trust it.
@@ -38,6 +48,7 @@ def pick(
     """
     from selectdis.study.picking._pick import labels_for, pick_study
 
+    quiet = quiet or as_json  # one document, and nothing beside it
     study = pick_study(
         data,
         minutes=minutes,
@@ -60,7 +71,7 @@ def pick(
         result = study.transfer(listeners=[progress])
     if labels is not None:
         result = study.label(labels, target=result.target)
-    say_pick(study, result, quiet=quiet, file=study.folder, folder=None)
+    say_pick(study, result, quiet=quiet, file=study.folder, folder=None, as_json=as_json, columns=columns)
     if not quiet and result.distance is not None:
         print(f"How far these pictures are from labelled ones: {_draw_distance(study, result.distance, images)}")
 
