@@ -180,6 +180,8 @@ def test_the_navigation_and_the_links_of_the_site_lead_to_files():
     listed = set(re.findall(r"[\w-]+\.md", yaml.safe_dump(navigation)))
     there = {path.name for path in (ROOT / "docs").glob("*.md")} | set(site_pages.PAGES.values())
     assert listed == there
+    pictures = [path for kind in ("png", "svg") for path in (ROOT / "docs").rglob(f"*.{kind}")]
+    there |= {path.relative_to(ROOT / "docs").as_posix() for path in pictures}
     for path in PAGES:
         inside = path.parent.relative_to(ROOT).as_posix()
         for target, anchor in site_pages.LINK.findall(site_pages.site_links(path.read_text(), inside, "https://x")):

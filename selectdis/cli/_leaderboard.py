@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from selectdis.cli._common import ColumnsOption, FileArgument, FolderOption, JsonOption, StorageOption, open_study
 from selectdis.cli._output import check_out, write_csv
 from selectdis.cli.console import Said, Table, boards, show
+
+if TYPE_CHECKING:
+    from selectdis.study import Study
 
 __all__ = ["leaderboard"]
 
@@ -38,6 +41,9 @@ def leaderboard(
     """Print a study's leaderboards: the proxy's, and that of each target."""
     check_out(out)
     study = open_study(file, folder, storage)
+    if pareto:
+        show([_front(study, scores, rows)], as_json=as_json, columns=columns)
+        return
     told: list[Table | Said] = []
     if study.evidence is None:  # else the runs on the proxy are everybody's, and not of this study
         board = study.leaderboard(by.value, score=score)
@@ -54,3 +60,9 @@ def leaderboard(
         write_csv(pd.concat([*own, *(transfer.records for transfer in transfers)]), out)
         told.append(Said("wrote", f"wrote {out}", str(out)))
     show(told, as_json=as_json, columns=columns)
+
+
+def _front(study: Study, scores: str, rows: int) -> Table:
+    names = [name.strip() for name in scores.split(",") if name.strip()]
+    title = f"proxy: {study.proxy_names}: what no other configuration beats in all of {', '.join(names)}"
+    return Table("pareto", study.pareto(names).drop(columns=["dataset", "configuration"]), title, rows)

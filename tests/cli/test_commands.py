@@ -107,6 +107,13 @@ def test_leaderboard_writes_all_records(there):
     assert records["criterion.udr_lasso"].between(0, 1).all()
 
 
+def test_the_pareto_front_of_a_study(there):
+    found = json.loads(there("leaderboard", "tiny.yaml", "--pareto", "--scores", "mig,reconstruction", "--json").out)
+    assert {"rank", "settings", "seeds", "mig", "reconstruction"} <= found["pareto"][0].keys()
+    assert found["pareto"][0]["rank"] == 1
+    assert "two scores or more" in there("leaderboard", "tiny.yaml", "--pareto", "--scores", "mig").refusal
+
+
 def test_records_and_study_files_can_be_backtested(there):
     result = there("backtest", "tiny.yaml", "--bootstrap", 5)
     assert result.code == 0, result.err
