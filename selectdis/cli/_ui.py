@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -27,7 +28,6 @@ __all__ = ["PASSED_ON", "ui"]
 
 GRACE_SECONDS = 3.0
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}  # how typer gives `ui` what it does not know
-_ANY_ADDRESS = ("0.0.0.0", "::")
 
 HostOption = Annotated[
     str, typer.Option(help="Address to listen on; any other than 127.0.0.1 shows the study to the network.")
@@ -62,7 +62,7 @@ def ui(
         raise SelectdisError(f"{store} leads MLflow to files outside the study's folder: make it again with {rebuild}")
     quieten_mlflow()
     os.environ.setdefault("PYTHONWARNINGS", "ignore")  # of MLflow's own server, on what it uses
-    site = f"http://{'127.0.0.1' if host in _ANY_ADDRESS else host}:{port}{_prefix(context.args)}"
+    site = f"http://{_shown_host(host)}:{port}{_prefix(context.args)}"
     # In a session of its own, which a terminal's Ctrl-C does not reach: the server and its workers end as one group.
     # And in an empty folder: its workers import from the one that they are in, which may be a study's.
     with TemporaryDirectory(prefix="selectdis-") as empty, open(Path(empty) / "log", "wb+") as log:
@@ -136,3 +136,11 @@ def _check_free(host: str, port: int) -> None:
         raise SelectdisError(
             f"cannot listen on {host}, port {port}: {error.strerror or error}; give another --port or --host"
         ) from None
+
+
+def _shown_host(host: str) -> str:
+    """Return where a browser on this machine finds a server that listens on `host`: on every address, on its own."""
+    try:
+        return "127.0.0.1" if ip_address(host).is_unspecified else host
+    except ValueError:  # a name
+        return host

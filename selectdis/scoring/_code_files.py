@@ -75,13 +75,11 @@ def _of_arrays(content: BinaryIO, path: Path, key: str, alone: bool) -> np.ndarr
 
 
 def _of_tensors(content: BinaryIO, path: Path, key: str, alone: bool) -> np.ndarray:
-    import pickle
-
     import torch
 
     try:
         loaded = torch.load(content, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except Exception as error:  # torch raises errors of pickle's, too
         whole = "Weights only load failed" in str(error)
         reason = "it holds more than tensors, which could run code" if whole else str(error).splitlines()[0]
         raise SelectdisError(f"cannot read {path}: {reason}; save a tensor, or a dict of tensors") from None

@@ -122,7 +122,7 @@ def test_factors_from_the_same_file(tmp_path: Path) -> None:
     assert data.factor_names == ("size", "kind")
     assert data.factor_sizes == (2, 5)
     assert data.factor_values[0] == ("0.5", "2.5")
-    assert not data.is_grid
+    assert data.is_grid  # all ten combinations, in order
     assert data.factors_at([7]).tolist() == [[1, 2]]
     with pytest.raises(SelectdisError, match="2 factors and 1 factor_names"):
         load_dataset(f"{tmp_path}/x.npz", factors="y", factor_names=["size"])

@@ -3,7 +3,7 @@ import pytest
 
 from selectdis.errors import SelectdisError
 from selectdis.execution import train
-from selectdis.training import train_cohort
+from selectdis.training import Candidate, train_cohort
 from tests.training.conftest import Images, blobs, mixture, same, small
 
 
@@ -80,8 +80,9 @@ def test_a_cohort_must_fit_together(data):
         train_cohort([small(), small(latents=2)], data, steps=2)
     with pytest.raises(SelectdisError, match="at least one candidate"):
         train_cohort([], data, steps=2)
+    conv = Candidate(architecture="conv")
     with pytest.raises(SelectdisError, match="image_size"):
-        train_cohort([small()], Images("x", np.zeros((3, 1, 28, 28), np.uint8)), steps=2)
+        train_cohort([conv], Images("x", np.zeros((3, 1, 28, 28), np.uint8)), steps=2)
 
 
 def test_the_old_name_of_n_jobs_works_with_a_hint(data):

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from selectdis.cli import _ui
-from selectdis.tracking import _own_database
+from selectdis.tracking import _own_database, _saved_view
 from tests.faults.drivers import SPEC, context
 from tests.faults.servers import free_port, wait_for_port
 
@@ -34,6 +34,7 @@ def show(folder, port, server):
     os.setsid()
     os.chdir(folder)
     _own_database.find_artifacts = lambda folder: None  # of the database, which MLflow makes here
+    _saved_view.page_of = lambda folder, study: ""
     if server is not None:
         _ui._server = server
     sys.argv = ["selectdis", "ui", "study.yaml", "--folder", "study", "--port", str(port)]
