@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from selectdis.errors import SelectdisError
-from selectdis.records import score_label
+from selectdis.records import configuration_labels, score_label
 from selectdis.visualization import (
     StageSnapshot,
     StudySnapshot,
@@ -92,4 +92,4 @@ def _parallel(snapshot: StudySnapshot, stage: StageSnapshot) -> Made:
 
 def _curves(snapshot: StudySnapshot, stage: StageSnapshot) -> Made:
     text = f"The loss of the best runs on {stage.name}, in nats per image. Curves that still fall call for more steps."
-    return "Training", text, curve_figure(snapshot, stage, "loss")
+    return "Training", text, curve_figure(stage, configuration_labels(snapshot.records), "loss")

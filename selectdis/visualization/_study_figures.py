@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -87,10 +88,12 @@ def pareto_figure(snapshot: StudySnapshot, stage: StageSnapshot, scores: tuple[s
     return figure, int(table["front"].sum()), len(table)
 
 
-def curve_figure(snapshot: StudySnapshot, stage: StageSnapshot, term: str) -> Figure:
-    """Draw training curves of the best runs of a stage."""
-    labels, series = configuration_labels(snapshot.records), {}
-    for candidate in stage.best:
+def curve_figure(
+    stage: StageSnapshot, labels: Mapping[str, str], term: str, candidates: Sequence[str] | None = None
+) -> Figure:
+    """Draw training curves of runs of a stage, by default of the best, under the `labels` of their configurations."""
+    series = {}
+    for candidate in candidates or stage.best:
         run = stage.load_run(candidate)
         if run is not None and term in run.curves:
             series[run_label(stage.row(candidate), labels)] = (run.curves["step"], run.curves[term])

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from selectdis.errors import SelectdisError, nearest
-from selectdis.records import configuration_labels, run_label
+from selectdis.records import configuration_labels
 from selectdis.visualization import _bars as bars
 from selectdis.visualization import _charts as charts
 from selectdis.visualization import _study_figures as figures
@@ -149,15 +149,7 @@ class StudyPlots:
         Figure
         """
         stage = self._proxy(None)
-        labels = configuration_labels(stage.records)
-        series = {}
-        for candidate in candidates or stage.best:
-            run = stage.load_run(candidate)
-            if run is not None and term in run.curves:
-                series[run_label(stage.row(candidate), labels)] = (run.curves["step"], run.curves[term])
-        if not series:
-            raise SelectdisError(f"no run has a curve {term!r}")
-        return charts.curves(series, f"{term} (nats per image)")
+        return figures.curve_figure(stage, configuration_labels(stage.records), term, candidates)
 
     def parallel(self, *, score: str | None = None, dataset: str | None = None) -> Figure:
         """Draw parallel coordinates of the runs on a proxy: what they were trained with, and how they scored.

@@ -18,8 +18,8 @@ from selectdis.data.reading._scaling import Scaling, check_scaling, range_of_typ
 from selectdis.errors import SelectdisError, check_choice
 
 __all__ = [
-    "HEIC", "MAX_PIXELS", "PAGES", "PictureOptions", "RawPicture", "count_pages", "open_picture", "open_raw",
-    "picture_pixels", "picture_values",
+    "HEIC", "MAX_PIXELS", "PAGES", "PictureOptions", "RawPicture", "count_pages", "open_picture",
+    "picture_pixels", "picture_values", "read_picture",
 ]  # fmt: skip
 
 MAX_PIXELS = 100_000_000  # a 10,000 x 10,000 picture; beyond it a small file may ask for gigabytes of memory
@@ -91,7 +91,7 @@ class RawPicture(NamedTuple):
         return range_of_type(self.values, wide=self.values.dtype != np.uint8)
 
 
-def open_raw(path: Path, options: PictureOptions, page: int = 0) -> RawPicture:
+def read_picture(path: Path, options: PictureOptions, page: int = 0) -> RawPicture:
     """Return one page of a picture file, upright, transparent parts on the background.
 
     Of a photograph that is to be shrunk only as much is decoded as that takes.

@@ -16,11 +16,11 @@ from selectdis.data.reading._cache import cache_path, write_cached
 from selectdis.data.reading._file_array import open_npy
 from selectdis.data.reading._lazy import LazyImages, Subset
 from selectdis.data.reading._originals import Originals, Tally
-from selectdis.data.reading._picture import PictureOptions, RawPicture, count_pages, open_raw
+from selectdis.data.reading._picture import PictureOptions, count_pages, read_picture
 from selectdis.data.reading._scaling import MEASURED, measured_range
 from selectdis.errors import SelectdisError
 
-__all__ = ["MixedChannelsError", "Pictures", "read_picture", "read_pictures"]
+__all__ = ["MixedChannelsError", "Pictures", "read_pictures"]
 
 CACHE_FROM = 2_000  # so many pictures take seconds to decode: the result is then kept in the cache folder
 BITS = (0.0, 1.0)
@@ -135,11 +135,6 @@ def _named(path: Path, root: Path, page: int = 0) -> str:
 
 def _reason(path: Path, why: str) -> str:
     return why.removeprefix(str(path)).lstrip(": ")
-
-
-def read_picture(path: Path, options: PictureOptions, page: int = 0) -> RawPicture:
-    """Return one page of a file with the values that it has."""
-    return open_raw(path, options, page)
 
 
 def _places(paths: Sequence[Path], options: PictureOptions) -> list[tuple[int, int]]:
