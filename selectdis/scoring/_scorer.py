@@ -82,16 +82,18 @@ class Scorer:
         if not self.data.labelled:
             return None
         n_train, n_test = self.spec.n_train, self.spec.n_test
-        return Evaluation(
-            self.data,
-            list(self.spec.metrics),
-            seed=self.spec.seed,
-            n_train=n_train,
-            n_test=n_test,
-            votes_train=n_train,
-            votes_test=n_test,
-            protocol=self.spec.protocol,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FactorWarning)  # few rows: as in `score_codes`
+            return Evaluation(
+                self.data,
+                list(self.spec.metrics),
+                seed=self.spec.seed,
+                n_train=n_train,
+                n_test=n_test,
+                votes_train=n_train,
+                votes_test=n_test,
+                protocol=self.spec.protocol,
+            )
 
     @cached_property
     def of_criteria(self) -> np.ndarray:
