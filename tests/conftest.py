@@ -17,8 +17,10 @@ def no_sync():
 
 
 @pytest.fixture(autouse=True)
-def paths_of_tests():
-    """The command line, called in this process, keeps what it starts from importing what lies here. Tests want it."""
+def environment():
+    """A test leaves the environment as it was: the command line, called in this process, sets what it hands on."""
+    before = dict(os.environ)
     os.environ.pop("PYTHONSAFEPATH", None)
     yield
-    os.environ.pop("PYTHONSAFEPATH", None)
+    os.environ.clear()
+    os.environ.update(before)

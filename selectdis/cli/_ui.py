@@ -61,14 +61,14 @@ def ui(
     if elsewhere:  # whose pages would show any file of this machine
         raise SelectdisError(f"{store} leads MLflow to files outside the study's folder: make it again with {rebuild}")
     quieten_mlflow()
-    os.environ.setdefault("PYTHONWARNINGS", "ignore")  # of MLflow's own server, on what it uses
     site = f"http://{_shown_host(host)}:{port}{_prefix(context.args)}"
     # In a session of its own, which a terminal's Ctrl-C does not reach: the server and its workers end as one group.
     # And in an empty folder: its workers import from the one that they are in, which may be a study's.
     with TemporaryDirectory(prefix="selectdis-") as empty, open(Path(empty) / "log", "wb+") as log:
         print("MLflow starts, which takes a while ...", file=sys.stderr, flush=True)
         command = _server(store, host, port, *context.args)
-        server = subprocess.Popen(command, start_new_session=True, cwd=empty, stdout=log, stderr=log)
+        quiet = {"PYTHONWARNINGS": "ignore", **os.environ}  # MLflow's own server warns of what it uses
+        server = subprocess.Popen(command, start_new_session=True, cwd=empty, env=quiet, stdout=log, stderr=log)
         try:
             _wait_for(server, f"{site}/health")
             if server.poll() is None:
