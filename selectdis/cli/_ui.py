@@ -67,7 +67,8 @@ def ui(
     with TemporaryDirectory(prefix="selectdis-") as empty, open(Path(empty) / "log", "wb+") as log:
         print("MLflow starts, which takes a while ...", file=sys.stderr, flush=True)
         command = _server(store, host, port, *context.args)
-        quiet = {"PYTHONWARNINGS": "ignore", **os.environ}  # MLflow's own server warns of what it uses
+        # Its warnings are about itself; its runners of jobs (of language models) take longer to start than it does.
+        quiet = {"PYTHONWARNINGS": "ignore", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **os.environ}
         server = subprocess.Popen(command, start_new_session=True, cwd=empty, env=quiet, stdout=log, stderr=log)
         try:
             _wait_for(server, f"{site}/health")
