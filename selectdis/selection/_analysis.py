@@ -28,6 +28,7 @@ from selectdis.selection._correlations import (
     rank_correlations,
 )
 from selectdis.selection._scores import DISENTANGLEMENT, WIN_RATE, current_score_name, score_metrics
+from selectdis.selection._stability import after_last_steps, rank_stability
 from selectdis.selection._variance import SOURCES, variance_explained
 
 __all__ = ["AnalysisTable", "analysis"]
@@ -49,7 +50,8 @@ def analysis(records: pd.DataFrame, score: str = WIN_RATE) -> list[AnalysisTable
     Parameters
     ----------
     records
-        One row per run; at least one labelled data set.
+        One row per run; at least one labelled data set. Rows of the same run after fewer steps, as in
+        `Study.records_on_the_way`, are compared with those of its last ("steps") and left out of all else.
     score
         What variance and transfer between data sets are shown for: ``"win_rate"`` or a metric.
 
@@ -63,7 +65,8 @@ def analysis(records: pd.DataFrame, score: str = WIN_RATE) -> list[AnalysisTable
     SelectdisError
         No labelled data set, or no such score.
     """
-    known, score = each_run_once(labelled(records)), current_score_name(score)
+    whole_runs = after_last_steps(records)
+    known, score = each_run_once(labelled(records[whole_runs])), current_score_name(score)
     score_metrics(known, score)
     tables = [_variance(known, score)] if OBJECTIVE in known else []
     tables.append(_matrices("metrics", "Rank correlation of metrics", rank_correlations(known), known))
@@ -81,6 +84,8 @@ def analysis(records: pd.DataFrame, score: str = WIN_RATE) -> list[AnalysisTable
     tables.append(_sampled(known))
     if OBJECTIVE in known:
         tables.append(_annealing(known, score))
+    if not whole_runs.all():
+        tables.append(_steps(labelled(records), score))
     return [table for table in tables if not table.whole.empty]
 
 
@@ -113,6 +118,22 @@ def _annealing(records: pd.DataFrame, score: str) -> AnalysisTable:
     whole = annealing_effect(records)
     shown = whole[whole["score"] == score].pivot(index="dataset", columns="against", values="p_beats")
     return AnalysisTable("annealing", "P(an annealed run beats a run of ...)", _texts(shown), whole)
+
+
+def _steps(records: pd.DataFrame, score: str) -> AnalysisTable:
+    """On screen: one row per data set, one column per share of the steps, each with its interval."""
+    whole = rank_stability(records)
+    title = f"Spearman's rank correlation of runs after some of their steps with their last, by {score} "
+    title += "[95%, were all runs independent]"
+    if whole.empty:
+        return AnalysisTable("steps", title, whole, whole)
+    cells = whole.assign(
+        after="after " + (whole["steps"] / whole["of"]).map("{:.3g}".format),
+        text=[correlation_text(r, n) for r, n in zip(whole[score], whole["runs"], strict=True)],
+    )
+    index = ["dataset", "of", "runs"]
+    shown = cells.pivot(index=index, columns="after", values="text").rename_axis(columns=None)
+    return AnalysisTable("steps", title, shown.reset_index().rename(columns={"of": "steps"}), whole)
 
 
 def _matrices(name: str, title: str, tables: dict[str, pd.DataFrame], records: pd.DataFrame) -> AnalysisTable:

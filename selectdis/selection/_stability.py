@@ -9,7 +9,15 @@ from selectdis.errors import SelectdisError
 from selectdis.records import METRIC, metric_names
 from selectdis.selection._scores import WIN_RATE, run_scores
 
-__all__ = ["rank_stability"]
+__all__ = ["after_last_steps", "rank_stability"]
+
+
+def after_last_steps(records: pd.DataFrame) -> np.ndarray:
+    """Return (n_rows,) bool: no row of the same data set and candidate has more steps; all where steps are not told."""
+    if not {"steps", "candidate", "dataset"} <= set(records):
+        return np.ones(len(records), dtype=bool)
+    last = records.groupby(["dataset", "candidate"], sort=False, observed=True)["steps"].transform("max")
+    return (records["steps"].ge(last) | last.isna()).to_numpy()
 
 
 def rank_stability(records: pd.DataFrame) -> pd.DataFrame:
@@ -23,8 +31,9 @@ def rank_stability(records: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per data set and `steps` before the last: "runs" that have both, and Spearman's rank correlation, -1 to
-        1, of the win rate and of each metric; NaN with fewer than three runs, or where one of the two is constant.
+        One row per data set and `steps` before the last: the last ("of"), "runs" that have both, and Spearman's rank
+        correlation, -1 to 1, of the win rate and of each metric; NaN with fewer than three runs, or where one of the
+        two is constant. Empty where no run has two rows.
 
     Raises
     ------
@@ -35,12 +44,15 @@ def rank_stability(records: pd.DataFrame) -> pd.DataFrame:
         raise SelectdisError("ranks on the way need the columns dataset, candidate and steps: set evaluation.at")
     rows = []
     for dataset, own in records.groupby("dataset", sort=False):
-        last = own[own["steps"] == own["steps"].max()].drop_duplicates("candidate", keep="last")
-        for steps, part in own[own["steps"] < own["steps"].max()].groupby("steps"):
+        most = own["steps"].max()
+        last = own[own["steps"] == most].drop_duplicates("candidate", keep="last")
+        for steps, part in own[own["steps"] < most].groupby("steps"):
             part = part.drop_duplicates("candidate", keep="last").set_index("candidate")
             both = part.index.intersection(last["candidate"], sort=False)
             pair = part.loc[both].reset_index(), last.set_index("candidate").loc[both].reset_index()
-            rows.append({"dataset": dataset, "steps": int(steps), "runs": len(both)} | _agreement(*pair))
+            if len(both):
+                about = {"dataset": dataset, "steps": int(steps), "of": int(most), "runs": len(both)}
+                rows.append(about | _agreement(*pair))
     return pd.DataFrame(rows)
 
 

@@ -50,12 +50,13 @@ def _one_process(cache, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:the .* images of")
-def test_a_file_is_drawn_once_and_read_from_then_on(cache):
+def test_a_file_is_drawn_once_and_read_from_then_on(cache, monkeypatch):
     expected = np.asarray(drawn().images)
     first, second = drawn(), drawn()
     with pytest.warns(UserWarning, match=r"2,000 images of bands are drawn once, into .*rendered.*data cache"):
         first.draw_once()
     CALLS.clear()
+    monkeypatch.setattr(rendered.os, "utime", lambda *_: (_ for _ in ()).throw(PermissionError(1, "of another user")))
     second.draw_once()
     assert CALLS == [64]  # by which the file is known
     for data in (first, second, pickle.loads(pickle.dumps(first))):  # noqa: S301
@@ -73,11 +74,14 @@ def test_other_images_are_another_file_and_a_damaged_one_is_drawn_anew(cache):
     drawn(offset=1).draw_once()
     (one, _) = files(cache)
     assert len(files(cache)) == 2
+    torn = one.with_name(f".{one.name}.0123456789ab.tmp")  # of a process that was killed while it drew
+    torn.write_bytes(b"")
     one.write_bytes(one.read_bytes()[:5_000] + bytes(one.stat().st_size - 5_000))
     for offset in (0, 1):
         data = drawn(offset=offset)
         data.draw_once()
         np.testing.assert_array_equal(data.images[:], np.asarray(drawn(offset=offset).images))
+    assert not torn.exists()
     files(cache)[0].unlink()
     np.testing.assert_array_equal(data.images[:5], np.asarray(drawn(offset=1).images)[:5])
 

@@ -8,6 +8,7 @@ from scipy import stats
 from selectdis.selection import (
     analysis,
     annealing_effect,
+    correlation_interval,
     dataset_transfer,
     downstream_correlations,
     mean_against_sampled,
@@ -155,3 +156,24 @@ def test_analysis_has_a_table_for_all_that_is_there():
     assert names == ["variance", "metrics", "criteria", "datasets", "downstream", "sampled", "annealing"]
     bare = records[["dataset", "configuration", "metric.mig"]]
     assert [table.name for table in analysis(bare)] == ["metrics", "datasets"]
+
+
+def test_ranks_on_the_way_are_compared_with_those_of_the_last_step_and_count_nowhere_else():
+    last = make_records(2, 6, 2, rng=np.random.default_rng(0)).assign(steps=80)
+    rng = np.random.default_rng(1)
+    half = last.assign(steps=40).replace({"candidate": {last["candidate"][0]: "another"}})  # 11 runs a set have both
+    half["metric.mig"] += rng.normal(size=len(half))
+    plain = {table.name: table for table in analysis(last, "mig")}
+    found = {table.name: table for table in analysis(pd.concat([half[half["candidate"] != "another"], last]), "mig")}
+    whole, shown = found["steps"].whole, found["steps"].shown
+    assert list(found) == [*plain, "steps"]
+    for name, table in plain.items():
+        pd.testing.assert_frame_equal(found[name].whole, table.whole)
+    for k, dataset in enumerate(["data0", "data1"]):
+        pair = [rows[rows["dataset"] == dataset]["metric.mig"].to_numpy()[1:] for rows in (half, last)]
+        expected = stats.spearmanr(*pair).statistic
+        assert whole.loc[k, ["dataset", "steps", "of", "runs"]].tolist() == [dataset, 40, 80, 11]
+        assert whole.loc[k, "mig"] == pytest.approx(expected)
+        low, high = correlation_interval(expected, 11)
+        assert shown.loc[k].tolist() == [dataset, 80, 11, f"{expected:.2f} [{low:.2f}, {high:.2f}]"]
+    assert list(shown) == ["dataset", "steps", "runs", "after 0.5"]

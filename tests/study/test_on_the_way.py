@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 import selectdis as sd
+from selectdis.cli._analyze import analyze
 from selectdis.errors import SelectdisError
 from selectdis.execution import _study_jobs as study_jobs
 from selectdis.selection import rank_stability
@@ -41,7 +42,7 @@ def plain(tmp_path_factory):
     return sd.Study(spec(), folder=tmp_path_factory.mktemp("plain") / "s", n_jobs=1).run()
 
 
-def test_records_on_the_way_beside_those_of_the_end(plain, tmp_path):
+def test_records_on_the_way_beside_those_of_the_end(plain, tmp_path, capsys):
     study = sd.Study(spec(at=[0.25, 0.5, 1]), folder=tmp_path / "s", n_jobs=1).run()
     pd.testing.assert_frame_equal(without_time(study.records), without_time(plain.records))
     rows = study.records_on_the_way
@@ -55,6 +56,10 @@ def test_records_on_the_way_beside_those_of_the_end(plain, tmp_path):
     assert plain.records_on_the_way.empty
     assert list(rank_stability(rows)["steps"]) == [2, 4]
     assert list(rank_stability(rows)["runs"]) == [4, 4]
+    analyze([tmp_path / "s"], "mig", tmp_path / "tables")
+    assert "after some of their steps" in capsys.readouterr().out
+    whole = pd.read_csv(tmp_path / "tables" / "steps.csv")
+    assert whole["mig"].tolist() == pytest.approx(rank_stability(rows)["mig"])
 
 
 def test_ways_of_a_device_are_encoded_there(plain, tmp_path, monkeypatch):

@@ -127,9 +127,11 @@ def _file_of(lazy: LazyImages, name: str) -> MappedArray:
     if (found := _found(folder, key, picked, sample)) is not None:
         return found
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder / f".{key}.lock"):
+    with _alone(folder / f".{key}.lock") as alone:
         if (found := _found(folder, key, picked, sample)) is None:
             path = folder / f"{re.sub(r'[^A-Za-z0-9]+', '-', Path(name).name)[:40]}-{key}.npy"
+            for torn in folder.glob(f".*-{key}.npy.*.tmp") if alone else ():  # of a process that was killed
+                torn.unlink(missing_ok=True)
             _draw(lazy, path, name)
             found = open_npy(path)
     return found
@@ -139,7 +141,8 @@ def _found(folder: Path, key: str, picked: np.ndarray, sample: np.ndarray) -> Ma
     """Return the file of `key`; one that does not hold the `sample` (after a power cut, say) is removed."""
     for path in folder.glob(f"*-{key}.npy"):
         try:
-            os.utime(path)  # used now: the bound on all of them goes by that
+            with contextlib.suppress(OSError):  # somebody else's file, or a disk that cannot be written to
+                os.utime(path)  # used now: the bound on all of them goes by that
             found = open_npy(path)
             if np.array_equal(found.at(picked), sample):
                 return found
@@ -162,8 +165,9 @@ def _key(lazy: LazyImages, sample: np.ndarray) -> str:
 
 
 @contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold a lock that goes with this process; others wait, and then find the file."""
+def _alone(path: Path) -> Iterator[bool]:
+    """Hold a lock that goes with this process; others wait, and then find the file. Gives whether it is held."""
+    alone = True
     with path.open("w") as file:
         while True:
             try:
@@ -172,9 +176,10 @@ def _alone(path: Path) -> Iterator[None]:
             except BlockingIOError:
                 pause(0.2)
             except OSError:  # a disk without locks: two may draw the same, and the last one's stays
+                alone = False
                 break
         try:
-            yield
+            yield alone
         finally:
             path.unlink(missing_ok=True)
 
@@ -234,12 +239,22 @@ def _make_room(folder: Path, needed: int) -> None:
         raise SelectdisError(
             f"they need {needed / 1e9:.0f} GB, and {LIMIT / 1e9:.0f} GB is the bound of all such files"
         )
-    files = sorted((path.stat().st_mtime, path.stat().st_size, path) for path in folder.glob("*.npy"))
+    files = _by_age(folder, "*.npy")
     while files and sum(size for _, size, _ in files) + needed > LIMIT:
         files.pop(0)[2].unlink(missing_ok=True)
-    for torn in folder.glob(".*.tmp"):  # of a process that was killed, a day ago at least
-        if time.time() - torn.stat().st_mtime > 86_400:
+    for changed, _, torn in _by_age(folder, ".*.tmp"):  # of a process that was killed, a day ago at least
+        if time.time() - changed > 86_400:
             torn.unlink(missing_ok=True)
     free = shutil.disk_usage(folder).free
     if needed > DISK_SHARE * free:
         raise SelectdisError(f"they need {needed / 1e9:.1f} GB, and the disk has {free / 1e9:.1f} GB left")
+
+
+def _by_age(folder: Path, pattern: str) -> list[tuple[float, int, Path]]:
+    """Return when each file was written or used last, its bytes and its path; the oldest first."""
+    found = []
+    for path in folder.glob(pattern):
+        with contextlib.suppress(OSError):  # removed, or renamed by who drew it, meanwhile
+            about = path.stat()
+            found.append((about.st_mtime, about.st_size, path))
+    return sorted(found)
