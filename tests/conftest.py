@@ -7,6 +7,13 @@ import pytest
 # It has to be known before anything imports Triton, as torch's compiler may.
 os.environ.setdefault("TRITON_INTERPRET", "1")
 
+SLOW = ("tests/faults/", "tests/tracking/test_server.py", "tests/test_docs.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Tests that start servers and drivers come first: whoever is handed the last files should not wait for them."""
+    items.sort(key=lambda item: not item.nodeid.startswith(SLOW))
+
 
 @pytest.fixture(autouse=True, scope="session")
 def no_sync():
