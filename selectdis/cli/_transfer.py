@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from selectdis.cli._common import (
+    ColumnsOption,
     DryRunOption,
     FileArgument,
     FolderOption,
     JobsOption,
+    JsonOption,
     OverridesArgument,
     QuietOption,
     SchedulerOption,
@@ -44,17 +46,21 @@ def transfer(
     scheduler: SchedulerOption = None,
     storage: StorageOption = None,
     dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+    columns: ColumnsOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Train the selected configurations on the unlabelled target, pick a run there, and say how far to trust it."""
     from selectdis.cli.console._bar import ProgressListener
 
+    quiet = quiet or as_json  # one document, and nothing beside it
     study = open_study(file, folder, storage, jobs, scheduler, overrides)
     given: dict[str, Any] = {"top": top, "seeds": seeds, "rule": rule}
     say_time(partial(study.estimate_transfer, target, **given), quiet=quiet, dry_run=dry_run)
     with ProgressListener(quiet) as progress:
         result = study.transfer(target, **given, listeners=[progress])
-    say_pick(study, result, quiet=quiet, file=file, folder=folder, storage=storage)
+    said: dict[str, Any] = {"as_json": as_json, "columns": columns}
+    say_pick(study, result, quiet=quiet, file=file, folder=folder, storage=storage, **said)
 
 
 def say_pick(

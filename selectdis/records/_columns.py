@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 import numpy as np
@@ -79,8 +80,13 @@ def without_labels(records: pd.DataFrame, allowed: Collection[str] = ()) -> pd.D
 def ordered(frame: pd.DataFrame) -> pd.DataFrame:
     """Return `frame` with what a run is and its settings first, then metrics, then criteria, each sorted."""
     columns = [str(column) for column in frame]
-    by_kind = [sorted(column for column in columns if column.startswith(kind)) for kind in (METRIC, CRITERION)]
+    by_kind = [sorted((c for c in columns if c.startswith(kind)), key=_by_numbers) for kind in (METRIC, CRITERION)]
     return frame[[column for column in columns if not is_score(column)] + by_kind[0] + by_kind[1]]
+
+
+def _by_numbers(name: str) -> list[str]:
+    """Return what sorts ``few5`` before ``few10``."""
+    return [part.zfill(9) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
 def need(records: pd.DataFrame, *columns: str) -> None:

@@ -152,13 +152,13 @@ def _maps(snapshot: StudySnapshot, dataset: str) -> Section:
     records = snapshot.records
     n = int((selection.pickable(records) & (records["dataset"] == dataset)).sum())
     if n < FEWEST_RUNS:
-        return {"maps": [], "why": f"{dataset} has {n} finished runs, and a rank correlation needs {FEWEST_RUNS}"}
+        return {"maps": [], "terms": [], "why": f"{dataset} has {n} finished runs, and a rank correlation needs {FEWEST_RUNS}"}
     half = selection.correlation_interval(0.0, n)[1]
     captions = {
         "criteria": "Metrics (rows, need labels) with criteria (columns, need none)",
         "metrics": "Metrics with one another",
     }
-    found = []
+    found, compared = [], []
     for of, caption in captions.items():
         try:
             table = correlation_table(snapshot, of, dataset)
@@ -166,8 +166,9 @@ def _maps(snapshot: StudySnapshot, dataset: str) -> Section:
             continue
         if table.size:
             found.append((caption, heatmap_table(table)))
+            compared += [*table.index, *table.columns]
     said = f"{n} runs on {dataset}: were two scores unrelated, 95 of 100 such numbers would lie within ±{half:.2f}."
-    return {"maps": found, "said": said, "why": f"no two scores of {dataset} can be compared"}
+    return {"maps": found, "said": said, "terms": explained(map(str, compared)), "why": f"no two scores of {dataset} can be compared"}
 
 
 def _strengths(snapshot: StudySnapshot) -> Section:
@@ -281,9 +282,13 @@ def _constant_factors(pictures: RunPictures) -> list[str]:
 
 def _strips(pictures: RunPictures, n: int | None = None) -> list[dict[str, str]]:
     """Return a strip of pictures for each of the `n` most informative latents."""
-    nats = [""] * len(pictures.latents) if pictures.kl is None else [f"{kl:.2f}" for kl in pictures.kl]
+    nats = [""] * len(pictures.latents) if pictures.kl is None else [_nats(kl) for kl in pictures.kl]
     rows = list(zip(pictures.latent_names, nats, pictures.traversals, strict=True))[:n]
     return [{"latent": name, "kl": kl, "image": _data(strip[None])} for name, kl, strip in rows]
+
+
+def _nats(kl: float) -> str:
+    return f"{kl:.2f}" if kl >= _INACTIVE else f"< {_INACTIVE}"  # 0.008 as 0.01 would contradict what is said of it
 
 
 def _importance_table(pictures: RunPictures) -> HeatmapTable:

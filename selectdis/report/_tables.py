@@ -17,7 +17,11 @@ from selectdis.visualization import StageSnapshot, StudySnapshot
 __all__ = ["Cell", "HeatmapTable", "LeaderboardTable", "heatmap_table", "leaderboards"]
 
 MAX_ROWS = 100
+_ON_PAPER = 9  # scores that an A4 page has room for
 _CRITERIA = ("udr_lasso", "udr_spearman", "elbo", "reconstruction", "kl", "active_units", "gaussian_tc")
+
+_FIRST = ["metric.mig", "metric.dci_disentanglement", "metric.sap", "metric.factor_vae"]
+_FIRST += [f"criterion.{name}" for name in ("udr_lasso", "reconstruction", "kl", "active_units", "elbo")]
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class LeaderboardTable:
-    """A leaderboard of one data set: column names (with which way is better), rows, how many were left out, terms."""
+    """A leaderboard of one data set.
+
+    Column names (with which way is better), rows, how many were left out, terms, and the places of those columns that
+    paper has no room for.
+    """
 
     title: str
     note: str
@@ -39,6 +47,12 @@ class LeaderboardTable:
     picked: list[bool]
     more: int
     terms: list[tuple[str, str]]
+    far: set[int]
+
+    @property
+    def screen_alone(self) -> str:
+        """The names of the columns that paper has no room for."""
+        return ", ".join(name for place, (name, _) in enumerate(self.columns) if place in self.far)
 
 
 @dataclass(frozen=True)
@@ -84,6 +98,8 @@ def _leaderboard(snapshot: StudySnapshot, stage: StageSnapshot, by: Any) -> Lead
     columns += [(score_label(ranked_by), "what ranks"), *([("± sd", "over seeds")] if by == "configuration" else [])]
     columns += [(score_label(column), _direction_note(column)) for column in scores]
     terms = explained([ranked_by, *scores])
+    near = sorted(scores, key=_importance)[:_ON_PAPER]
+    far = {len(columns) - len(scores) + place for place, name in enumerate(scores) if name not in near}
     chosen = records[records["candidate"] == pick]["configuration"].tolist()
     rows, picked = [], []
     for row in table.head(MAX_ROWS).to_dict("records"):
@@ -100,7 +116,13 @@ def _leaderboard(snapshot: StudySnapshot, stage: StageSnapshot, by: Any) -> Lead
         picked.append(row["configuration"] in chosen if by == "configuration" else row["candidate"] == pick)
     noun = "configurations" if by == "configuration" else "runs"
     note = f"{'Means over seeds, r' if by == 'configuration' else 'R'}anked by {score_label(ranked_by)}."
-    return LeaderboardTable(f"{stage.name}: {noun}", note, columns, rows, picked, max(len(table) - MAX_ROWS, 0), terms)
+    more = max(len(table) - MAX_ROWS, 0)
+    return LeaderboardTable(f"{stage.name}: {noun}", note, columns, rows, picked, more, terms, far)
+
+
+def _importance(score: str) -> int:
+    """Return the place of a score among those that are looked at first; others come after."""
+    return _FIRST.index(score) if score in _FIRST else len(_FIRST)
 
 
 def _shown_scores(table: pd.DataFrame) -> list[str]:

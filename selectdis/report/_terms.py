@@ -26,6 +26,14 @@ _TERMS = {
     "explicitness": "How well each value of a factor can be read from the code: 0 to 1, higher is better.",
     "irs": "Interventional robustness: how little a latent moves when other factors do: 0 to 1, higher is better.",
     "latent_share": "How much of each factor its best latent knows, corrected for chance: up to 1, higher is better.",
+    "infom": "Modularity by information: whether each latent knows of one factor alone: 0 to 1, higher is better.",
+    "infoc": "Compactness by information: whether each factor is in one latent alone: 0 to 1, higher is better.",
+    "infoe": "Explicitness by information: how well a linear reader finds the factors in the code: 0 to 1, higher is "
+    "better.",
+    "model_centrality": "How alike a run is to the other runs, by the FactorVAE score with their latents as factors; "
+    "needs no labels: 0 to 1, higher is better.",
+    "udr_lasso_pool": "As UDR (lasso), against the runs of all configurations.",
+    "udr_spearman_pool": "As UDR (Spearman), against the runs of all configurations.",
     "udr_lasso": "Unsupervised disentanglement ranking: how well a run's latents match, one to one, those of other "
     "seeds (by lasso regression); needs no labels: 0 to 1, higher is better.",
     "udr_spearman": "As UDR (lasso), by rank correlation: 0 to 1, higher is better.",

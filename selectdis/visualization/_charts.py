@@ -14,6 +14,7 @@ from selectdis.visualization._theme import (
     MARKERS,
     MUTED,
     RULE,
+    SHADES,
     SURFACE,
     TOLD,
     figure_style,
@@ -267,9 +268,9 @@ def parallel(table: pd.DataFrame, color_by: str) -> Figure:
         figure = new_figure(max(5.0, 1.25 * table.shape[1]), 3.8)
         axes = figure.add_subplot()
         axes.grid(False)
-        colors = mpl.colormaps["viridis"]
+        colors = mpl.colors.LinearSegmentedColormap.from_list("shades", SHADES)
         for row, shade in zip(scaled.to_numpy(dtype=float), hue, strict=True):
-            axes.plot(range(len(row)), row, lw=1.1, alpha=0.7, color=colors(shade) if np.isfinite(shade) else MUTED)
+            axes.plot(range(len(row)), row, lw=1.3, alpha=0.85, color=colors(shade) if np.isfinite(shade) else MUTED)
         for place, name in enumerate(table.columns):
             axes.axvline(place, color=RULE, lw=1)
             for height, text in _scaled(table[name])[1]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from selectdis.visualization._figure import ShownFigure
 
 __all__ = [
-    "INK", "MARKERS", "MUTED", "RULE", "SERIES", "SURFACE", "TOLD",
+    "INK", "MARKERS", "MUTED", "RULE", "SERIES", "SHADES", "SURFACE", "TOLD",
     "figure_style", "inline_svg", "new_figure", "series_color",
 ]  # fmt: skip
 
@@ -23,6 +23,8 @@ __all__ = [
 INK, MUTED, RULE, SURFACE = "#1b1f24", "#59636e", "#d9dee4", "#fefefe"
 # Told apart with any colour vision: a test simulates those without red or green.
 SERIES = ("#0b5fa5", "#e0620d", "#0b7a5b", "#c06aa5", "#7a5a00", "#3f97d4", "#4a1530")
+# From low to high, for lines on the light and on the dark ground: as far from white as from the darkest card.
+SHADES = ("#d9600f", "#868d96", "#3a86d0")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # besides the colours, for those who do not tell them apart
 TOLD = "told:"  # begins the address of a point that stands for a text
 _VARIABLES = {INK: "--ink", MUTED: "--muted", RULE: "--rule", SURFACE: "--card"} | {

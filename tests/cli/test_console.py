@@ -149,7 +149,7 @@ def test_backtest_and_analyze_answer_in_json(tmp_path, call):
     assert {key for row in json.loads(said.out)["variance"] for key in row} == {"score", "dataset"}
 
 
-@pytest.mark.parametrize("name", ["leaderboard", "backtest", "analyze", "arena", "pick", "data info"])
+@pytest.mark.parametrize("name", ["leaderboard", "backtest", "analyze", "arena", "pick", "transfer", "data info"])
 def test_what_a_command_finds_can_be_had_as_json_and_by_column(name):
     command = typer.main.get_command(app)
     for word in name.split():
