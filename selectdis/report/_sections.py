@@ -152,7 +152,8 @@ def _maps(snapshot: StudySnapshot, dataset: str) -> Section:
     records = snapshot.records
     n = int((selection.pickable(records) & (records["dataset"] == dataset)).sum())
     if n < FEWEST_RUNS:
-        return {"maps": [], "terms": [], "why": f"{dataset} has {n} finished runs, and a rank correlation needs {FEWEST_RUNS}"}
+        why = f"{dataset} has {n} finished runs, and a rank correlation needs {FEWEST_RUNS}"
+        return {"maps": [], "terms": [], "why": why}
     half = selection.correlation_interval(0.0, n)[1]
     captions = {
         "criteria": "Metrics (rows, need labels) with criteria (columns, need none)",
@@ -168,7 +169,8 @@ def _maps(snapshot: StudySnapshot, dataset: str) -> Section:
             found.append((caption, heatmap_table(table)))
             compared += [*table.index, *table.columns]
     said = f"{n} runs on {dataset}: were two scores unrelated, 95 of 100 such numbers would lie within ±{half:.2f}."
-    return {"maps": found, "said": said, "terms": explained(map(str, compared)), "why": f"no two scores of {dataset} can be compared"}
+    terms, why = explained(map(str, compared)), f"no two scores of {dataset} can be compared"
+    return {"maps": found, "said": said, "terms": terms, "why": why}
 
 
 def _strengths(snapshot: StudySnapshot) -> Section:

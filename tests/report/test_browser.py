@@ -68,6 +68,21 @@ def test_reads_well(chromium, address, width, dark):
     assert problems == []
 
 
+def test_on_paper_tables_keep_to_the_page_and_to_their_place(chromium, address):
+    page, _ = watched_page(chromium, width=703)  # A4 less its margins
+    page.goto(address)
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    places = """[...document.querySelectorAll(".scroll")].map((one) => {
+      const table = one.querySelector("table").getBoundingClientRect(), place = one.getBoundingClientRect();
+      return [table.right, table.bottom - place.bottom];
+    })"""
+    found = page.evaluate(places)
+    assert max(right for right, _ in found) <= 703
+    assert max(below for _, below in found) <= 1  # nothing runs over what follows
+    assert "No room on paper" in page.locator("#boards").inner_text()
+
+
 def test_leaderboards_sort(chromium, address):
     page, problems = watched_page(chromium, width=1400)
     page.goto(address)

@@ -7,7 +7,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from selectdis.visualization._theme import SERIES, SURFACE
+from selectdis.visualization._theme import SERIES, SHADES, SURFACE
 
 # Machado, Oliveira and Fernandes 2009, at full severity, on linear RGB.
 VISIONS = {
@@ -46,6 +46,12 @@ def test_series_are_told_apart(theme, vision):
     seen = [lab(VISIONS[vision] @ linear(colour)) for colour in colours]
     assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) > 10
     for colour in colours:  # WCAG, of what is drawn
+        low, high = sorted((XYZ[1] @ linear(colour), XYZ[1] @ linear(ground)))
+        assert (high + 0.05) / (low + 0.05) >= 3
+
+
+def test_shades_are_seen_on_both_grounds():
+    for (_, ground), colour in itertools.product(palettes().values(), SHADES):
         low, high = sorted((XYZ[1] @ linear(colour), XYZ[1] @ linear(ground)))
         assert (high + 0.05) / (low + 0.05) >= 3
 
