@@ -13,10 +13,11 @@ import numpy as np
 
 from selectdis import _plugins
 from selectdis.data._dataset import ImageDataset
+from selectdis.data._look import warn_of_dark_images
 from selectdis.data._source import DATASETS
 from selectdis.data.own._array_file import array_file
 from selectdis.data.own._clips import clips
-from selectdis.data.own._folder import folder
+from selectdis.data.own._folder import folder, is_picture
 from selectdis.data.own._hugging_face import hugging_face
 from selectdis.data.own._objects import from_array, from_items
 from selectdis.data.own._pair_table import pair_table
@@ -63,7 +64,8 @@ def load_dataset(name: Any, **options: Any) -> ImageDataset:
     _check_options(name if isinstance(name, str) else type(name).__name__, load, options)
     differ_in = options.pop(PAIRS, None)
     data = load(*arguments, **options)
-    return data if differ_in is None else _with_pairs(data, differ_in)
+    data = data if differ_in is None else _with_pairs(data, differ_in)
+    return data if isinstance(name, str) and name in DATASETS else warn_of_dark_images(data)
 
 
 def _with_pairs(data: ImageDataset, differ_in: Any) -> ImageDataset:
@@ -108,8 +110,14 @@ def _object_loader(data: Any) -> tuple[Callable[..., ImageDataset], tuple[Any, .
 
 
 def _unknown(name: str, known: Mapping[str, Any]) -> SelectdisError:
-    if Path(name).expanduser().is_dir():
+    path = Path(name).expanduser()
+    if path.is_dir():
         return SelectdisError(f"{name!r} is a folder: write folder:{name}")
+    if path.is_file():
+        what = f"a picture: write folder:{path.parent}, for all beside it" if is_picture(path) else "of another format"
+        return SelectdisError(
+            f"files of images are .npy, .npz, .h5 or .hdf5, tables of pictures .csv or .tsv, and {name} is {what}"
+        )
     return SelectdisError(
         f"no data set is called {name!r}{nearest(name, known)}; there are {', '.join(known)}, and your own images as "
         "folder:PATH, clips:PATH, pairs:x.csv, hf:PATH, a .npy, .npz, .h5 or .csv file, or file.h5::key"
