@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,7 @@ BY_PATH: dict[str, Callable[..., ImageDataset]] = {
     "pairs:": pair_table,
     "hf:": hugging_face,
 }
+NAMES = ("column", "columns", "factors", "factor_names", "split", "layout")  # options that name something of a file
 PAIRS = "pairs_differ_in"  # an option of every data set that has factors
 
 
@@ -132,6 +133,17 @@ def _check_options(name: str, load: Callable[..., ImageDataset], options: Mappin
             raise SelectdisError(f"the data set {name!r} has no option {option!r}{nearest(option, known)} ({has})")
         if (option == "gray" or isinstance(known[option], bool)) and not _is_flag(options[option]):
             raise SelectdisError(f"the option {option!r} of {name!r} is true or false, found {options[option]!r}")
+        if option in NAMES and not _are_words(options[option]):
+            raise SelectdisError(
+                f"the option {option!r} of {name!r} is a name (or a list of them), found {options[option]!r}: quote "
+                f"numbers, such as -o {option}='\"3\"'"
+            )
+
+
+def _are_words(value: Any) -> bool:
+    """Whether it is a word or some: YAML makes numbers of 3 and dates of 2020-01-01."""
+    several = isinstance(value, Sequence) and not isinstance(value, str)
+    return value is None or all(isinstance(word, str) for word in (value if several else [value]))
 
 
 def _is_flag(value: Any) -> bool:

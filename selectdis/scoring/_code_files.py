@@ -81,9 +81,10 @@ def _of_tensors(content: BinaryIO, path: Path, key: str, alone: bool) -> np.ndar
 
     try:
         loaded = torch.load(content, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises errors of pickle's, too, and its advice would run what a stranger's file says
-        whole = "weights_only" in str(error)
-        reason = "it is damaged, or holds more than tensors, which could run code" if whole else str(error).splitlines()[0]
+    except Exception as error:  # torch raises errors of pickle's, too; its advice would run what a stranger's file says
+        reason = str(error).splitlines()[0]
+        if "weights_only" in str(error):
+            reason = "it is damaged, or holds more than tensors, which could run code"
         raise SelectdisError(f"cannot read {path}: {reason}; save a tensor, or a dict of tensors") from None
     if isinstance(loaded, torch.Tensor):
         return _dense(loaded, path)

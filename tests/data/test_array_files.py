@@ -42,6 +42,14 @@ def test_one_name_is_one_factor_and_other_orders_are_no_grid(tmp_path: Path) -> 
     with pytest.raises(SelectdisError, match=r"x.npz::deep must be \(n_samples, n_factors\); found shape \(4, 2, 2\)"):
         load_dataset(f"{tmp_path}/x.npz", factors="deep")
     assert not load_dataset(f"{tmp_path}/x.npz", factors="two").is_grid
+    for options, message in (
+        ({"factors": 1}, "the option 'factors' of .* is a name"),
+        ({"factors": ["one"]}, r"the key of one array, found \['one'\]"),
+        ({"factor_names": ["a", "b"]}, "factor_names of .* need factors"),
+        ({"factors": "one", "bins": 1}, "bins must be a whole number of at least 2"),
+    ):
+        with pytest.raises(SelectdisError, match=message):
+            load_dataset(f"{tmp_path}/x.npz", **options)
 
 
 def test_one_picture_in_colour_or_many_grey_ones(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_arrays_and_tensors() -> None:
 
 @pytest.mark.parametrize("thing", [PIXELS // 20, Items(list(PIXELS // 20))])
 def test_dark_ones_are_said_to_be(thing: Any) -> None:
-    with pytest.warns(UserWarning, match=r'brightest pixel is 12 of 255; the files hold uint8, 0 to 12: scaling='):
+    with pytest.warns(UserWarning, match=r"brightest pixel is 12 of 255; the files hold uint8, 0 to 12: scaling="):
         load_dataset(thing)
     assert int(load_dataset(thing, scaling="dataset").images.max()) == 255
 

@@ -162,6 +162,6 @@ def test_tensors_alone_are_read_from_torch_files(tmp_path):
     }.items():
         with pytest.raises(SelectdisError, match=found):
             load_codes(tmp_path / name, tmp_path / "f.csv")
-    with pytest.raises(SelectdisError, match="twice.csv has several rows for 'q.png'"):
+    with pytest.raises(SelectdisError, match=r"twice\.csv has several rows for 'q.png'"):
         load_codes(tmp_path / "z.csv", tmp_path / "twice.csv")
     assert load_codes(tmp_path / "twice.csv", tmp_path / "twice.csv")[1].tolist() == [["1"], ["2"]]

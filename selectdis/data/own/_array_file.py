@@ -72,6 +72,10 @@ def array_file(
     scaling = settled_scaling(scaling, rows.blocks)
     images = file_images(rows, image_size=image_size, gray=gray, layout=layout, fit=fit, scaling=scaling)
     name, source = f"{path}::{key}" if key else str(path), str(where.resolve())
+    if factors is None and factor_names is not None:
+        raise SelectdisError(f"factor_names of {name} need factors, the key of the array that they name")
+    if factors is not None and not isinstance(factors, str):
+        raise SelectdisError(f"factors of {name} is the key of one array, found {factors!r}")
     if factors is None:
         data = ImageDataset(name, images, source=source)
     else:
