@@ -133,9 +133,8 @@ def factor_table(factors: Any, n_samples: int | None, label: str) -> np.ndarray:
     table = as_numpy(factors)
     table = table[:, np.newaxis] if table.ndim == 1 else table
     if table.ndim != 2 or 0 in table.shape or len(table) != (n_samples or len(table)):
-        raise SelectdisError(
-            f"{label} must be (n_samples, n_factors) with one row per code ({n_samples}); found shape {table.shape}"
-        )
+        rows = f" with one row per code ({n_samples})" if n_samples else ""
+        raise SelectdisError(f"{label} must be (n_samples, n_factors){rows}; found shape {table.shape}")
     return table
 
 

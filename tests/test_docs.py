@@ -3,6 +3,7 @@
 import re
 import shlex
 import sys
+import tomllib
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -112,6 +113,12 @@ def given(folder):
         "small_candidate": partial(sd.Candidate, architecture="fc", width=8, discriminator_width=8),
     }  # fmt: skip
     patch.undo()
+
+
+def test_the_repository_has_one_address() -> None:
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
+    site = yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))["repo_url"]
+    assert [url for url in (site, *urls.values()) if not f"{url}/".startswith(f"{urls['Source']}/")] == []
 
 
 @pytest.mark.filterwarnings("ignore")

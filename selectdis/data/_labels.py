@@ -12,7 +12,7 @@ import numpy as np
 from selectdis._arrays import with_gaps
 from selectdis._factors import MISSING, FactorColumn, numbers_of, read_factor, say_ids
 from selectdis.data._dataset import ImageDataset
-from selectdis.errors import SelectdisError, nearest
+from selectdis.errors import SelectdisError, nearest, whole_number
 
 __all__ = [
     *("continuous_factors", "dataset_of_classes", "dataset_of_columns", "factors_of", "known_column"),
@@ -36,6 +36,7 @@ def dataset_of_columns(
     """
     if len(names) != len(columns):
         raise SelectdisError(f"{name} has {len(columns)} factors and {len(names)} factor_names: {', '.join(names)}")
+    bins = None if bins is None else whole_number("bins", bins, 2)
     read: dict[str, FactorColumn] = {}
     for factor, column in zip(names, columns, strict=True):
         if len(column) != len(images):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,10 +13,11 @@ import numpy as np
 
 from selectdis import _plugins
 from selectdis.data._dataset import ImageDataset
+from selectdis.data._look import warn_of_dark_images
 from selectdis.data._source import DATASETS
 from selectdis.data.own._array_file import array_file
 from selectdis.data.own._clips import clips
-from selectdis.data.own._folder import folder
+from selectdis.data.own._folder import folder, is_picture
 from selectdis.data.own._hugging_face import hugging_face
 from selectdis.data.own._objects import from_array, from_items
 from selectdis.data.own._pair_table import pair_table
@@ -33,6 +34,7 @@ BY_PATH: dict[str, Callable[..., ImageDataset]] = {
     "pairs:": pair_table,
     "hf:": hugging_face,
 }
+NAMES = ("column", "columns", "factors", "factor_names", "split", "layout")  # options that name something of a file
 PAIRS = "pairs_differ_in"  # an option of every data set that has factors
 
 
@@ -63,7 +65,8 @@ def load_dataset(name: Any, **options: Any) -> ImageDataset:
     _check_options(name if isinstance(name, str) else type(name).__name__, load, options)
     differ_in = options.pop(PAIRS, None)
     data = load(*arguments, **options)
-    return data if differ_in is None else _with_pairs(data, differ_in)
+    data = data if differ_in is None else _with_pairs(data, differ_in)
+    return data if isinstance(name, str) and name in DATASETS else warn_of_dark_images(data)
 
 
 def _with_pairs(data: ImageDataset, differ_in: Any) -> ImageDataset:
@@ -108,8 +111,14 @@ def _object_loader(data: Any) -> tuple[Callable[..., ImageDataset], tuple[Any, .
 
 
 def _unknown(name: str, known: Mapping[str, Any]) -> SelectdisError:
-    if Path(name).expanduser().is_dir():
+    path = Path(name).expanduser()
+    if path.is_dir():
         return SelectdisError(f"{name!r} is a folder: write folder:{name}")
+    if path.is_file():
+        what = f"a picture: write folder:{path.parent}, for all beside it" if is_picture(path) else "of another format"
+        return SelectdisError(
+            f"files of images are .npy, .npz, .h5 or .hdf5, tables of pictures .csv or .tsv, and {name} is {what}"
+        )
     return SelectdisError(
         f"no data set is called {name!r}{nearest(name, known)}; there are {', '.join(known)}, and your own images as "
         "folder:PATH, clips:PATH, pairs:x.csv, hf:PATH, a .npy, .npz, .h5 or .csv file, or file.h5::key"
@@ -124,6 +133,17 @@ def _check_options(name: str, load: Callable[..., ImageDataset], options: Mappin
             raise SelectdisError(f"the data set {name!r} has no option {option!r}{nearest(option, known)} ({has})")
         if (option == "gray" or isinstance(known[option], bool)) and not _is_flag(options[option]):
             raise SelectdisError(f"the option {option!r} of {name!r} is true or false, found {options[option]!r}")
+        if option in NAMES and not _are_words(options[option]):
+            raise SelectdisError(
+                f"the option {option!r} of {name!r} is a name (or a list of them), found {options[option]!r}: quote "
+                f"numbers, such as -o {option}='\"3\"'"
+            )
+
+
+def _are_words(value: Any) -> bool:
+    """Whether it is a word or some: YAML makes numbers of 3 and dates of 2020-01-01."""
+    several = isinstance(value, Sequence) and not isinstance(value, str)
+    return value is None or all(isinstance(word, str) for word in (value if several else [value]))
 
 
 def _is_flag(value: Any) -> bool:

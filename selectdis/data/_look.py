@@ -14,7 +14,7 @@ from selectdis.data.reading._scaling import SCALINGS
 __all__ = ["Look", "describe", "look_at", "warn_of_dark_images"]
 
 SEEN = 1_000  # evenly spaced images, so that a large data set is not read whole
-DARK = 64  # of 255, the brightest pixel: what 14 bits leave of 16
+DARK = 64  # of 255, from the darkest to the brightest pixel: what 14 bits leave of 16
 FLAT = 8  # of 255, between the darkest and the brightest pixel of an image: nothing that shows
 
 
@@ -50,6 +50,8 @@ class Look:
             return f"{self.flat} of {self.seen} images are nearly constant (their pixels less than {FLAT} of 255 apart)"
         if self.brightest <= DARK:
             return f"the images are dark: the brightest pixel is {self.brightest} of 255"
+        if self.brightest - self.darkest <= DARK:
+            return f"the images have little contrast: their pixels lie from {self.darkest} to {self.brightest} of 255"
         return ""
 
 
@@ -67,7 +69,28 @@ def warn_of_dark_images(data: ImageDataset) -> ImageDataset:
     """Return `data`; warn where there is next to nothing to see in its images, and say which option helps."""
     if told := look_at(data).nothing_to_see:
         warnings.warn(f"{data.name}: {told}{_advice(data)}", stacklevel=3)
+    elif told := _dark_beside_others(data.originals):
+        warnings.warn(f'{data.name}: {told}; scaling="picture" spreads each over 0 to 255', stacklevel=3)
     return data
+
+
+def _dark_beside_others(held: Originals | None) -> str:
+    """Say which files of several depths use a quarter of theirs at most: 12 bits of 16 beside 8 bits."""
+    if held is None or held.scaling != "type" or len(held.kinds) < 2:
+        return ""
+    dark = [
+        f"{int(n):,} hold {kind}, {low:g} to {high:g}"
+        for kind, (n, low, high) in held.kinds.items()
+        if high - low <= _top(kind) * DARK / 255 and not kind.startswith("8-bit")
+    ]
+    return f"some of the pictures are dark or flat beside the others: {'; '.join(dark)}" if dark else ""
+
+
+def _top(kind: str) -> float:
+    """Return the largest value of such files, where their type is the scale."""
+    if "float" in kind:
+        return 1.0
+    return 255.0 if kind.startswith(("1-bit", "uint8", "bool")) or "upper 8" in kind else 65_535.0
 
 
 def _advice(data: ImageDataset) -> str:

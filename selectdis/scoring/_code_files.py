@@ -57,6 +57,8 @@ def read_rows(path: Path, key: str, alone: bool = False) -> Rows:
             return Rows(read(content, path, key, alone))
     except SelectdisError:
         raise
+    except FileNotFoundError:
+        raise SelectdisError(f"there is no file {path}") from None
     except (OSError, ValueError, EOFError, KeyError) as error:
         reason = str(error)
         if "allow_pickle" in reason:  # numpy's advice, which would run what a stranger's file says
@@ -79,15 +81,22 @@ def _of_tensors(content: BinaryIO, path: Path, key: str, alone: bool) -> np.ndar
 
     try:
         loaded = torch.load(content, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises errors of pickle's, too
-        whole = "Weights only load failed" in str(error)
-        reason = "it holds more than tensors, which could run code" if whole else str(error).splitlines()[0]
+    except Exception as error:  # torch raises errors of pickle's, too; its advice would run what a stranger's file says
+        reason = str(error).splitlines()[0]
+        if "weights_only" in str(error):
+            reason = "it is damaged, or holds more than tensors, which could run code"
         raise SelectdisError(f"cannot read {path}: {reason}; save a tensor, or a dict of tensors") from None
     if isinstance(loaded, torch.Tensor):
-        return as_numpy(loaded)
+        return _dense(loaded, path)
     if not (isinstance(loaded, Mapping) and all(isinstance(value, torch.Tensor) for value in loaded.values())):
         raise SelectdisError(f"{path} holds a {type(loaded).__name__}: save a tensor, or a dict of tensors")
-    return as_numpy(_chosen(loaded, [str(name) for name in loaded], path, key, alone))
+    return _dense(_chosen(loaded, [str(name) for name in loaded], path, key, alone), path)
+
+
+def _dense(tensor: Any, path: Path) -> np.ndarray:
+    if tensor.is_quantized or str(tensor.layout) != "torch.strided":
+        raise SelectdisError(f"{path} holds a sparse or a quantized tensor: save it dense, in plain numbers")
+    return as_numpy(tensor)
 
 
 def _chosen(held: Any, names: list[str], path: Path, key: str, alone: bool) -> Any:

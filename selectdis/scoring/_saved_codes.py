@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from glob import glob
 from pathlib import Path
@@ -101,8 +102,10 @@ def load_codes(codes: Path, factors: Path | None = None) -> tuple[np.ndarray, np
 
 def _matched(codes: Rows, factors: Rows, path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Bring factors into the order of the codes, where the rows of both have names."""
-    if not (codes.names and factors.names):
+    if not (codes.names and factors.names) or codes.names == factors.names:
         return codes.array, factors.array
+    if twice := [name for name, count in Counter(factors.names).items() if count > 1]:
+        raise SelectdisError(f"{path} has several rows for {twice[0]!r}, so that codes cannot be matched with them")
     place = {name: row for row, name in enumerate(factors.names)}
     if missing := [name for name in codes.names if name not in place]:
         raise SelectdisError(f"{path} has no row for {missing[0]!r}, nor for {len(missing) - 1} others of the codes")

@@ -30,15 +30,26 @@ def test_words_and_names_of_factors_in_array_files(tmp_path: Path, form: str) ->
     assert (data.factor_names, data.factor_values) == (("size", "letter"), (("big", "small"), ("a", "b")))
     assert data.is_grid  # every combination in order, so that interventions are exact
     assert data.factors_at([2]).tolist() == [[1, 0]]
-    with pytest.raises(SelectdisError, match=r"has 2 factors and 1 factor_names: nam"):
+    with pytest.raises(SelectdisError, match=r"holds no array 'nam'; did you mean 'names'"):
         load_dataset(str(path), factors="labels", factor_names="nam")
 
 
 def test_one_name_is_one_factor_and_other_orders_are_no_grid(tmp_path: Path) -> None:
     images = np.arange(4 * 256, dtype=np.uint8).reshape(4, 16, 16)
-    np.savez(tmp_path / "x.npz", images=images, one=[0, 0, 1, 1], two=WORDS[::-1])
-    assert load_dataset(f"{tmp_path}/x.npz", factors="one", factor_names="shape").factor_names == ("shape",)
+    np.savez(tmp_path / "x.npz", images=images, one=[0, 0, 1, 1], two=WORDS[::-1], deep=np.zeros((4, 2, 2)))
+    for name in ("shape", "one"):  # that of its own array, too
+        assert load_dataset(f"{tmp_path}/x.npz", factors="one", factor_names=name).factor_names == (name,)
+    with pytest.raises(SelectdisError, match=r"x.npz::deep must be \(n_samples, n_factors\); found shape \(4, 2, 2\)"):
+        load_dataset(f"{tmp_path}/x.npz", factors="deep")
     assert not load_dataset(f"{tmp_path}/x.npz", factors="two").is_grid
+    for options, message in (
+        ({"factors": 1}, "the option 'factors' of .* is a name"),
+        ({"factors": ["one"]}, r"the key of one array, found \['one'\]"),
+        ({"factor_names": ["a", "b"]}, "factor_names of .* need factors"),
+        ({"factors": "one", "bins": 1}, "bins must be a whole number of at least 2"),
+    ):
+        with pytest.raises(SelectdisError, match=message):
+            load_dataset(f"{tmp_path}/x.npz", **options)
 
 
 def test_one_picture_in_colour_or_many_grey_ones(tmp_path: Path) -> None:

@@ -76,6 +76,16 @@ def test_nothing_readable(tmp_path: Path) -> None:
         load_dataset(f"folder:{tmp_path}")
 
 
+def test_pictures_of_other_formats_are_not_passed_over(pictures: Path, tmp_path: Path) -> None:
+    (pictures / "scan.DCM").write_bytes(b"x")
+    with pytest.warns(UserWarning, match=r"left out 1 of 4 pictures: .*scan.DCM is of a format that is not read here"):
+        load_dataset(f"folder:{pictures}")
+    (tmp_path / "arrays").mkdir()
+    (tmp_path / "arrays" / "0.npy").write_bytes(b"x")
+    with pytest.raises(SelectdisError, match=r"no picture.*it holds 1 \.npy; stack them into one array"):
+        load_dataset(f"folder:{tmp_path}/arrays")
+
+
 def test_empty_and_missing_folders(tmp_path: Path) -> None:
     with pytest.raises(SelectdisError, match="holds no picture"):
         load_dataset(f"folder:{tmp_path}")

@@ -48,6 +48,10 @@ def test_an_empty_path_is_not_the_working_directory() -> None:
 def test_a_folder_without_its_prefix(tmp_path: Path) -> None:
     with pytest.raises(SelectdisError, match=f"write folder:{tmp_path}"):
         load_dataset(str(tmp_path))
+    for file, told in (("a.png", f"a picture: write folder:{tmp_path}"), ("a.pt", "of another format")):
+        (tmp_path / file).touch()
+        with pytest.raises(SelectdisError, match=f"{tmp_path}/{file} is {told}"):
+            load_dataset(f"{tmp_path}/{file}")
 
 
 @pytest.mark.parametrize("name", DATASETS)

@@ -66,6 +66,13 @@ def test_arrays_and_tensors() -> None:
     assert load_dataset(PIXELS[..., 0], image_size=16).image_shape == (1, 16, 16)
 
 
+@pytest.mark.parametrize("thing", [PIXELS // 20, Items(list(PIXELS // 20))])
+def test_dark_ones_are_said_to_be(thing: Any) -> None:
+    with pytest.warns(UserWarning, match=r"brightest pixel is 12 of 255; the files hold uint8, 0 to 12: scaling="):
+        load_dataset(thing)
+    assert int(load_dataset(thing, scaling="dataset").images.max()) == 255
+
+
 def test_a_data_set_is_itself() -> None:
     data = ImageDataset("mine", WANTED)
     assert load_dataset(data) is data
@@ -82,6 +89,7 @@ def test_a_data_set_is_itself() -> None:
         (Items([PIXELS[0], PIXELS[1, ..., 0]]), "same number of channels"),
         (Items(list(PIXELS), [(1,), (1, 2)] * 3), "same number of labels"),
         (Items([PIXELS[0] * np.nan]), "NaN"),
+        ({"images": PIXELS}, r"items \[0\], \[1\], ... are images; of dict \[0\] is none"),
         (PIXELS.astype(int), "holds int64: scaling="),
         (PIXELS.astype(float), "divide by 255"),
     ],

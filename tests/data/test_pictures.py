@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import sys
 from pathlib import Path
 
@@ -88,6 +89,75 @@ def test_values_outside_of_their_type(tmp_path: Path) -> None:
     with pytest.raises(SelectdisError, match=r'lie in 0\.\.65535, found -1000\.\.23: scaling="dataset"'):
         load_dataset(name, strict=True)
     assert int(load_dataset(name, image_size=32, scaling="dataset").images.max()) == 255
+
+
+def tiff(path: Path, array: np.ndarray, photometric: int = 1, planes: bool = False) -> None:
+    """Write what Pillow does not: signed and unsigned numbers of any width, inverted ones, colours of 16 bits."""
+    height, width = array.shape[:2]
+    channels = 1 if array.ndim == 2 else array.shape[2]
+    content = (np.moveaxis(array, -1, 0) if planes else array).tobytes()
+    bits, sign, size = array.dtype.itemsize * 8, 2 if array.dtype.kind == "i" else 1, len(content)
+    starts = [8 + size // channels * k for k in range(channels)] if planes else [8]
+    tags = {256: [width], 257: [height], 258: [bits] * channels, 259: [1], 262: [photometric], 273: starts,
+            277: [channels], 278: [height], 279: [size // len(starts)] * len(starts), 284: [1 + planes],
+            339: [sign] * channels}  # fmt: skip
+    entries, extra, end = b"", b"", 8 + size + 2 + 12 * len(tags) + 4
+    for tag, values in tags.items():
+        packed = np.array(values, "<u4").tobytes()
+        entries += struct.pack("<HHI", tag, 4, len(values))
+        entries += packed if len(values) == 1 else struct.pack("<I", end + len(extra))
+        extra += packed if len(values) > 1 else b""
+    head = struct.pack("<2sHI", b"II", 42, 8 + size)
+    path.write_bytes(head + content + struct.pack("<H", len(tags)) + entries + bytes(4) + extra)
+
+
+@pytest.mark.parametrize(
+    ("picture", "held"),
+    [
+        (RAMP.astype(np.uint32) * 2**22, "32-bit gray, values 0 to 4.29077e+09"),
+        ((RAMP // 4 - 128).astype(np.int8), "16-bit gray, values -128 to 127"),
+        ((RAMP - 500).astype(np.int16), "32-bit gray, values -500 to 523"),
+    ],
+)
+def test_numbers_keep_their_sign(tmp_path: Path, picture: np.ndarray, held: str) -> None:
+    tiff(tmp_path / "a.tif", picture)
+    data = load_dataset(f"folder:{tmp_path}", image_size=32, scaling="dataset")
+    assert describe(data)["files hold"] == f"1 {held}"
+    assert np.abs(data.images[0, 0].astype(int) - RAMP * 255 / 1023).max() <= 1
+
+
+def test_white_may_be_zero(tmp_path: Path) -> None:
+    for name, picture in (("a.tif", RAMP * 64), ("b.tif", RAMP // 4)):
+        tiff(tmp_path / name, picture.astype(np.uint16 if name == "a.tif" else np.uint8), photometric=0)
+    for image in load_dataset(f"folder:{tmp_path}", image_size=32).images:
+        assert (int(image[0, 0, 0]), int(image[0, -1, -1])) == (255, 0)
+
+
+def test_colours_of_sixteen_bits_say_what_is_lost_and_planes_are_refused(tmp_path: Path) -> None:
+    color = np.repeat((RAMP * 4)[..., None], 3, axis=-1).astype(np.uint16)
+    tiff(tmp_path / "a.tif", color, photometric=2)
+    with pytest.warns(UserWarning, match="the files hold 16-bit RGB of which the upper 8 are read, 0 to 15"):
+        load_dataset(f"folder:{tmp_path}")
+    tiff(tmp_path / "a.tif", color, photometric=2, planes=True)
+    with pytest.raises(SelectdisError, match="colours of 16 bits lie apart, in planes"):
+        load_dataset(f"folder:{tmp_path}")
+
+
+def test_little_contrast_and_dark_ones_beside_others_are_said(tmp_path: Path) -> None:
+    tiff(tmp_path / "a.tif", (20_000 + RAMP * 4).astype(np.uint16))
+    with pytest.warns(UserWarning, match=r"little contrast: their pixels lie from 78 to 94 .* hold 16-bit gray, 20000"):
+        load_dataset(f"folder:{tmp_path}")
+    save(tmp_path, *[(RAMP // 4).astype(np.uint8)] * 2, suffix=".png")
+    with pytest.warns(UserWarning, match=r'dark or flat beside the others: 1 hold 16-bit gray, .* scaling="picture"'):
+        load_dataset(f"folder:{tmp_path}")
+
+
+@pytest.mark.parametrize("scaling", ["type", "dataset", "percentiles", "picture", [0, 1]])
+def test_pictures_that_are_not_finite_are_left_out_whatever_the_scaling(tmp_path: Path, scaling: object) -> None:
+    fine = (RAMP / 1023).astype(np.float32)
+    name = save(tmp_path, fine, np.where(RAMP == 7, np.nan, fine))
+    with pytest.warns(UserWarning, match=r"left out 1 of 2 pictures: .*1\.tif: pixels must be finite"):
+        assert len(load_dataset(name, scaling=scaling)) == 1
 
 
 @pytest.mark.parametrize(("suffix", "count"), [(".gif", 3), (".tif", 3)])

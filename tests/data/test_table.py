@@ -67,6 +67,8 @@ def test_unreadable_pictures_take_their_row_along(pictures: Path) -> None:
         ("path,age\na.png,\nb.jpg,nan\n", {}, "factor 'age' .* has no value in any row"),
         ("path,age,age\na.png,1,2\n", {}, "names a column twice"),
         ("path,age\n", {}, "header and at least one row"),
+        ("a.png,1\nb.jpg,2\n", {}, "the first line of .* names the columns, such as image,size; it holds 'a.png'"),
+        ("path,age\nC:\\x\\a.png,1\n", {}, "none of 1 pictures could be read: .*a.png does not exist"),
         ("", {}, "header and at least one row"),
     ],
 )
@@ -81,6 +83,11 @@ def test_no_table_at_all(pictures: Path) -> None:
     (pictures / "t.csv").write_bytes(b"\xff\xfe\x00\x80,\n\x00")
     with pytest.raises(SelectdisError, match="not a CSV file"):
         load_dataset(f"{pictures}/t.csv")
+
+
+def test_trailing_separators_and_a_column_of_paths_by_another_name(pictures: Path) -> None:
+    data = load_dataset(write(pictures, "age,where,,\n1,a.png,,\n2,b.jpg,,\n2,below/c.bmp,,\n,,,\n"), image_size=16)
+    assert (data.factor_names, len(data)) == (("age",), 3)
 
 
 def test_backslashes_are_windows_slashes(pictures: Path) -> None:

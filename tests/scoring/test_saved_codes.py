@@ -144,6 +144,9 @@ def test_tensors_alone_are_read_from_torch_files(tmp_path):
     torch.save({"codes": torch.ones(2), "run": np.random.default_rng}, tmp_path / "code.pt")
     torch.save([torch.ones(2)], tmp_path / "list.pt")
     torch.save({"z": torch.ones(2), "y": torch.ones(2)}, tmp_path / "names.pt")
+    torch.save(torch.eye(2).to_sparse(), tmp_path / "sparse.pt")
+    torch.jit.script(torch.nn.Identity()).save(str(tmp_path / "jit.pt"))
+    (tmp_path / "twice.csv").write_text("image,z\nq.png,1\nq.png,2\n")
     (tmp_path / "words.csv").write_text("a,b\n1,x\n2,y\n")
     (tmp_path / "f.csv").write_text("image,a\np.png,1\nq.png,2\n")
     (tmp_path / "z.csv").write_text("image,z\np.png,1\nr.png,2\n")
@@ -151,8 +154,14 @@ def test_tensors_alone_are_read_from_torch_files(tmp_path):
         "code.pt": "more than tensors, which could run code",
         "list.pt": "holds a list: save a tensor",
         "names.pt": r"no array 'codes'.*; it holds z, y",
+        "sparse.pt": "sparse or a quantized tensor: save it dense",
+        "jit.pt": "more than tensors, which could run code; save a tensor",
+        "none.npy": "there is no file .*none.npy",
         "words.csv": "column 'b' of .* holds words",
         "z.csv": "has no row for 'r.png', nor for 0 others",
     }.items():
         with pytest.raises(SelectdisError, match=found):
             load_codes(tmp_path / name, tmp_path / "f.csv")
+    with pytest.raises(SelectdisError, match=r"twice\.csv has several rows for 'q.png'"):
+        load_codes(tmp_path / "z.csv", tmp_path / "twice.csv")
+    assert load_codes(tmp_path / "twice.csv", tmp_path / "twice.csv")[1].tolist() == [["1"], ["2"]]

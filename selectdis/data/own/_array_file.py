@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from selectdis._factors import factor_table
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._labels import dataset_of_columns
-from selectdis.data._look import warn_of_dark_images
 from selectdis.data.reading._array_formats import array_names, open_array, read_array
 from selectdis.data.reading._convert import file_images, settled_scaling
 from selectdis.data.reading._file_array import FileArray
@@ -70,15 +72,18 @@ def array_file(
     scaling = settled_scaling(scaling, rows.blocks)
     images = file_images(rows, image_size=image_size, gray=gray, layout=layout, fit=fit, scaling=scaling)
     name, source = f"{path}::{key}" if key else str(path), str(where.resolve())
+    if factors is None and factor_names is not None:
+        raise SelectdisError(f"factor_names of {name} need factors, the key of the array that they name")
+    if factors is not None and not isinstance(factors, str):
+        raise SelectdisError(f"factors of {name} is the key of one array, found {factors!r}")
     if factors is None:
         data = ImageDataset(name, images, source=source)
     else:
-        values = read_array(where, factors)
-        columns = list(values.reshape(len(values), -1).T)
+        columns = list(factor_table(read_array(where, factors), None, f"{where}::{factors}").T)
         names = _names(where, factor_names, len(columns))
         data = dataset_of_columns(name, images, names, columns, source=source, bins=bins)
     held = Originals({str(rows.dtype): [len(data), *_range(rows)]}, scaling=scaling)
-    return warn_of_dark_images(replace(data, originals=held))
+    return replace(data, originals=held)
 
 
 def _range(rows: FileArray) -> tuple[float, float]:
@@ -93,9 +98,9 @@ def _names(path: Path, given: Sequence[str] | str | None, count: int) -> list[st
         return [f"factor_{k}" for k in range(count)]
     if not isinstance(given, str):
         return [str(name) for name in given]
-    if path.suffix.lower() == ".npy" or given not in array_names(path):
+    names = read_array(path, given).reshape(-1) if given in array_names(path) or count > 1 else np.array([given])
+    if count == 1 != len(names):  # the array of the one factor, and its name
         return [given]
-    names = read_array(path, given).reshape(-1)
     return [name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names]
 
 

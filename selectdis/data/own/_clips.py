@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 
 from selectdis.data._dataset import ImageDataset
-from selectdis.data._look import warn_of_dark_images
 from selectdis.data.own._folder import find_pictures
 from selectdis.data.reading._picture import PictureOptions
 from selectdis.data.reading._pictures import read_pictures
@@ -59,10 +58,8 @@ def clips(
     pairs = [(row, row + 1) for row, (one, other) in enumerate(pairwise(frames)) if one.before(other, set(frames))]
     if not pairs:
         raise SelectdisError(f"no two neighbouring frames of {root} can be read")
-    data = ImageDataset(
-        f"clips:{path}", read.images, source=str(root.resolve()), listed_pairs=np.array(pairs), **read.about
-    )
-    return warn_of_dark_images(data)
+    listed = np.array(pairs)
+    return ImageDataset(f"clips:{path}", read.images, source=str(root.resolve()), listed_pairs=listed, **read.about)
 
 
 class _Frame(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +12,13 @@ from PIL import Image
 
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._labels import dataset_of_columns
-from selectdis.data._look import warn_of_dark_images
-from selectdis.data.reading._picture import HEIC, PictureOptions
+from selectdis.data.reading._array_formats import ARRAY_SUFFIXES
+from selectdis.data.reading._picture import HEIC, OTHERS, PictureOptions
 from selectdis.data.reading._pictures import read_pictures
 from selectdis.data.reading._scaling import Scaling
 from selectdis.errors import SelectdisError, check_choice
 
-__all__ = ["find_pictures", "folder"]
+__all__ = ["find_pictures", "folder", "is_picture"]
 
 NOT_PICTURES = {".pdf", ".h5", ".hdf", ".hdf5"}  # Pillow lists them, with plugins that read nothing by themselves
 
@@ -71,7 +72,9 @@ def folder(
         raise SelectdisError(f"folder:{path} needs a folder of pictures, and {found}")
     paths = find_pictures(root)
     if not paths:
-        raise SelectdisError(f"{root} holds no picture, in it or below (looked for .png, .jpg, .bmp, .tif, .webp, ...)")
+        raise SelectdisError(
+            f"{root} holds no picture, in it or below (looked for .png, .jpg, .bmp, .tif, .webp, ...){_instead(root)}"
+        )
     if labels is not None:
         check_choice("labels", labels, ("folders",))
     options = PictureOptions(image_size, gray, fit, background, scaling, pages)
@@ -80,7 +83,7 @@ def folder(
     data = ImageDataset(name, read.images, source=source)
     if labels is not None:
         data = dataset_of_columns(name, read.images, ["folder"], [_folders(root, paths, read.kept)], source=source)
-    return warn_of_dark_images(replace(data, **read.about))
+    return replace(data, **read.about)
 
 
 def _folders(root: Path, paths: Sequence[Path], kept: Sequence[int]) -> list[str]:
@@ -93,6 +96,14 @@ def _folders(root: Path, paths: Sequence[Path], kept: Sequence[int]) -> list[str
             f"{', '.join(sorted(set(folders) - {''})) or 'none'}"
         )
     return folders
+
+
+def _instead(root: Path) -> str:
+    """Say what a folder without a picture holds, and what to do with arrays."""
+    suffixes = Counter(path.suffix.lower() or path.name for path in root.glob("*") if path.is_file())
+    told = ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common(3))
+    arrays = "; stack them into one array, and name its file" if set(suffixes) & set(ARRAY_SUFFIXES) else ""
+    return f"; it holds {told}{arrays}" if told else ""
 
 
 def find_pictures(root: Path) -> list[Path]:
@@ -110,6 +121,11 @@ def find_pictures(root: Path) -> list[Path]:
     return sorted(found)
 
 
+def is_picture(path: Path) -> bool:
+    """Whether a file's name says that it is a picture."""
+    return path.suffix.lower() in _suffixes()
+
+
 def _suffixes() -> set[str]:
     known = Image.registered_extensions()
-    return {suffix for suffix, kind in known.items() if kind in Image.OPEN} - NOT_PICTURES | HEIC
+    return {suffix for suffix, kind in known.items() if kind in Image.OPEN} - NOT_PICTURES | HEIC | OTHERS

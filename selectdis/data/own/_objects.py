@@ -39,7 +39,8 @@ def from_array(
     images = array_images(
         pixels, "the array", image_size=image_size, gray=gray, layout=layout, fit=fit, scaling=scaling
     )
-    return ImageDataset("array", images, source="memory", originals=Originals(scaling=scaling))
+    held = {str(pixels.dtype): [len(images), float(pixels.min()), float(pixels.max())]}
+    return ImageDataset("array", images, source="memory", originals=Originals(held, scaling=scaling))
 
 
 def from_items(
@@ -77,7 +78,14 @@ def from_items(
     name = type(items).__name__
     if len(items) == 0:
         raise SelectdisError(f"{name} holds no images")
-    pairs = [_pair(items[k]) for k in range(len(items))]
+    try:
+        first = items[0]
+    except Exception as error:  # a dict, a data frame
+        raise SelectdisError(
+            f"images come as an array, or from an object whose items [0], [1], ... are images; of {name} [0] is none "
+            f"({type(error).__name__})"
+        ) from None
+    pairs = [_pair(item) for item in (first, *(items[k] for k in range(1, len(items))))]
     images, originals = item_images([image for image, _ in pairs], name, options)
     rows = [label for _, label in pairs]
     if not labels or all(label is None for label in rows):
@@ -97,7 +105,12 @@ def item_images(items: Sequence[Any], name: str, options: PictureOptions) -> tup
         raise SelectdisError(
             f"all images of {name} need the same number of channels, found {channels}: choose gray=True or gray=False"
         )
-    return np.stack(pictures), Originals(scaling=scaling)
+    kinds: dict[str, list[float]] = {}
+    for item in items:
+        values = _item_values(item, options)
+        count, low, high = kinds.get(kind := str(values.dtype), [0, np.inf, -np.inf])
+        kinds[kind] = [count + 1, min(low, float(values.min())), max(high, float(values.max()))]
+    return np.stack(pictures), Originals(kinds, scaling=scaling)
 
 
 def _pair(item: Any) -> tuple[Any, Any]:

@@ -10,7 +10,6 @@ import numpy as np
 
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._labels import known_column
-from selectdis.data._look import warn_of_dark_images
 from selectdis.data.own._table import picture_path, read_table
 from selectdis.data.reading._picture import PictureOptions
 from selectdis.data.reading._pictures import read_pictures
@@ -65,4 +64,4 @@ def pair_table(
     if not pairs:
         raise SelectdisError(f"no pair of {path} has two pictures that can be read")
     data = ImageDataset(f"pairs:{path}", read.images, source=str(where.resolve()), listed_pairs=np.array(pairs))
-    return warn_of_dark_images(replace(data, **read.about))
+    return replace(data, **read.about)

@@ -12,7 +12,6 @@ from pathlib import Path, PureWindowsPath
 
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._labels import dataset_of_columns, known_column
-from selectdis.data._look import warn_of_dark_images
 from selectdis.data.reading._picture import PictureOptions
 from selectdis.data.reading._pictures import read_pictures
 from selectdis.data.reading._scaling import Scaling
@@ -66,7 +65,7 @@ def table(
     """
     where = Path(path).expanduser()
     header, rows = read_table(where)
-    picture = _path_column(header, column, where)
+    picture = _path_column(header, rows, column, where)
     names = _factor_columns(header, picture, factors, where)
     paths = [picture_path(where, row[header.index(picture)]) for row in rows]
     options = PictureOptions(image_size, gray, fit, background, scaling, pages)
@@ -77,7 +76,7 @@ def table(
         data = dataset_of_columns(str(path), read.images, names, columns, source=source, bins=bins)
     else:
         data = ImageDataset(str(path), read.images, source=source)
-    return warn_of_dark_images(replace(data, **read.about))
+    return replace(data, **read.about)
 
 
 def picture_path(table: Path, cell: str) -> Path:
@@ -105,8 +104,8 @@ def read_table(path: Path, *, plain: bool = False) -> tuple[list[str], list[list
     if len(lines) < 2:
         raise SelectdisError(f"{path} needs a header and at least one row, found {len(lines)} lines")
     header = [name.strip() for name in lines[0]]
-    if len(set(header)) < len(header):
-        raise SelectdisError(f"{path} names a column twice: {', '.join(header)}")
+    if twice := {name for name in header if name and header.count(name) > 1}:
+        raise SelectdisError(f"{path} names a column twice: {', '.join(sorted(twice))}")
     for k, row in enumerate(lines[1:], start=2):
         if len(row) != len(header):
             found = SEPARATORS[separator]
@@ -115,7 +114,7 @@ def read_table(path: Path, *, plain: bool = False) -> tuple[list[str], list[list
                 "that hold a separator"
             )
     rows = [[_point(cell) for cell in row] for row in lines[1:]] if separator == ";" else lines[1:]
-    return _without_index(header, rows, path)
+    return _without_index(*_without_empty(header, rows), path)
 
 
 def _is_number(cell: str) -> bool:
@@ -141,6 +140,13 @@ def _point(cell: str) -> str:
     return cell.replace(",", ".") if DECIMAL_COMMA.fullmatch(cell.strip()) else cell
 
 
+def _without_empty(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Leave out columns without a name and rows in which no cell is filled: a spreadsheet's trailing separators."""
+    rows = [row for row in rows if any(map(str.strip, row))] or rows
+    kept = [k for k, name in enumerate(header) if name or any(row[k].strip() for row in rows)]
+    return [header[k] for k in kept], [[row[k] for k in kept] for row in rows]
+
+
 def _without_index(header: list[str], rows: list[list[str]], path: Path) -> tuple[list[str], list[list[str]]]:
     """Leave out a first column without a name that tells the rows apart by number, as pandas and R write it."""
     first = [row[0].strip() for row in rows]
@@ -151,11 +157,16 @@ def _without_index(header: list[str], rows: list[list[str]], path: Path) -> tupl
     return header[1:], [row[1:] for row in rows]
 
 
-def _path_column(header: Sequence[str], column: str | None, path: Path) -> str:
+def _path_column(header: Sequence[str], rows: Sequence[Sequence[str]], column: str | None, path: Path) -> str:
+    """Return the column of the pictures: the one given, one of a usual name, or the first whose first row is a file."""
     if column is not None:
         return known_column(column, header, path)
     by_lower = {name.lower(): name for name in reversed(header)}
-    return next((by_lower[name] for name in USUAL if name in by_lower), header[0])
+    usual = [by_lower[name] for name in USUAL if name in by_lower]
+    if not usual and (named := [name for name in header if name and picture_path(path, name).is_file()]):
+        raise SelectdisError(f"the first line of {path} names the columns, such as image,size; it holds {named[0]!r}")
+    files = [name for name, cell in zip(header, rows[0], strict=True) if cell and picture_path(path, cell).is_file()]
+    return (usual or files or header)[0]
 
 
 def _factor_columns(header: Sequence[str], picture: str, factors: Sequence[str] | str | None, path: Path) -> list[str]:

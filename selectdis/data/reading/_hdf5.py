@@ -86,6 +86,8 @@ def _dataset(file: Any, path: Path, key: str, words: bool = False) -> Any:
         names: list[str] = []
         file.visititems(lambda name, found: names.append(name) if isinstance(found, h5py.Dataset) else None)
         raise SelectdisError(f"{path} holds no array {key!r}{nearest(key, names)}; it has {', '.join(names) or 'none'}")
+    if item.shape is None:
+        raise SelectdisError(f"{path}::{key} holds nothing")
     if item.external or item.is_virtual:
         raise SelectdisError(f"{path}::{key} keeps its data in other files: refused; copy it into one file")
     if item.dtype.kind not in "buif" and not (words and h5py.check_string_dtype(item.dtype)):

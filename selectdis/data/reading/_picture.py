@@ -14,17 +14,23 @@ from PIL import Image, ImageColor, ImageOps
 
 from selectdis._files import open_file
 from selectdis.data._sizes import FITS, check_image_size
+from selectdis.data.reading._depth import Depth, depth_of
 from selectdis.data.reading._scaling import Scaling, check_scaling, range_of_type, to_bytes, value_range
 from selectdis.errors import SelectdisError, check_choice
 
 __all__ = [
-    "HEIC", "MAX_PIXELS", "PAGES", "PictureOptions", "RawPicture", "count_pages", "open_picture",
+    "HEIC", "MAX_PIXELS", "OTHERS", "PAGES", "PictureOptions", "RawPicture", "count_pages", "open_picture",
     "picture_pixels", "picture_values", "read_picture",
 ]  # fmt: skip
 
 MAX_PIXELS = 100_000_000  # a 10,000 x 10,000 picture; beyond it a small file may ask for gigabytes of memory
 PAGES = ("first", "all")
 HEIC = {".heic", ".heif", ".hif"}
+OTHERS = {  # pictures that are not passed over in silence: of microscopes and clinics, raw ones of cameras, drawings
+    *(".dcm", ".dicom", ".nii", ".nrrd", ".mha", ".czi", ".nd2", ".lif", ".svs", ".exr", ".hdr", ".jxl", ".svg"),
+    *(".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"),
+}
+TIFF = {".tif", ".tiff", ".TIF", ".TIFF"}
 NO_STACKS = {"MPO", "PSD"}  # a photograph with a preview, layers
 
 
@@ -40,7 +46,7 @@ class PictureOptions:
     pages: str = "first"
 
     def __post_init__(self) -> None:
-        check_image_size(self.size)
+        object.__setattr__(self, "size", check_image_size(self.size))
         check_choice("fit", self.fit, FITS)
         check_choice("pages", self.pages, PAGES)
         object.__setattr__(self, "scaling", check_scaling(self.scaling))
@@ -107,8 +113,11 @@ def read_picture(path: Path, options: PictureOptions, page: int = 0) -> RawPictu
         is_gray = _is_gray(opened)  # of the first page: later ones of a GIF come in colour whatever they are
         if page:
             opened.seek(page)
-        values, transparent = _values(ImageOps.exif_transpose(opened), options, is_gray)
-        return RawPicture(values, _kind(opened, values), size, transparent, pages)
+        depth = depth_of(opened)
+        read, transparent = _values(ImageOps.exif_transpose(opened), options, is_gray)
+        values = depth.values(read)
+        value_range(values)  # what is not finite is left out, whatever the scaling
+        return RawPicture(values, _kind(opened, values, depth), size, transparent, pages)
 
 
 def count_pages(path: Path) -> int:
@@ -133,7 +142,8 @@ def open_picture(path: Path, gray: bool | None, size: int | None = None) -> Imag
     with _opened(path) as opened:
         if size is not None:
             opened.draft(None, (2 * size, 2 * size))
-        raw, _ = _values(ImageOps.exif_transpose(opened), PictureOptions(), _is_gray(opened))
+        depth = depth_of(opened)
+        raw = depth.values(_values(ImageOps.exif_transpose(opened), PictureOptions(), _is_gray(opened))[0])
     flat = Image.fromarray(to_bytes(raw, *range_of_type(raw, wide=raw.dtype != np.uint8)))
     return flat if gray is None else flat.convert("L" if gray else "RGB")
 
@@ -165,6 +175,8 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         if path.suffix.lower() in HEIC and not _register_heic():
             raise SelectdisError(f"{path} is HEIC, which needs the extra: pip install 'selectdis[heic]'")
+        if path.suffix.lower() in OTHERS:
+            raise SelectdisError(f"{path} is of a format that is not read here: convert it to PNG or TIFF")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with open_file(path) as content, Image.open(content) as opened:
@@ -174,9 +186,12 @@ def _opened(path: Path) -> Iterator[Image.Image]:
                 yield opened
     except SelectdisError as error:
         raise SelectdisError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
+    except FileNotFoundError:
+        raise SelectdisError(f"{path} does not exist") from None
     except Exception as error:  # Pillow's plugins fail in many ways on damaged files
         reason = (str(error) or type(error).__name__).splitlines()[0].partition(" <_io.")[0]
-        raise SelectdisError(f"{path} is not a picture that Pillow can read ({reason})") from None
+        tiff = "; of TIFFs it takes 8, 16 and 32 bits in grey, 8 and 16 in colour" if path.suffix in TIFF else ""
+        raise SelectdisError(f"{path} is not a picture that Pillow can read ({reason}){tiff}") from None
 
 
 def _pages(picture: Image.Image) -> int:
@@ -203,11 +218,13 @@ def _values(picture: Image.Image, options: PictureOptions, is_gray: bool) -> tup
     return np.asarray(picture.convert("L" if is_gray else "RGB")), transparent
 
 
-def _kind(opened: Image.Image, values: np.ndarray) -> str:
+def _kind(opened: Image.Image, values: np.ndarray, file: Depth) -> str:
     """Return depth and channels in words."""
     channels = "gray" if values.ndim == 2 else "RGB"
     if values.dtype.kind == "f":
         return f"{8 * values.dtype.itemsize}-bit floating-point {channels}"
+    if file.lost:
+        return f"{file.lost}-bit {channels} of which the upper 8 are read"
     depth = 1 if opened.mode == "1" else 16 if opened.mode.startswith("I;16") else 8 * values.dtype.itemsize
     return f"{depth}-bit {channels}"
 

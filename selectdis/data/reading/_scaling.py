@@ -111,5 +111,7 @@ def to_bytes(values: np.ndarray, low: float, high: float) -> np.ndarray:
     """Bring `values` from `low`..`high` to uint8 0..255; those outside become 0 or 255."""
     if values.dtype == np.uint8 and (low, high) == (0.0, 255.0):
         return values
+    if values.dtype.kind == "f":
+        value_range(values)  # refuses what is not finite
     scaled = (values.astype(np.float64) - low) * (255 / (high - low)) if high > low else np.zeros(values.shape)
     return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
