@@ -9,9 +9,9 @@ sets and those that were looked at stand apart.
 from __future__ import annotations
 
 import argparse
+import itertools
 import warnings
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -19,14 +19,15 @@ import numpy as np
 import pandas as pd
 from published_numbers import markdown
 
-import selectdis as sd
+from selectdis._arrays import entropy, information_matrix, known
 from selectdis.metrics._dci import disentanglement
 from selectdis.metrics._latent_share import KINDS, _labels, _shares, _standard, latent_shares
 from selectdis.selection import beats
 from selectdis.selection._intervals import moderated_interval
 from selectdis.selection._scores import run_scores
 from selectdis.selection.few_labels import LabelBacktest, LabelDraw, ProbeCodes, backtest_labels, read_probe_codes
-from selectdis.selection.few_labels._backtest import by_latent_share
+from selectdis.selection.few_labels._backtest import _worth
+from selectdis.selection.few_labels._draws import Drawn
 
 EVIDENCE = Path(__file__).parents[1] / "evidence"
 FAMILIES = {"color_dsprites": "sprites", "noisy_dsprites": "sprites"}
@@ -48,115 +49,126 @@ HOW = {
 }
 
 
-# Scores from the same labels: (codes (runs, n, latents), labels (n, factors), ordered) -> (runs,) -----------------------
+# Scores from the same labels ------------------------------------------------------------------------------------------
+
+# Three candidates for a better score were written down before any was tried. One of them takes the score's place if on
+# the looked-at data sets its mean over 5, 10, 20 and 50 labels is above the score's by more than one standard error of
+# the difference (over families); only such a one is tried on the judging sets, once.
+SCORE = "`latent_share` on both, what `label` goes by"
+CANDIDATES = {
+    "prior": "a latent's share counts as much as it knows of the image, 1 - exp(-2 KL)",
+    "three": "win rate over the score, the gap, and one factor a latent",
+    "shrunk": "shrunk to the mean of its configuration, by the noise between halves of the images",
+}
 
 
-def share_table(codes: np.ndarray, labels: np.ndarray, ordered: object, weights: object = 1.0) -> np.ndarray:
-    """Return the share of each factor that each latent explains, (runs, factors, latents), on both ranks and values."""
+def share_tables(codes: np.ndarray, labels: np.ndarray, ordered: object, n_permutations: int = 50) -> np.ndarray:
+    """Return what each latent explains of each factor, (2, runs, factors, latents, 1 + n_permutations).
+
+    On ranks and on values; of the labels themselves, and behind them of permuted ones: those of `latent_shares`.
+    """
     runs, n, latents = codes.shape
     columns = codes.astype(np.float64).transpose(1, 0, 2).reshape(n, runs * latents)
     tables = []
     for rows, classes, has_order in _labels(labels, n, ordered):
-        kinds = [
-            _shares(_standard(kind(columns[rows])), classes[np.newaxis], has_order, np.ones((1, len(rows))))
-            for kind in KINDS["both"]
-        ]
-        tables.append(np.mean(kinds, axis=0).reshape(runs, latents))
-    return np.stack(tables, axis=1) * weights if tables else np.zeros((runs, 1, latents))
+        tiled = np.tile(classes, (n_permutations, 1))
+        orders = np.vstack([classes, np.random.default_rng([0, len(rows)]).permuted(tiled, axis=1)])
+        ones = np.ones((1, len(rows)))
+        values = [_standard(kind(columns[rows])) for kind in KINDS["both"]]
+        tables.append([_shares(one, orders, has_order, ones)[0].reshape(runs, latents, -1) for one in values])
+    none = np.zeros((2, runs, 1, latents, 1 + n_permutations))
+    return np.stack([np.stack(kind, axis=1) for kind in zip(*tables, strict=True)]) if tables else none
 
 
-def gap(codes: np.ndarray, labels: np.ndarray, ordered: object) -> np.ndarray:
-    """Mean over factors of the largest share less the second one: what MIG does with information."""
-    table = np.sort(share_table(codes, labels, ordered), axis=2)
-    return (table[..., -1] - table[..., -2]).mean(axis=1)
+def corrected(table: np.ndarray) -> np.ndarray:
+    """Return `latent_share` of (runs, factors, latents, 1 + n_permutations)."""
+    share = table.max(axis=2).mean(axis=1)
+    chance = share[:, 1:].mean(axis=1)
+    return np.where(chance < 1 - 1e-9, (share[:, 0] - chance) / np.maximum(1 - chance, 1e-9), 0)
 
 
-def one_factor(codes: np.ndarray, labels: np.ndarray, ordered: object) -> np.ndarray:
-    """Mean over factors of what its best latent explains of it, less the most that this explains of another factor."""
-    table = share_table(codes, labels, ordered)
-    best = table.argmax(axis=2)  # (runs, factors)
-    of_best = np.take_along_axis(table, best[:, np.newaxis], axis=2)  # (runs, factors, best latents)
-    own = np.einsum("rff->rf", of_best).copy()
-    np.einsum("rff->rf", of_best)[:] = 0
-    return (own - of_best.max(axis=1)).mean(axis=1)
+def gap(table: np.ndarray) -> np.ndarray:
+    """Mean over factors of the largest share less the second one; on values of ordered factors it is SAP."""
+    ordered = np.sort(table[..., 0], axis=2)
+    return (ordered[..., -1] - ordered[..., -2]).mean(axis=1)
 
 
-def ridge_dci(codes: np.ndarray, labels: np.ndarray, ordered: object) -> np.ndarray:
+def one_factor(table: np.ndarray) -> np.ndarray:
+    """Mean over factors of what its best latent explains of it, less the most that this one explains of another."""
+    shares = table[..., 0]
+    of_best = np.take_along_axis(shares, shares.argmax(axis=2)[:, np.newaxis], axis=2)  # (runs, factors, their latents)
+    own = np.eye(of_best.shape[1], dtype=bool)
+    others = np.where(own, 0, of_best).max(axis=1)
+    return (np.diagonal(of_best, axis1=1, axis2=2) - others).mean(axis=1)
+
+
+def ridge_dci(codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """DCI disentanglement with importances of ridge regressions (penalty 1) of standardised factors on all latents."""
-    x = _standard(codes.astype(np.float64).transpose(1, 0, 2).reshape(codes.shape[1], -1))
-    x = x.reshape(codes.shape[1], len(codes), -1).transpose(1, 0, 2)
-    y = _standard(labels[:, [len(np.unique(column)) > 1 for column in labels.T]])
-    if not y.shape[1]:
-        return np.zeros(len(codes))
+    x = np.stack([_standard(one.astype(np.float64)) for one in codes])
+    y = _standard(labels)
     weights = np.linalg.solve(x.transpose(0, 2, 1) @ x + np.eye(x.shape[2]), x.transpose(0, 2, 1) @ y)
     return np.array([disentanglement(np.abs(one)) for one in weights])
 
 
-def each(metric, codes: np.ndarray, labels: np.ndarray, ordered: object) -> np.ndarray:
-    """Score run by run with a metric that needs all cells."""
-    return np.array([metric(one, labels) for one in codes])
+def by_information(codes: np.ndarray, labels: np.ndarray, n_bins: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return MIG and modularity, as the metrics have them, of every run."""
+    runs, n, latents = codes.shape
+    classes = labels.astype(np.int64)
+    information = information_matrix(codes.transpose(1, 0, 2).reshape(n, -1).astype(np.float64), classes, n_bins)
+    information = information.reshape(runs, latents, -1)
+    entropies = np.array([entropy(*known(column)) for column in classes.T])
+    ranked = np.sort(information, axis=1)
+    squared = information**2
+    top = squared.max(axis=2)
+    scale = np.where(top > 0, top, 1) * max(classes.shape[1] - 1, 1)
+    one_each = np.where(top > 0, 1 - (squared.sum(axis=2) - top) / scale, 0).mean(axis=1)
+    return ((ranked[:, -1] - ranked[:, -2]) / entropies).mean(axis=1), one_each
 
 
-def few_bins(metric, codes: np.ndarray, labels: np.ndarray, ordered: object) -> np.ndarray:
-    """The same, with as many bins as a histogram of so few images has: the root of their number."""
-    return each(partial(metric, n_bins=max(round(len(labels) ** 0.5), 2)), codes, labels, ordered)
-
-
-SCORES = {
-    "`latent_share` on both, what `label` goes by": by_latent_share,
-    "`latent_share` on ranks": partial(by_latent_share, on="ranks"),
-    "`latent_share` on values": partial(by_latent_share, on="values"),
-    "gap between the two latents of the largest share": gap,
-    "MIG, 20 bins": partial(each, sd.metrics.mig),
-    "MIG, root of n bins": partial(few_bins, sd.metrics.mig),
-    "modularity, 20 bins": partial(each, sd.metrics.modularity),
-    "modularity, root of n bins": partial(few_bins, sd.metrics.modularity),
-    "DCI disentanglement, ridge": ridge_dci,
-    "DCI disentanglement, trees": partial(
-        each, lambda codes, labels: sd.metrics.dci(codes, labels, codes, labels).disentanglement
-    ),
-    "SAP": partial(each, lambda codes, labels: sd.metrics.sap(codes, labels, codes, labels)),
-}
-SLOW = ("SAP", "DCI disentanglement, trees")  # these fit a model per run and latent or factor
-
-# Three candidates for a better score, written down before any of them was tried. One of them takes the score's place if
-# on the looked-at data sets its mean over 5, 10, 20 and 50 labels is above the score's by more than one standard error
-# of the difference (over families); only such a one is tried on the judging data sets, once.
-
-
-def by_active_latents(codes: np.ndarray, labels: np.ndarray, ordered: object, *, known: np.ndarray) -> np.ndarray:
-    """A prior over latents: a latent's share counts as much as the latent knows of the image.
-
-    `known` (runs, latents) is 1 - exp(-2 KL), which is the squared correlation of a Gaussian channel of that many nats.
-    """
-    rng, weights = np.random.default_rng(0), known[:, np.newaxis]
-    share = share_table(codes, labels, ordered, weights).max(axis=2).mean(axis=1)
-    shuffled = [share_table(codes, rng.permutation(labels), ordered, weights) for _ in range(20)]
-    chance = np.mean([one.max(axis=2).mean(axis=1) for one in shuffled], axis=0)
-    return (share - chance) / (1 - chance)
-
-
-def by_three(codes: np.ndarray, labels: np.ndarray, ordered: object) -> np.ndarray:
-    """The win rate over three scores of the same labels, as the judge's is one over six of all labels."""
-    return np.mean([beats(one(codes, labels, ordered)) for one in (by_latent_share, gap, one_factor)], axis=0)
-
-
-def by_shrunk(codes: np.ndarray, labels: np.ndarray, ordered: object, *, configurations: np.ndarray) -> np.ndarray:
-    """A run's score, shrunk towards the mean of its configuration by as much as its difference from that is noise.
+def shrunk(codes: np.ndarray, labels: np.ndarray, ordered: object, score: np.ndarray, kinds: np.ndarray) -> np.ndarray:
+    """Return scores shrunk towards the mean of their configuration by as much as the difference from that is noise.
 
     The noise is estimated from the halves of the labelled images, which differ by four times as much (variances).
     """
-    score, half = by_latent_share(codes, labels, ordered), len(labels) // 2
-    first, second = (
-        by_latent_share(codes[:, rows], labels[rows], ordered) for rows in (slice(half), slice(half, None))
-    )
 
     def within(values: np.ndarray) -> np.ndarray:
-        return values - pd.Series(values).groupby(configurations).transform("mean").to_numpy()
+        return values - pd.Series(values).groupby(kinds).transform("mean").to_numpy()
 
+    half = len(labels) // 2
+    parts = [
+        corrected(share_tables(codes[:, rows], labels[rows], ordered).mean(axis=0))
+        for rows in (slice(half), slice(half, None))
+    ]
     own = within(score)
-    kept = max(0.0, 1 - np.var(within(first - second)) / 4 / max(np.var(own), 1e-12))
+    kept = max(0.0, 1 - np.var(within(parts[0] - parts[1])) / 4 / max(np.var(own), 1e-12))
     return score - own + kept * own
+
+
+def scores_of(probe: ProbeCodes, drawn: Drawn, kl: np.ndarray, *, candidates: bool) -> dict[str, np.ndarray]:
+    """Return (runs,) by each score from the same labels, the first one being that of `selectdis label`."""
+    codes, ordered = probe.codes[:, drawn.images], probe.ordered
+    both = share_tables(codes, drawn.labels, ordered)
+    table, score = both.mean(axis=0), corrected(both.mean(axis=0))
+    if candidates:
+        informed = table * (1 - np.exp(-2 * kl))[:, np.newaxis, :, np.newaxis]
+        three = np.mean([beats(score), beats(gap(table)), beats(one_factor(table))], axis=0)
+        own = shrunk(codes, drawn.labels, ordered, score, probe.configurations)
+        return {SCORE: score} | dict(zip(CANDIDATES.values(), (corrected(informed), three, own), strict=True))
+    varying = drawn.labels[:, [len(np.unique(column)) > 1 for column in drawn.labels.T]]
+    found = {
+        SCORE: score,
+        "`latent_share` on ranks": corrected(both[0]),
+        "`latent_share` on values": corrected(both[1]),
+    }
+    found |= {"gap to the second latent, on both": gap(table), "SAP (the gap, on values)": gap(both[1])}
+    found |= {
+        "one factor a latent, on both": one_factor(table),
+        "DCI disentanglement, ridge": ridge_dci(codes, varying),
+    }
+    for title, bins in (("20 bins", 20), ("root of n bins", max(round(len(varying) ** 0.5), 2))):
+        information = by_information(codes, varying, bins)
+        found |= dict(zip((f"MIG, {title}", f"modularity, {title}"), information, strict=True))
+    return found
 
 
 def sets_of(folders: list[Path]) -> Iterator[tuple[bool, ProbeCodes, np.ndarray]]:
@@ -194,46 +206,36 @@ def mistakes(sets: list[ProbeCodes], draws: int) -> None:
         print(row(name, backtest_labels(sets, (5, 10, 20), how=how, n_draws=draws)), flush=True)
 
 
-# Scores at equal labels ------------------------------------------------------------------------------------------------
-
-
-def tried(scorer: object, sets: list[ProbeCodes], draws: int) -> pd.DataFrame:
-    """Return P by data set and number of labels; `scorer` is one, or makes one of a data set."""
-    made = [(one, scorer(k) if getattr(scorer, "of_set", False) else scorer) for k, one in enumerate(sets)]
-    found = [backtest_labels([one], (5, 10, 20, 50), scorer=own, n_draws=draws).by_dataset for one, own in made]
-    return pd.concat(found, ignore_index=True)
-
-
-def compared(scorers: dict[str, object], sets: list[ProbeCodes], draws: int, slow: int) -> str:
+def compared(sets: list[ProbeCodes], kls: list[np.ndarray], draws: int, *, candidates: bool = False) -> str:
     """Return a table: for each score the mean over families (lowest data set), and how far it is from the first."""
-    rows, first = [], {}
-    for name, scorer in scorers.items():
-        number = slow if name in SLOW else draws
-        if number not in first:
-            first[number] = tried(by_latent_share, sets, number)
-        found = first[number] if scorer is by_latent_share else tried(scorer, sets, number)
-        by_family = found.groupby(["labels", "family"])["p"].mean()
-        cells = [
-            f"{by_family[n].mean():.2f} ({found.loc[found['labels'] == n, 'p'].min():.2f})" for n in (5, 10, 20, 50)
-        ]
-        apart = (
-            (by_family - first[number].groupby(["labels", "family"])["p"].mean()).groupby("family").mean().to_numpy()
-        )
+    rows = []
+    for probe, kl in zip(sets, kls, strict=True):
+        truth = run_scores(probe.records)
+        for number, k in itertools.product((5, 10, 20, 50), range(draws)):
+            drawn = LabelDraw().draw(probe, number, np.random.default_rng([0, number, k]))
+            about = {"dataset": probe.dataset, "family": probe.family, "labels": number}
+            for name, given in scores_of(probe, drawn, kl, candidates=candidates).items():
+                p, top = _worth(given, drawn.runs, truth, truth)
+                rows.append(about | {"score": name, "p": p, "top_tenth": top})
+        print(probe.dataset, flush=True)
+    found = pd.DataFrame(rows).groupby(["score", "labels", "family", "dataset"], sort=False)["p"].mean()
+    lowest = found.groupby(["score", "labels"]).min()
+    families = found.groupby(["score", "labels", "family"], sort=False).mean()
+    means = families.groupby(["score", "labels"]).mean()
+    by_family = families.groupby(["score", "family"]).mean().unstack()
+    lines = []
+    for name in dict.fromkeys(row["score"] for row in rows):
+        cells = [f"{means[name, n]:.2f} ({lowest[name, n]:.2f})" for n in (5, 10, 20, 50)]
+        apart = (by_family.loc[name] - by_family.loc[SCORE]).to_numpy()
         low, high = moderated_interval(apart, bounds=(-1, 1))
         error = apart.std(ddof=1) / len(apart) ** 0.5
-        last = "" if scorer is by_latent_share else f"{apart.mean():+.2f} [{low:+.2f}, {high:+.2f}], error {error:.2f}"
-        rows.append([f"{name}{f' ({slow} draws)' if name in SLOW else ''}", *cells, last])
-        print(markdown(["score", "5", "10", "20", "50", "beside the first"], rows[-1:]), flush=True)
-    return markdown(["score from the same labels", "5", "10", "20", "50", "less the first one"], rows)
+        lines.append(
+            [name, *cells, "" if name == SCORE else f"{apart.mean():+.3f} [{low:+.2f}, {high:+.2f}] ({error:.3f})"]
+        )
+    return markdown(["score from the same labels", "5", "10", "20", "50", "less the first (its error)"], lines)
 
 
-def of_set(make: object) -> object:
-    """Mark what makes a score of a data set's number."""
-    make.of_set = True
-    return make
-
-
-# How far resamples can be believed ---------------------------------------------------------------------------------------
+# How far resamples can be believed ------------------------------------------------------------------------------------
 
 
 def believed(sets: list[ProbeCodes], draws: int, resamples: int = 200) -> pd.DataFrame:
@@ -248,7 +250,7 @@ def believed(sets: list[ProbeCodes], draws: int, resamples: int = 200) -> pd.Dat
                 codes = probe.codes[:, drawn.images]
                 score = latent_shares(codes, drawn.labels, ordered=probe.ordered, on="both")
                 again = latent_shares(
-                    codes, drawn.labels, ordered=probe.ordered, on="both", n_resamples=resamples, n_permutations=50
+                    codes, drawn.labels, ordered=probe.ordered, on="both", n_resamples=resamples, n_permutations=20
                 )
                 best = np.isclose(again, again.max(axis=0), rtol=0, atol=1e-9)
                 places = (-again).argsort(axis=0).argsort(axis=0)
@@ -292,7 +294,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("folders", type=Path, nargs="*")
     parser.add_argument("--draws", type=int, default=25)
-    parser.add_argument("--slow", type=int, default=3, help="draws for scores that fit a model per run")
     parser.add_argument("--only", default="worth,mistakes,scores", help=", ".join(WHAT))
     parser.add_argument("--figure", type=Path)
     parser.add_argument("--out", type=Path, help="of believed: a row per draw")
@@ -308,18 +309,11 @@ def main() -> None:
     found = {name: worth(sets, options.draws) for name, sets in halves.items() if "worth" in only and sets}
     if "mistakes" in only:
         mistakes(halves["looked at"], options.draws)
-    if "scores" in only:
-        for name, sets in halves.items():
-            print(f"{name}\n{compared(SCORES, sets, options.draws, options.slow)}", flush=True)
+    for name, sets in halves.items():
+        if "scores" in only and sets:
+            print(f"{name}\n{compared(sets, nats[name], options.draws)}", flush=True)
     if "candidates" in only:
-        sets, kls = halves["looked at"], nats["looked at"]
-        candidates = {
-            "the score": by_latent_share,
-            "prior over latents": of_set(lambda k: partial(by_active_latents, known=1 - np.exp(-2 * kls[k]))),
-            "win rate over three": by_three,
-            "shrunk to configurations": of_set(lambda k: partial(by_shrunk, configurations=sets[k].configurations)),
-        }
-        print(compared(candidates, sets, options.draws, options.slow))
+        print(compared(halves["looked at"], nats["looked at"], options.draws, candidates=True))
     if "believed" in only:
         everything = believed(halves["looked at"] + halves["judging"], options.draws)
         everything.to_csv(options.out, index=False)
