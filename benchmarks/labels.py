@@ -26,7 +26,7 @@ from selectdis.selection import beats
 from selectdis.selection._intervals import moderated_interval
 from selectdis.selection._scores import run_scores
 from selectdis.selection.few_labels import LabelBacktest, LabelDraw, ProbeCodes, backtest_labels, read_probe_codes
-from selectdis.selection.few_labels._backtest import _worth
+from selectdis.selection.few_labels._backtest import _worth, by_latent_share
 from selectdis.selection.few_labels._draws import Drawn
 
 EVIDENCE = Path(__file__).parents[1] / "evidence"
@@ -235,6 +235,44 @@ def compared(sets: list[ProbeCodes], kls: list[np.ndarray], draws: int, *, candi
     return markdown(["score from the same labels", "5", "10", "20", "50", "less the first (its error)"], lines)
 
 
+# Among which runs labels choose ---------------------------------------------------------------------------------------
+
+CARRIED = ((1, 5), (3, 1), (3, 5), (5, 1), (5, 2), (6, 1), (6, 5), (12, 1), (12, 2), (12, 5))  # --top, --seeds
+
+
+def carried(sets: list[ProbeCodes], draws: int) -> str:
+    """Return a table: what labels are worth among the runs that a transfer trains, by its --top and --seeds.
+
+    Configurations are those with the best mean win rate on the data sets of the other families; seeds are drawn.
+    """
+    truths = [pd.Series(run_scores(one.records), one.records["configuration"]) for one in sets]
+    rows = []
+    for k, probe in enumerate(sets):
+        known = [truth for one, truth in zip(sets, truths, strict=True) if one.family != probe.family]
+        order = pd.concat(known).groupby(level=0).mean().sort_values(ascending=False).index
+        own, truth = probe.records["configuration"].to_numpy(), truths[k].to_numpy()
+        for number, one in itertools.product((5, 10, 20), range(draws)):
+            rng = np.random.default_rng([0, number, one])
+            drawn = LabelDraw().draw(probe, number, rng)
+            given = by_latent_share(probe.codes[:, drawn.images], drawn.labels, probe.ordered)
+            for top, seeds in CARRIED:
+                runs = np.concatenate([rng.permutation(np.flatnonzero(own == name))[:seeds] for name in order[:top]])
+                about = {"dataset": probe.dataset, "family": probe.family, "labels": number, "how": f"{top} x {seeds}"}
+                rows.append(about | {"p": _worth(given[runs], runs, truth, truth)[0], "runs": len(runs)})
+    table = pd.DataFrame(rows)
+    halves = {"looked at": ~table["dataset"].isin(JUDGING), "judging": table["dataset"].isin(JUDGING)}
+    lines = []
+    for top, seeds in CARRIED:
+        cells = [f"{top} x {seeds}", str(top * seeds)]
+        for number, here in itertools.product((5, 10, 20), halves.values()):
+            own = table[here & (table["labels"] == number) & (table["how"] == f"{top} x {seeds}")]
+            by_set = own.groupby(["family", "dataset"])["p"].mean()
+            cells.append(f"{by_set.groupby('family').mean().mean():.2f} ({by_set.min():.2f})")
+        lines.append(cells)
+    names = [f"{number} labels, {name}" for number, name in itertools.product((5, 10, 20), halves)]
+    return markdown(["configurations x seeds", "runs", *names], lines)
+
+
 # How far resamples can be believed ------------------------------------------------------------------------------------
 
 
@@ -286,7 +324,7 @@ def draw(found: dict[str, LabelBacktest], path: Path) -> None:
     print(f"wrote {path}")
 
 
-WHAT = ("worth", "mistakes", "scores", "candidates", "believed")
+WHAT = ("worth", "mistakes", "scores", "candidates", "carried", "believed")
 
 
 def main() -> None:
@@ -314,6 +352,8 @@ def main() -> None:
             print(f"{name}\n{compared(sets, nats[name], options.draws)}", flush=True)
     if "candidates" in only:
         print(compared(halves["looked at"], nats["looked at"], options.draws, candidates=True))
+    if "carried" in only:
+        print(carried(halves["looked at"] + halves["judging"], options.draws))
     if "believed" in only:
         everything = believed(halves["looked at"] + halves["judging"], options.draws)
         everything.to_csv(options.out, index=False)
