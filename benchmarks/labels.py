@@ -276,12 +276,13 @@ def carried(sets: list[ProbeCodes], draws: int) -> str:
 # How far resamples can be believed ------------------------------------------------------------------------------------
 
 
-def believed(sets: list[ProbeCodes], draws: int, resamples: int = 200) -> pd.DataFrame:
+def believed(sets: list[ProbeCodes], draws: int, resamples: int) -> pd.DataFrame:
     """Return a row per draw: what the resamples say of the pick, and whether it is among the best tenth."""
     rows = []
     for probe in sets:
         truth = run_scores(probe.records)
         beaten, least = beats(truth), np.sort(truth)[-max(len(truth) // 10, 1)]
+        whole = corrected(share_tables(probe.codes, probe.factors, probe.ordered, 5).mean(axis=0))  # of all labels
         for number in (5, 10, 20, 50):
             for draw in range(draws):
                 drawn = LabelDraw().draw(probe, number, np.random.default_rng([0, number, draw]))
@@ -293,11 +294,14 @@ def believed(sets: list[ProbeCodes], draws: int, resamples: int = 200) -> pd.Dat
                 best = np.isclose(again, again.max(axis=0), rtol=0, atol=1e-9)
                 places = (-again).argsort(axis=0).argsort(axis=0)
                 pick = int(score.argmax())
+                other = int(np.random.default_rng([1, number, draw]).integers(len(truth)))
                 rows.append(
                     {"dataset": probe.dataset, "family": probe.family, "labels": number, "draw": draw}
                     | {"p_best": (best / best.sum(axis=0)).mean(axis=1)[pick]}
-                    | {"p_tenth": (places[pick] < max(len(truth) // 10, 1)).mean(), "error": again[pick].std()}
-                    | {"score": score[pick], "top_tenth": float(truth[pick] >= least), "p": beaten[pick]}
+                    | {"p_tenth": (places[pick] < max(len(truth) // 10, 1)).mean()}
+                    | {"top_tenth": float(truth[pick] >= least), "p": beaten[pick]}
+                    | {"score": score[pick], "error": again[pick].std(), "whole": whole[pick]}
+                    | {"other_score": score[other], "other_error": again[other].std(), "other_whole": whole[other]}
                 )
             print(probe.dataset, number, flush=True)
     return pd.DataFrame(rows)
@@ -334,6 +338,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=25)
     parser.add_argument("--only", default="worth,mistakes,scores", help=", ".join(WHAT))
     parser.add_argument("--figure", type=Path)
+    parser.add_argument("--resamples", type=int, default=200, help="of believed")
     parser.add_argument("--out", type=Path, help="of believed: a row per draw")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -355,7 +360,7 @@ def main() -> None:
     if "carried" in only:
         print(carried(halves["looked at"] + halves["judging"], options.draws))
     if "believed" in only:
-        everything = believed(halves["looked at"] + halves["judging"], options.draws)
+        everything = believed(halves["looked at"] + halves["judging"], options.draws, options.resamples)
         everything.to_csv(options.out, index=False)
     if options.figure:
         draw(found, options.figure)

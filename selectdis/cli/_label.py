@@ -101,7 +101,7 @@ def _of_codes(
         check_out(out)
         if out.exists():
             raise SelectdisError(f"{out} is there already, and may hold labels: give another --out")
-        written = new_sheet(out, data, factors, n, seed)
+        written = new_sheet(lambda: out, data, factors, n, seed)
         _say_written(written, f"selectdis label --codes {shlex.quote(pattern)} --read {out}")
     else:
         print_table(rank_codes(runs), title=f"{len(runs)} runs without labels, by UDR")

@@ -89,6 +89,14 @@ def test_runs_disagree_on_the_images_that_only_one_of_them_moves():
     assert len(set(drawn)) == 4
 
 
+def test_images_without_any_label_are_not_drawn():
+    one = probe()
+    one.factors[10:] = np.nan
+    assert LabelDraw().draw(one, 10, np.random.default_rng(0)).images.max() < 10
+    with pytest.raises(SelectdisError, match="one has 10 labelled images .* and 11 are to be drawn"):
+        backtest_labels([one], (11,))
+
+
 def test_missing_labels_stay_missing():
     one = probe()
     one.factors[::2, 0] = np.nan
