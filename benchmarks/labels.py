@@ -144,13 +144,15 @@ def shrunk(codes: np.ndarray, labels: np.ndarray, ordered: object, score: np.nda
     return score - own + kept * own
 
 
-def scores_of(probe: ProbeCodes, drawn: Drawn, kl: np.ndarray, *, candidates: bool) -> dict[str, np.ndarray]:
+def scores_of(probe: ProbeCodes, drawn: Drawn, kl: np.ndarray, *, candidates: bool | str) -> dict[str, np.ndarray]:
     """Return (runs,) by each score from the same labels, the first one being that of `selectdis label`."""
     codes, ordered = probe.codes[:, drawn.images], probe.ordered
     both = share_tables(codes, drawn.labels, ordered)
     table, score = both.mean(axis=0), corrected(both.mean(axis=0))
     if candidates:
         informed = table * (1 - np.exp(-2 * kl))[:, np.newaxis, :, np.newaxis]
+        if candidates == "prior":
+            return {SCORE: score, CANDIDATES["prior"]: corrected(informed)}
         three = np.mean([beats(score), beats(gap(table)), beats(one_factor(table))], axis=0)
         own = shrunk(codes, drawn.labels, ordered, score, probe.configurations)
         return {SCORE: score} | dict(zip(CANDIDATES.values(), (corrected(informed), three, own), strict=True))
@@ -206,7 +208,7 @@ def mistakes(sets: list[ProbeCodes], draws: int) -> None:
         print(row(name, backtest_labels(sets, (5, 10, 20), how=how, n_draws=draws)), flush=True)
 
 
-def compared(sets: list[ProbeCodes], kls: list[np.ndarray], draws: int, *, candidates: bool = False) -> str:
+def compared(sets: list[ProbeCodes], kls: list[np.ndarray], draws: int, *, candidates: bool | str = False) -> str:
     """Return a table: for each score the mean over families (lowest data set), and how far it is from the first."""
     rows = []
     for probe, kl in zip(sets, kls, strict=True):
@@ -328,7 +330,7 @@ def draw(found: dict[str, LabelBacktest], path: Path) -> None:
     print(f"wrote {path}")
 
 
-WHAT = ("worth", "mistakes", "scores", "candidates", "carried", "believed")
+WHAT = ("worth", "mistakes", "scores", "candidates", "judged", "carried", "believed")
 
 
 def main() -> None:
@@ -357,6 +359,8 @@ def main() -> None:
             print(f"{name}\n{compared(sets, nats[name], options.draws)}", flush=True)
     if "candidates" in only:
         print(compared(halves["looked at"], nats["looked at"], options.draws, candidates=True))
+    if "judged" in only:  # the one that took the score's place by the looked-at data sets
+        print(compared(halves["judging"], nats["judging"], options.draws, candidates="prior"))
     if "carried" in only:
         print(carried(halves["looked at"] + halves["judging"], options.draws))
     if "believed" in only:
