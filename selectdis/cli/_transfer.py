@@ -87,7 +87,7 @@ def say_pick(
 
 
 def _advice(result: Transfer, command: str, several: bool) -> str:
-    """Say how to label images, or where some are labelled, more of them: the sheet has the factors of the first ones."""
+    """Say how to label images, or where some are labelled, more of them (their sheet has the same factors)."""
     which = f" --target {shlex.quote(result.target)}" if several else ""
     if result.labels is not None:
         return f"Label ten more images: {command}{which} --n 10"

@@ -22,9 +22,9 @@ from selectdis.selection._run_choosers import (
     labels_taken,
 )
 from selectdis.selection._scores import WIN_RATE
-from selectdis.selection.few_labels._worth import label_worth, worth_sentence
 from selectdis.selection.archive._by_proxies import Evidence, published_evidence
 from selectdis.selection.archive._table import evidence
+from selectdis.selection.few_labels._worth import label_worth, worth_sentence
 from selectdis.selection.learned._auto import Auto, listed_rules
 from selectdis.selection.learned._calibrated import Calibrated
 from selectdis.selection.learned._hierarchical import Hierarchical

@@ -40,9 +40,14 @@ def write_sheet(stage: Stage, factors: Sequence[str], n: int, seed: int) -> list
 
 
 def new_sheet(
-    place: Callable[[], Path], data: ImageDataset, factors: Sequence[str], n: int, seed: int, known: Labels | None = None
+    place: Callable[[], Path],
+    data: ImageDataset,
+    factors: Sequence[str],
+    n: int,
+    seed: int,
+    known: Labels | None = None,
 ) -> list[Path]:
-    """Write a table to fill in, and pictures, for `n` images that are drawn at random beside those that are `known`.
+    """Write a table to fill in, and pictures, for `n` images drawn at random beside those that are `known`.
 
     Without `factors`, those of the known labels. `place` gives the table's, once nothing can be wrong any more.
     """

@@ -93,7 +93,7 @@ def test_images_without_any_label_are_not_drawn():
     one = probe()
     one.factors[10:] = np.nan
     assert LabelDraw().draw(one, 10, np.random.default_rng(0)).images.max() < 10
-    with pytest.raises(SelectdisError, match="one has 10 labelled images .* and 11 are to be drawn"):
+    with pytest.raises(SelectdisError, match=r"one has 10 labelled images .* and 11 are to be drawn"):
         backtest_labels([one], (11,))
 
 
