@@ -114,7 +114,7 @@ def _by_labels(
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DegenerateWarning)  # what is wrong with the labels is said once
-        drawn = latent_shares(stack, table[rows], n_resamples=n_resamples, n_permutations=50, **options)
+        drawn = latent_shares(stack, table[rows], n_resamples=n_resamples, n_permutations=20, **options)
     best = np.isclose(drawn, drawn.max(axis=0), rtol=0, atol=TIE)
     p_best = (best / best.sum(axis=0)).mean(axis=1)
     return {"score": scores, "error": drawn.std(axis=1), "p_best": p_best}

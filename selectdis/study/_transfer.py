@@ -18,6 +18,7 @@ from selectdis.records import pickable, with_settings, without_labels
 from selectdis.selection._run_choosers import RunScores
 from selectdis.selection._trust import UNKNOWN, never_backtested, trust_in_labels, trust_of_evidence
 from selectdis.selection.archive._distance import Distance
+from selectdis.selection.few_labels import in_resamples
 from selectdis.study._labelled import COLUMNS, ByLabels, LabelRanking, kept_ranking, rank_runs
 from selectdis.study.persistence._database import retry_while_away
 from selectdis.study.picking._evidence import EvidenceProxy
@@ -242,8 +243,8 @@ class Transfer:
         others = f"; {unknown} finished runs are not scored by these labels yet" if unknown else ""
         return (
             f"of {len(self.labels.runs)} runs on the target, the best by {self.labels.n_labels} labelled images: "
-            f"latent share {score:.2f} (standard error {error:.2f}), the best in {p_best:.0%} of 200 resamples of the "
-            f"images{others}"
+            f"latent share {score:.2f} (standard error {error:.2f}), "
+            f"{in_resamples(p_best)}{others}"
         )
 
     @property

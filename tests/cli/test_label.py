@@ -57,7 +57,9 @@ def test_codes_of_anybody_are_ranked_by_ten_labels(call, coded, tmp_path):
     fill(tmp_path / "labels.csv")
     ranked = call("label", "--codes", "*.npy", "--read", "labels.csv")
     assert ranked.code == 0, ranked
-    assert re.search(r"Pick: good.npy: latent share 0\.\d\d .* from 12 labelled images; .* best in \d+%", ranked.out)
+    assert re.search(
+        r"Pick: good.npy: latent share 0\.\d\d .* from 12 labelled images, the best in \d+% .* of \d+", ranked.out
+    )
     again = call("label", "--codes", "*.npy", "--images", "digits", *FACTORS)
     assert "labels.csv is there already, and may hold labels" in again.refusal
 
