@@ -6,6 +6,6 @@ from selectdis.selection.few_labels._probe_codes import ProbeCodes, read_probe_c
 from selectdis.selection.few_labels._worth import in_resamples, label_worth, worth_sentence
 
 __all__ = [
-    "LabelBacktest", "LabelDraw", "ProbeCodes", "backtest_labels", "draw_images", "in_resamples", "label_worth", "read_probe_codes",
-    "with_gaps", "worth_sentence",
+    "LabelBacktest", "LabelDraw", "ProbeCodes", "backtest_labels", "draw_images", "in_resamples", "label_worth",
+    "read_probe_codes", "with_gaps", "worth_sentence",
 ]  # fmt: skip

@@ -28,7 +28,7 @@ WORTH = (
 )
 
 
-# From what share of resamples on; picks by 5, 10, 20 and 50 labels on the 12 sets of dense16; of them in the best tenth.
+# From what share of resamples on; picks by 5 to 50 labels on the 12 sets of dense16; of them in the best tenth.
 RESAMPLES = ((0.4, 25, 20), (0.2, 27, 14), (0.1, 22, 8), (0.0, 22, 6))
 
 
