@@ -26,6 +26,7 @@ __all__ = [
     "read_factor",
     "read_values",
     "say_ids",
+    "warn_of_minus_one",
 ]
 
 MISSING = -1  # the class of a row that has no value
@@ -165,6 +166,7 @@ def read_factor(
     if len(column.names) == column.rows > 2 and not column.continuous:
         say_ids([title])
         return None
+    warn_of_minus_one(column, title)
     if missing := len(column.classes) - column.rows:
         _warn(
             f"{title} has no value in {missing} of {len(column.classes)} rows: its scores use the other {column.rows}"
@@ -178,6 +180,16 @@ def read_factor(
             "irs takes it as it is"
         )
     return column
+
+
+def warn_of_minus_one(column: FactorColumn, title: str) -> None:
+    """Warn where -1 stands beside 0, 1, ...: elsewhere it often means that there is no label, and here it is one."""
+    numbers = column.numbers
+    if numbers is not None and len(numbers) > 2 and np.array_equal(numbers, np.arange(-1, len(numbers) - 1)):
+        _warn(
+            f"{title} has the value -1 in {int((column.classes == 0).sum())} of {len(column.classes)} rows, which "
+            "counts as a value like the others: where it means that there is no label, write NaN or an empty word"
+        )
 
 
 def read_values(values: np.ndarray, title: str) -> FactorColumn:

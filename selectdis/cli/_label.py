@@ -101,7 +101,7 @@ def _of_codes(
         check_out(out)
         if out.exists():
             raise SelectdisError(f"{out} is there already, and may hold labels: give another --out")
-        written = new_sheet(out, data, factors, n, seed)
+        written = new_sheet(lambda: out, data, factors, n, seed)
         _say_written(written, f"selectdis label --codes {shlex.quote(pattern)} --read {out}")
     else:
         print_table(rank_codes(runs), title=f"{len(runs)} runs without labels, by UDR")
@@ -131,7 +131,9 @@ def _undo(study: Study, target: str | None) -> None:
 
 
 def _sentence(name: str, score: float, error: float, p_best: float, n: int) -> str:
+    from selectdis.selection.few_labels import in_resamples
+
     return (
-        f"Pick: {name}: latent share {score:.2f} (standard error {error:.2f}) from {n} labelled images; of 200 "
-        f"resamples of these it scores best in {p_best:.0%}"
+        f"Pick: {name}: latent share {score:.2f} (standard error {error:.2f}) from {n} labelled images, "
+        f"{in_resamples(p_best)}"
     )

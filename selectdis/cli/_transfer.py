@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -85,11 +86,18 @@ def say_pick(
         raise typer.Exit(1)
     if not quiet and not as_json:
         if result.trust.decision != USE:
-            label = f"{again('label', file, folder, storage, study)} --factor size=small,medium,large --n 10"
-            print(f"Label ten images, with factors of your own: {label}")
+            print(_advice(result, again("label", file, folder, storage, study), len(list(study.target_stages())) > 1))
         if (study.folder / "mlflow.db").exists():
             print(f"Compare everything in MLflow: {again('ui', file, folder, study=study)}")
         print(f"One page: {again('report', file, folder, storage, study)}")
+
+
+def _advice(result: Transfer, command: str, several: bool) -> str:
+    """Say how to label images, or where some are labelled, more of them (their sheet has the same factors)."""
+    which = f" --target {shlex.quote(result.target)}" if several else ""
+    if result.labels is not None:
+        return f"Label ten more images: {command}{which} --n 10"
+    return f"Label ten images, with factors of your own: {command}{which} --factor size=small,medium,large --n 10"
 
 
 def _pick(result: Transfer) -> list[Said]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,13 +180,19 @@ def _labels(header: Sequence[str], rows: Sequence[tuple[int, list[str]]], n_imag
     place = [cell.strip().casefold() for cell in header].index(IMAGE) if IMAGE in map(str.casefold, header) else None
     if place is None:
         raise SelectdisError(f"{where} has no column {IMAGE!r}")
-    columns = {k: parse_factor(cell) for k, cell in enumerate(header) if k != place and DEFINITION.fullmatch(cell)}
+    columns = {k: _factor(cell, where) for k, cell in enumerate(header) if k != place and _defines(cell)}
     names = [factor.name for factor in columns.values()]
     if not names or len(set(names)) < len(names):
         what = "names a factor twice" if names else "has no column such as 'size=small,medium,large'"
         raise SelectdisError(f"the first row of {where} {what}: keep it as `selectdis label` wrote it")
+    _say_left_out([k for k in range(len(header)) if k != place and k not in columns], header, rows, where)
     images: dict[int, list[float]] = {}
     for number, row in rows:
+        if any(map(str.strip, row[len(header) :])):
+            raise SelectdisError(
+                f"row {number} of {where} has {len(row)} cells, and the first row {len(header)}: quote the cells that "
+                "hold a separator"
+            )
         cells = [*row, *[""] * len(header)]
         values = [_value(cells[k], factor, number, where) for k, factor in columns.items()]
         if not np.isnan(values).all():
@@ -197,6 +204,36 @@ def _labels(header: Sequence[str], rows: Sequence[tuple[int, list[str]]], n_imag
         raise SelectdisError(f"{where} has no label yet: fill in some cells")
     order = sorted(images)  # permutations and resamples go by the place of an image, which is not to depend on the file
     return Labels(np.array(order), np.array([images[image] for image in order]), tuple(columns.values()))
+
+
+def _defines(cell: str) -> bool:
+    """Whether a column's name is a factor's definition, and not what pandas calls an index."""
+    return DEFINITION.fullmatch(cell) is not None and re.fullmatch(r"Unnamed: \d+", cell) is None
+
+
+def _factor(cell: str, where: str) -> LabelFactor:
+    try:
+        return parse_factor(cell)
+    except SelectdisError as error:
+        raise SelectdisError(f"the first row of {where}: {error}") from None
+
+
+def _say_left_out(
+    places: Sequence[int], header: Sequence[str], rows: Sequence[tuple[int, list[str]]], where: str
+) -> None:
+    """Warn of columns that hold something and are no factor: a name that somebody shortened looks like a remark."""
+    left = [
+        header[k].strip()
+        for k in places
+        if header[k].strip().casefold() != NUMBER and any(row[k].strip() for _, row in rows if k < len(row))
+    ]
+    named = [name for name in left if name and re.fullmatch(r"Unnamed: \d+", name) is None]
+    if named:
+        warnings.warn(
+            f"{where}: no labels are read from the column(s) {', '.join(named)}: a factor's name is followed by its "
+            "values there, as in size=small,medium,large",
+            stacklevel=2,
+        )
 
 
 def _image(cell: str, n_images: int, where: str) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from selectdis._arrays import DegenerateWarning, check_codes, warn_degenerate
-from selectdis._factors import MISSING, factor_table, read_values
+from selectdis._factors import MISSING, factor_table, read_values, warn_of_minus_one
 from selectdis.errors import SelectdisError, whole_number
 from selectdis.metrics._registry import Metric, Samples
 
@@ -202,7 +202,9 @@ def _labels(factors: Any, n: int, ordered: bool | Sequence[bool]) -> list[_Facto
         raise SelectdisError(f"ordered must say yes or no for each of the {n_factors} factors; found {len(order)}")
     labels, constant = [], []
     for k in range(n_factors):
-        classes = read_values(table[:, k], f"column {k} of factors").classes
+        column = read_values(table[:, k], f"column {k} of factors")
+        warn_of_minus_one(column, f"column {k} of factors")
+        classes = column.classes
         rows = np.flatnonzero(classes != MISSING)
         labels.append(_Factor(rows, classes[rows], order[k]))
         constant += [k] if classes.max() < 1 else []

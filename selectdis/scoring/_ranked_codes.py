@@ -18,6 +18,7 @@ from selectdis.metrics._latent_share import latent_shares
 __all__ = ["rank_codes"]
 
 PROBE = 1_000  # images that the criteria over many runs look at
+TIE = 1e-9  # what differs by less is rounding
 IN_USE = 0.01  # of the variance of a run's most varying latent, above which another counts as in use
 
 
@@ -58,7 +59,7 @@ def rank_codes(
     ------
     SelectdisError
         On fewer than two runs whose codes are finite (others are left out, with a warning), another number of images in
-        one of them, or no label at all.
+        one of them, no label at all, or labels by which all runs score 0.
     """
     named = dict(codes) if isinstance(codes, Mapping) else {str(k): one for k, one in enumerate(codes)}
     checked = {str(name): check_codes(one, f"codes of {name}") for name, one in _finite(named).items()}
@@ -106,10 +107,15 @@ def _by_labels(
     stack = _stacked(runs, rows)
     options: dict[str, Any] = {"ordered": ordered, "on": "both", "seed": seed}
     scores = latent_shares(stack, table[rows], **options)
+    if (np.abs(scores) < TIE).all():
+        raise SelectdisError(
+            f"the labels of {len(rows)} image(s) do not tell the runs apart, all of which score 0: label more, until a "
+            "factor has two values or more among three images"
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DegenerateWarning)  # what is wrong with the labels is said once
-        drawn = latent_shares(stack, table[rows], n_resamples=n_resamples, n_permutations=50, **options)
-    best = np.isclose(drawn, drawn.max(axis=0), rtol=0, atol=1e-9)
+        drawn = latent_shares(stack, table[rows], n_resamples=n_resamples, n_permutations=20, **options)
+    best = np.isclose(drawn, drawn.max(axis=0), rtol=0, atol=TIE)
     p_best = (best / best.sum(axis=0)).mean(axis=1)
     return {"score": scores, "error": drawn.std(axis=1), "p_best": p_best}
 

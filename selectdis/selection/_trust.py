@@ -24,14 +24,18 @@ from selectdis.selection._run_choosers import (
 from selectdis.selection._scores import WIN_RATE
 from selectdis.selection.archive._by_proxies import Evidence, published_evidence
 from selectdis.selection.archive._table import evidence
+from selectdis.selection.few_labels._worth import label_worth, worth_sentence
 from selectdis.selection.learned._auto import Auto, listed_rules
 from selectdis.selection.learned._calibrated import Calibrated
 from selectdis.selection.learned._hierarchical import Hierarchical
 
-__all__ = ["BETTER", "DO_NOT", "UNKNOWN", "USE", "Trust", "decide", "never_backtested", "trust", "trust_of_evidence"]
+__all__ = [
+    *("BETTER", "DO_NOT", "MORE", "UNKNOWN", "USE", "Trust", "decide", "never_backtested", "trust"),
+    *("trust_in_labels", "trust_of_evidence"),
+]
 
 USE, BETTER, DO_NOT = "use it", "better than nothing", "do not rely on this pick: label a few images instead"
-UNKNOWN = "nothing is known here: label a few images"
+UNKNOWN, MORE = "nothing is known here: label a few images", "label more images"
 _LEAST_MEAN = 0.55
 
 _NOTHING = (
@@ -44,6 +48,7 @@ _DECISIONS = {
     "to be wrong at times.",
     DO_NOT: "Decision: do not rely on this pick: label a few images instead (`selectdis label`).",
     UNKNOWN: "Decision: nothing is known here: label a few images (`selectdis label`).",
+    MORE: "Decision: label more images (`selectdis label`): so few were never tried.",
 }
 
 
@@ -58,7 +63,7 @@ class Trust:
     known
         What one's own records say something of: ``"other data sets"``, ``"same data set"`` (one labelled data set: its
         seeds were split) or ``"nothing"``; ``"evidence"`` where there are none, and the evidence was the proxy;
-        ``"never backtested"`` where it was not trained as that was.
+        ``"never backtested"`` where it was not trained as that was; ``"labels"`` where a few labels picked.
     p, low, high
         Probability that the rule's pick beats a random run, and its interval; NaN where nothing is known. With one
         data set: on new seeds of the same.
@@ -74,7 +79,7 @@ class Trust:
         Between which the pick on one more data set is expected (one data set: those of single splits lay).
     decision
         ``"use it"``, ``"better than nothing"`` or ``"do not rely on this pick: label a few images instead"``; see
-        `decide`.
+        `decide`. After a pick by labels, ``"label more images"`` in place of the last.
     published
         What the same rule did on the published records with as many proxies, or None.
     words
@@ -106,6 +111,7 @@ class Trust:
 
     def __str__(self) -> str:
         own: dict[str, Callable[[], str]] = {"nothing": self._nothing, "evidence": str, "never backtested": self._never}
+        own |= {"labels": lambda: self.why}
         own |= {"same data set": self._one_data_set, "other data sets": self._data_sets}
         parts = [self._published(), own[self.known](), self.note, _DECISIONS[self.decision]]
         if self.known == "other data sets":
@@ -244,6 +250,16 @@ def trust_of_evidence(rule: Picker, part: str, *, score: str = WIN_RATE, target:
         return Trust(rule.label, "nothing", why=why, words=in_words(rule))
     words, decision = in_words(rule), decide({}, found)
     return Trust(rule.label, "evidence", score=str(score), decision=decision, published=found, words=words)
+
+
+def trust_in_labels(rule: Picker, n_labels: int) -> Trust:
+    """Say what picks by as many labels were worth on the families that judge; see `decide` for the decision."""
+    worth = label_worth(n_labels)
+    said = Trust(rule.label, "labels", why=worth_sentence(n_labels), decision=MORE, words=in_words(rule))
+    if worth is None:
+        return said
+    decision = USE if worth.low > 0.5 else BETTER if worth.p >= _LEAST_MEAN else MORE
+    return replace(said, p=worth.p, low=worth.low, high=worth.high, decision=decision)
 
 
 def never_backtested(rule: Picker, departures: Sequence[str]) -> Trust:

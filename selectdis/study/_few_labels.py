@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,15 +36,20 @@ def write_sheet(stage: Stage, factors: Sequence[str], n: int, seed: int) -> list
     """Write the next sheet of a target: what is labelled already stands in it, so that nothing is asked twice."""
     ranking = kept_ranking(stage)
     known = None if ranking is None else kept_labels(stage, ranking)
-    return new_sheet(free_sheet(stage), stage.data.load(), factors, n, seed, known)
+    return new_sheet(lambda: free_sheet(stage), stage.data.load(), factors, n, seed, known)
 
 
 def new_sheet(
-    place: Path, data: ImageDataset, factors: Sequence[str], n: int, seed: int, known: Labels | None = None
+    place: Callable[[], Path],
+    data: ImageDataset,
+    factors: Sequence[str],
+    n: int,
+    seed: int,
+    known: Labels | None = None,
 ) -> list[Path]:
-    """Write a table to fill in, and pictures, for `n` images that are drawn at random beside those that are `known`.
+    """Write a table to fill in, and pictures, for `n` images drawn at random beside those that are `known`.
 
-    Without `factors`, those of the known labels.
+    Without `factors`, those of the known labels. `place` gives the table's, once nothing can be wrong any more.
     """
     parsed = known.factors if known is not None and not factors else parse_factors(factors)
     labelled = np.array([], dtype=np.int64) if known is None else known.images
@@ -52,7 +57,7 @@ def new_sheet(
     drawn = np.sort(order[~np.isin(order, labelled)][:n])
     if not len(drawn):
         raise SelectdisError(f"all {len(data):,} images have labels already")
-    return write_label_sheet(place, data, np.concatenate([labelled, drawn]), parsed, known)
+    return write_label_sheet(place(), data, np.concatenate([labelled, drawn]), parsed, known)
 
 
 def keep_or_take_back(transfer: Transfer, labels: pd.DataFrame | Path | str | None) -> Transfer:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,11 +106,14 @@ def rank_runs(stage: Stage, labels: Labels, table: str = "") -> LabelRanking:
 
 
 def free_sheet(stage: Stage) -> Path:
-    """Return where the next table to fill in goes."""
-    number = 1
-    while (place := inside(stage.folder, FOLDER, stage.data.slug, f"sheet-{number}.csv")).exists():
-        number += 1
-    return place
+    """Return where the next table to fill in goes: an empty file, which nobody else takes meanwhile."""
+    for number in itertools.count(1):
+        place = inside(stage.folder, FOLDER, stage.data.slug, f"sheet-{number}.csv")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            place.touch(exist_ok=False)
+            return place
+    raise AssertionError
 
 
 def keep_labels(stage: Stage, labels: Labels, content: bytes | None = None) -> Path:

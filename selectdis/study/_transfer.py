@@ -14,11 +14,11 @@ import pandas as pd
 from selectdis import selection
 from selectdis.data._label_table import Labels, labels_of_frame
 from selectdis.errors import SelectdisError, whole_number
-from selectdis.metrics._latent_share import NUMBERS
 from selectdis.records import pickable, with_settings, without_labels
 from selectdis.selection._run_choosers import RunScores
-from selectdis.selection._trust import UNKNOWN, never_backtested, trust_of_evidence
+from selectdis.selection._trust import UNKNOWN, never_backtested, trust_in_labels, trust_of_evidence
 from selectdis.selection.archive._distance import Distance
+from selectdis.selection.few_labels import in_resamples
 from selectdis.study._labelled import COLUMNS, ByLabels, LabelRanking, kept_ranking, rank_runs
 from selectdis.study.persistence._database import retry_while_away
 from selectdis.study.picking._evidence import EvidenceProxy
@@ -181,7 +181,7 @@ class Transfer:
         A backtest, and therefore made when it is asked for.
         """
         if self.labels is not None:
-            return _trust_in_labels(self)
+            return trust_in_labels(self.rule, self.labels.n_labels)
         if isinstance(self.rule, RecordedRule):
             return selection.Trust(self.rule.label, "nothing", why="it was made in Python, and is not there any more")
         if self.stage.spec.evidence is not None:
@@ -243,8 +243,8 @@ class Transfer:
         others = f"; {unknown} finished runs are not scored by these labels yet" if unknown else ""
         return (
             f"of {len(self.labels.runs)} runs on the target, the best by {self.labels.n_labels} labelled images: "
-            f"latent share {score:.2f} (standard error {error:.2f}), the best in {p_best:.0%} of 200 resamples of the "
-            f"images{others}"
+            f"latent share {score:.2f} (standard error {error:.2f}), "
+            f"{in_resamples(p_best)}{others}"
         )
 
     @property
@@ -356,13 +356,3 @@ class Transfer:
 
 def _any_finished(records: pd.DataFrame) -> bool:
     return "status" in records and bool(pickable(records).any())
-
-
-def _trust_in_labels(transfer: Transfer) -> selection.Trust:
-    """Return what is known of picks by as many labels: of the largest number that is recorded, and no larger."""
-    n_labels, label = transfer.labels.n_labels if transfer.labels else 0, transfer.rule.label
-    number = max((number for number in NUMBERS if number <= n_labels), default=None)
-    if number is None:
-        return selection.Trust(label, "nothing", why=f"{n_labels} labelled images are fewer than were ever tried")
-    rule = selection.Rule(None, selection.by_few_labels(f"latent_share.few{number}"))
-    return selection.trust(rule, transfer.proxies, score=transfer.score, target=transfer.target)

@@ -15,7 +15,7 @@ from selectdis import selection
 from selectdis._redaction import redacted, redacted_text
 from selectdis.errors import SelectdisError
 from selectdis.records import CONFIGURATION, DATASET, need
-from selectdis.selection._trust import BETTER, DO_NOT, UNKNOWN, USE, Trust
+from selectdis.selection._trust import BETTER, DO_NOT, MORE, UNKNOWN, USE, Trust
 from selectdis.study._replay import StageView, stage_views
 from selectdis.training import Run
 from selectdis.visualization._pictures import RunPictures, picture_run
@@ -225,6 +225,7 @@ _VERDICTS = {
     BETTER: "Better than nothing: take it rather than a random run, and expect to be wrong at times",
     DO_NOT: "Do not rely on it: label a few images instead",
     UNKNOWN: "Nothing is known here: label a few images",
+    MORE: "Label more images: so few were never tried",
 }
 
 
@@ -238,6 +239,10 @@ def verdict(trust: Trust) -> str:
         odds.append(_times(trust.p, trust.low, trust.high, f"{trust.n_datasets} data sets of your own"))
     if trust.known == "same data set":
         odds.append(_times(trust.p, trust.low, trust.high, "new seeds of your own proxy"))
+    if trust.known == "labels" and not np.isnan(trust.p):
+        odds.append(_times(trust.p, trust.low, trust.high, "published data sets with as many labels"))
+    if trust.decision == MORE:
+        return f"{_VERDICTS[MORE]}."
     if trust.decision == UNKNOWN:
         return f"{_VERDICTS[UNKNOWN]}. {trust.note}".strip()
     known = f"such picks beat a random run in {' and in '.join(odds)}" if odds else "nothing is known of such picks"

@@ -57,7 +57,9 @@ def test_codes_of_anybody_are_ranked_by_ten_labels(call, coded, tmp_path):
     fill(tmp_path / "labels.csv")
     ranked = call("label", "--codes", "*.npy", "--read", "labels.csv")
     assert ranked.code == 0, ranked
-    assert re.search(r"Pick: good.npy: latent share 0\.\d\d .* from 12 labelled images; .* best in \d+%", ranked.out)
+    assert re.search(
+        r"Pick: good.npy: latent share 0\.\d\d .* from 12 labelled images, the best in \d+% .* of \d+", ranked.out
+    )
     again = call("label", "--codes", "*.npy", "--images", "digits", *FACTORS)
     assert "labels.csv is there already, and may hold labels" in again.refusal
 
@@ -138,6 +140,9 @@ def test_every_view_follows_the_labels_until_they_are_taken_back(call, transferr
     assert "best by 12 labelled images" in page.read_text()
     again = call("transfer", folder, "--jobs", 1)  # new runs would be scored by the same labels
     assert f"Picked run: {other}" in again.out
+    assert "by 10 labelled images" in again.out  # what is known of such picks, and no word of "label a few images"
+    assert "label a few images" not in again.out
+    assert f"Label ten more images: selectdis label {folder} --n 10" in again.out
     more = call("transfer", folder, "--jobs", 1, "--seeds", 3, "--quiet")
     assert "Picked run" in more.out
     (shown,) = transferred.transfers()
@@ -189,6 +194,9 @@ def test_the_next_sheet_has_the_labels_that_there_are(call, transferred):
     assert rows[frame.columns].iloc[:12].equals(frame)
     assert rows[frame.columns[1:]].iloc[12:].isna().all(axis=None)
     assert transferred.label(table).labels.n_labels == 12
+    with pytest.raises(sd.SelectdisError, match="reads NAME=LOW"):
+        transferred.label_sheet(["a"])  # and leaves no empty table
+    assert all(path.stat().st_size for path in transferred.folder.glob("labels/*/sheet-*.csv"))
     more, picture, page = transferred.label_sheet(["a=low,high"], n=2_000)
     assert sorted(pd.read_csv(more)["image"]) == list(range(len(plain.stage.data.load())))
     assert pd.read_csv(more)["a=low,high"].isna().all()

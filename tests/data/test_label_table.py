@@ -1,6 +1,7 @@
 """Tables of labels: what a spreadsheet makes of them, and what is refused."""
 
 import csv
+import re
 
 import numpy as np
 import pandas as pd
@@ -49,6 +50,7 @@ SPREADSHEETS = {
     "bars": "image|hue:red,green|size=small,medium,large\n7|green|small\n3||large\n",
     "whole rows in one cell": "".join('"' + line.replace('"', '""') + '";;\n' for line in PLAIN.splitlines()),
     "carriage returns alone": PLAIN.replace("\n", "\r"),
+    "an index of pandas": "Unnamed: 0," + re.sub(r"\n(?=\d)", "\n0,", PLAIN),
 }  # fmt: skip
 
 
@@ -75,12 +77,22 @@ def test_what_a_spreadsheet_makes_of_it_is_read(tmp_path, kind):
         ('"size=small,medium,large","hue:red,green"', "size,hue", "has no column such as 'size=small,medium,large'"),
         ("small,green\n2,3,large", ",\n2,3,", "no label yet"),
         ("small", "sm\0ll", "no text"),
+        ("large,\n", "large,,red\n", "row 3 .* has 5 cells, and the first row 4"),
+        ('"size=small,medium,large"', "size=small", "the first row of .*found 'size=small'"),
     ],
 )
 def test_mistakes_are_named(tmp_path, old, new, message):
     assert old in PLAIN
     with pytest.raises(SelectdisError, match=message):
         read(tmp_path, PLAIN.replace(old, new).encode(errors="surrogateescape"))
+
+
+def test_a_column_that_is_left_out_is_named(tmp_path):
+    with pytest.warns(
+        UserWarning, match=r"no labels are read from the column\(s\) hue: a factor's name is followed by"
+    ):
+        labels = read(tmp_path, PLAIN.replace('"hue:red,green"', "hue"))
+    assert labels.factors == (SIZE,)
 
 
 def test_letters_of_another_encoding_and_numbers_of_another_country(tmp_path):

@@ -108,3 +108,12 @@ def test_a_complete_grid_is_recognised_by_its_order() -> None:
     assert turned.factors_at([0]).tolist() == [[1, 2]]
     with pytest.raises(SelectdisError, match="without labels a full grid"):
         dataset_of_classes("x", images, "ab", (2, 4), None, source="f")
+
+
+def test_minus_one_beside_classes_is_said() -> None:
+    with pytest.warns(FactorWarning, match=r"x has the value -1 in 2 of 6 rows, which counts as a value"):
+        assert read_factor([-1, 0, 1, 2, -1, 0], "x").names[0] == "-1"  # type: ignore[union-attr]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_factor([-1, 1, -1, 1, 1], "x")
+        read_factor([-2, -1, 0, 0, 1, 1], "x")

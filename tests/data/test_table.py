@@ -36,7 +36,7 @@ def test_chosen_columns_and_other_separators(pictures: Path) -> None:
 
 
 def test_semicolons_decimal_commas_an_index_and_empty_cells(pictures: Path) -> None:
-    rows = ["0;a.png;0,5;1", "1;b.jpg;N/A;1.0", "2;below/c.bmp;0,5;2"]
+    rows = ["0;a.png;5,0e-1;1", "1;b.jpg;N/A;1.0", "2;below/c.bmp;0,5;2"]
     name = write(pictures, "\n".join([";path;angle;kind", *rows]))
     with (
         pytest.warns(UserWarning, match=r"the first column of .* has no name and numbers the rows"),

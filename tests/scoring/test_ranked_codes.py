@@ -61,6 +61,9 @@ def test_mistakes():
         sd.rank_codes([FACTORS, FACTORS[1:]])
     with pytest.raises(SelectdisError, match="no image has a label"):
         sd.rank_codes(RUNS, np.full((300, 2), np.nan))
+    same = np.where(np.arange(300)[:, None] < 9, FACTORS[:1], np.nan)  # nine images, and one value of each factor
+    with pytest.warns(UserWarning, match="constant"), pytest.raises(SelectdisError, match=r"9 image\(s\) do not tell"):
+        sd.rank_codes(RUNS, same)
     with pytest.raises(SelectdisError, match="codes of b must be finite"):
         sd.rank_codes({"a": FACTORS, "b": FACTORS * np.nan}, FACTORS)
 

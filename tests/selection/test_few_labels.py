@@ -10,6 +10,7 @@ from selectdis.selection.few_labels import (
     ProbeCodes,
     backtest_labels,
     draw_images,
+    in_resamples,
     label_worth,
     read_probe_codes,
     worth_sentence,
@@ -89,6 +90,14 @@ def test_runs_disagree_on_the_images_that_only_one_of_them_moves():
     assert len(set(drawn)) == 4
 
 
+def test_images_without_any_label_are_not_drawn():
+    one = probe()
+    one.factors[10:] = np.nan
+    assert LabelDraw().draw(one, 10, np.random.default_rng(0)).images.max() < 10
+    with pytest.raises(SelectdisError, match=r"one has 10 labelled images .* and 11 are to be drawn"):
+        backtest_labels([one], (11,))
+
+
 def test_missing_labels_stay_missing():
     one = probe()
     one.factors[::2, 0] = np.nan
@@ -130,3 +139,5 @@ def test_no_number_is_said_that_was_not_backtested():
     assert "by 10 labelled images" in worth_sentence(14)
     assert "; by 20 with" in worth_sentence(14)
     assert "; by" not in worth_sentence(200)
+    assert "the best in 39% of 200 resamples of the images (of 27 backtested picks" in in_resamples(0.39)
+    assert "of 22 backtested picks with about as many 6 were" in in_resamples(0.0)

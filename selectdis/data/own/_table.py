@@ -21,7 +21,7 @@ from selectdis.errors import SelectdisError
 __all__ = ["TABLE_SUFFIXES", "USUAL", "picture_path", "read_table", "table"]
 
 TABLE_SUFFIXES = (".csv", ".tsv")
-DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
+DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 USUAL = ("image", "path", "file", "filename", "image_path", "img")
 
 

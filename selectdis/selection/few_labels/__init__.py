@@ -3,9 +3,9 @@
 from selectdis.selection.few_labels._backtest import LabelBacktest, backtest_labels
 from selectdis.selection.few_labels._draws import LabelDraw, draw_images
 from selectdis.selection.few_labels._probe_codes import ProbeCodes, read_probe_codes, with_gaps
-from selectdis.selection.few_labels._worth import label_worth, worth_sentence
+from selectdis.selection.few_labels._worth import in_resamples, label_worth, worth_sentence
 
 __all__ = [
-    "LabelBacktest", "LabelDraw", "ProbeCodes", "backtest_labels", "draw_images", "label_worth", "read_probe_codes",
-    "with_gaps", "worth_sentence",
+    "LabelBacktest", "LabelDraw", "ProbeCodes", "backtest_labels", "draw_images", "in_resamples", "label_worth",
+    "read_probe_codes", "with_gaps", "worth_sentence",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ import pandas as pd
 from selectdis._arrays import DegenerateWarning
 from selectdis._progress import progress_bar
 from selectdis.errors import SelectdisError, whole_number
-from selectdis.metrics._latent_share import latent_shares
+from selectdis.metrics._latent_share import On, latent_shares
 from selectdis.records import families
 from selectdis.selection._intervals import (
     group_resamples,
@@ -32,9 +32,9 @@ Scorer = Callable[[np.ndarray, np.ndarray, Any], np.ndarray]
 TENTH = 0.1
 
 
-def by_latent_share(codes: np.ndarray, labels: np.ndarray, ordered: Any) -> np.ndarray:
+def by_latent_share(codes: np.ndarray, labels: np.ndarray, ordered: Any, *, on: On = "both") -> np.ndarray:
     """Score runs as `selectdis label` does."""
-    return latent_shares(codes, labels, ordered=ordered, on="both", n_permutations=50)
+    return latent_shares(codes, labels, ordered=ordered, on=on, n_permutations=50)
 
 
 @dataclass(frozen=True, repr=False)

@@ -50,9 +50,21 @@ class LabelDraw:
     n_configurations: int | None = None
 
     def draw(self, probe: ProbeCodes, n_labels: int, rng: np.random.Generator) -> Drawn:
-        """Draw `n_labels` labelled images."""
+        """Draw `n_labels` images of those that have a label.
+
+        Raises
+        ------
+        SelectdisError
+            On fewer such images.
+        """
         runs = self._runs(probe.configurations, rng)
-        images = draw_images(probe.codes[runs], n_labels, rng, self.choice)
+        labelled = np.flatnonzero(~np.isnan(probe.factors.astype(float)).all(axis=1))
+        if len(labelled) < n_labels:
+            raise SelectdisError(
+                f"{probe.dataset} has {len(labelled)} labelled images among those that its runs left codes of, and "
+                f"{n_labels} are to be drawn: ask for fewer"
+            )
+        images = labelled[draw_images(probe.codes[np.ix_(runs, labelled)], n_labels, rng, self.choice)]
         n_factors = probe.factors.shape[1]
         factors = np.sort(rng.permutation(n_factors)[: self.n_factors])
         labels = probe.factors[np.ix_(images, factors)].astype(float)
