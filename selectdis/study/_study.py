@@ -37,7 +37,7 @@ from selectdis.study.persistence._database import LOST_AFTER
 from selectdis.study.picking._evidence import EvidenceProxy
 from selectdis.study.picking._plan import TransferPlan, estimate_plan, estimate_search, plan_transfer
 from selectdis.training import Run
-from selectdis.training._runtime import compute_settings
+from selectdis.training._runtime import compute_settings, slow_in_bf16
 
 __all__ = ["Study"]
 
@@ -406,7 +406,14 @@ class Study:
                 "alone and never for a folder: give the study file"
             )
         if self.scheduler is None:
-            compute_settings(self.spec.training.device, self.spec.training.precision)
+            training = self.spec.training
+            compute_settings(training.device, training.precision)
+            if training.precision == "bf16" and slow_in_bf16(training.device):
+                warnings.warn(
+                    "training.precision is bf16, which this processor computes slower than float32: float32 trains "
+                    "several times as fast here (a study that has begun keeps its own)",
+                    stacklevel=3,
+                )
 
     def _check_needs_no_scores(self) -> None:
         """Refuse to train without scores where these say what is trained next."""

@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 import selectdis as sd
 import selectdis.study.picking._plan as plan_module
+import selectdis.training._runtime as runtime
 from selectdis.errors import SelectdisError
 from selectdis.execution._estimate import TimeEstimate
 from selectdis.report import write_report
@@ -83,6 +85,23 @@ def test_too_few_runs_or_other_training_have_no_number(pictures, tmp_path):
     assert study.rule().label == "any > udr_lasso"
     plan = plan_module.plan_transfer(study, None, None, None, None, {})
     assert {params["latents"] for params in plan.params} == {4}
+
+
+@pytest.mark.parametrize("slow", [True, False])
+def test_a_processor_without_fast_bfloat16_trains_in_float32_and_a_folder_keeps_what_it_began_with(
+    slow, pictures, tmp_path, monkeypatch
+):
+    options = {"minutes": FIFTEEN, "folder": tmp_path / "s", "n_jobs": 1, "overrides": ["tracking=none"]}
+    monkeypatch.setattr(runtime, "_product_seconds", lambda dtype: (dtype == torch.bfloat16) == slow)
+    sd.pick(pictures, **options)
+    monkeypatch.setattr(runtime, "_product_seconds", lambda dtype: (dtype == torch.bfloat16) != slow)
+    study = pick_study(pictures, **options)
+    assert study.spec.training.precision == ("float32" if slow else "bf16")
+    told = study.evidence.about(study.data.target().load().image_shape)
+    assert (" in float32 (the evidence: bf16)" in told) == slow
+    if not slow:
+        with pytest.warns(UserWarning, match="which this processor computes slower than float32"):
+            study.estimate_transfer()
 
 
 def test_data_that_cannot_be_used_and_labels_that_are_wrong_are_refused_before_training(pictures, tmp_path):
