@@ -24,7 +24,7 @@ from selectdis.execution._study_jobs import default_n_jobs, device_here
 from selectdis.objectives import takes_pairs
 from selectdis.records import as_frame, frame_of_one_version, is_settled, with_settings
 from selectdis.spec import StudySpec, check_keepable, check_spec, forgotten_overrides, keep_spec, read_spec
-from selectdis.study._batch import RunRequest
+from selectdis.study._batch import Budget, RunRequest
 from selectdis.study._data import StudyData, without_objects
 from selectdis.study._few_labels import keep_or_take_back, labelled_again, write_sheet
 from selectdis.study._importances import importances_of
@@ -204,8 +204,8 @@ class Study:
                 known = stage.trials.warm_start(data.load().name)
                 stage.trials.enqueue(starting_points(self.spec.search, known))
                 trials = self.spec.search.trials if sampled else None
-                deadline = self._deadline(start, number / len(proxies))  # one budget, of which each proxy has a part
-                request = self._request(self.spec.seeds.count, deadline, trials=trials, max_seeds=self.spec.seeds.max)
+                budget = self._budget(start, number / len(proxies))  # one, of which each proxy has a part
+                request = self._request(self.spec.seeds.count, budget, trials=trials, max_seeds=self.spec.seeds.max)
                 request = replace(request, scores=scores)
                 stage.run(request, told)
         return self
@@ -257,7 +257,7 @@ class Study:
             before = TransferOptions.kept(stage)
             given.keep(stage, self.rule)
             stage.trials.enqueue(plan.params)
-            stage.run(self._request(plan.seeds, self._deadline(start)), told)
+            stage.run(self._request(plan.seeds, self._budget(start)), told)
             try:
                 transfer = Transfer.of(stage, rule, proxies)
             except Exception:  # a rule that cannot be applied would stand in the way of every view
@@ -449,15 +449,15 @@ class Study:
         keep_spec(self.spec, self.folder, self.overrides)
         return stage
 
-    def _deadline(self, start: float, part: float = 1.0) -> float | None:
-        """Return when the time budget of a command that began at `start` is over, or a part of it."""
-        return None if self.spec.time_budget is None else start + 60 * self.spec.time_budget * part
+    def _budget(self, start: float, part: float = 1.0) -> Budget | None:
+        """Return the time budget of a command that began at `start`, or a part of it."""
+        return None if self.spec.time_budget is None else Budget(start + 60 * self.spec.time_budget * part)
 
-    def _request(self, n_seeds: int, deadline: float | None, **options: Any) -> RunRequest:
+    def _request(self, n_seeds: int, budget: Budget | None, **options: Any) -> RunRequest:
         first = self.spec.seeds.first
         return RunRequest(
             seeds=tuple(range(first, first + n_seeds)),
-            deadline=deadline,
+            budget=budget,
             n_jobs=self.processes,
             scheduler=self.scheduler,
             **options,

@@ -24,9 +24,7 @@ FIFTEEN = 2 * 15 / 60 / plan_module.SHARE + 1e-6  # minutes
 
 @pytest.fixture
 def two_seconds_a_run(monkeypatch):
-    monkeypatch.setattr(
-        plan_module, "estimate_time", lambda runs, job, n_jobs: TimeEstimate(len(runs), 2.0 * len(runs))
-    )
+    monkeypatch.setattr(plan_module, "estimate_time", lambda runs, job, **_: TimeEstimate(len(runs), 2.0 * len(runs)))
 
 
 @pytest.fixture
@@ -68,6 +66,14 @@ def test_the_minutes_are_filled_with_what_the_rule_was_tried_on(pictures, tmp_pa
     assert "on the evidence" in page  # configurations there against the same here
     with pytest.raises(SelectdisError, match=r"the proxy of this study is the evidence, .* nothing to run"):
         study.run()
+
+
+def test_what_a_killed_pick_was_at_is_planned_again_on_a_machine_that_became_slower(pictures, tmp_path, monkeypatch):
+    study = pick_study(pictures, minutes=FIFTEEN / 3, folder=tmp_path / "s")
+    assert len(plan_module.plan_transfer(study, None, None, None, None, {}).params) == 1
+    monkeypatch.setattr(plan_module, "descriptions_in", lambda folder: [(folder, {})])
+    monkeypatch.setattr(plan_module, "ids_of", lambda description: [f"run-{k}" for k in range(15)])
+    assert len(plan_module.plan_transfer(study, None, None, None, None, {}).params) == 3
 
 
 def test_too_few_runs_or_other_training_have_no_number(pictures, tmp_path):
