@@ -91,6 +91,7 @@ class Study:
         self.scheduler = scheduler
         self.data = StudyData(self.spec, self.folder, objects)
         self.evidence = None if self.spec.evidence is None else EvidenceProxy(self.spec)
+        self.seconds_per_run: dict[str, float] = {}  # by target: the plan that is said is the one made
         self.store = StudyStore(self.spec, self.folder, storage or self.spec.storage, lost_after=lost_after)
 
     @classmethod

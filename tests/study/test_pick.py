@@ -68,6 +68,13 @@ def test_the_minutes_are_filled_with_what_the_rule_was_tried_on(pictures, tmp_pa
         study.run()
 
 
+def test_the_plan_that_is_said_is_the_one_that_is_made_though_the_machine_became_slower(pictures, monkeypatch):
+    study, seconds = pick_study(pictures, minutes=FIFTEEN), iter((2.0, 4.0))
+    monkeypatch.setattr(plan_module, "estimate_time", lambda runs, job, **_: TimeEstimate(1, next(seconds)))
+    said, made = (plan_module.plan_transfer(study, None, None, None, None, {}) for _ in range(2))
+    assert (len(said.params), said.seeds) == (len(made.params), made.seeds) == (3, 5)
+
+
 def test_what_a_killed_pick_was_at_is_planned_again_on_a_machine_that_became_slower(pictures, tmp_path, monkeypatch):
     study = pick_study(pictures, minutes=FIFTEEN / 3, folder=tmp_path / "s")
     assert len(plan_module.plan_transfer(study, None, None, None, None, {}).params) == 1

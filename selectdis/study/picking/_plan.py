@@ -88,7 +88,10 @@ def _by_evidence(
     params = list(study.evidence.params(everything.configurations))
     if given.seeds is not None or study.spec.time_budget is None:
         return params, given.seeds or everything.seeds
-    cost = _measured(study, _candidates(study, params, everything.seeds), "target", data).seconds_per_run
+    if data.slug not in study.seconds_per_run:
+        measured = _measured(study, _candidates(study, params, everything.seeds), "target", data)
+        study.seconds_per_run[data.slug] = measured.seconds_per_run
+    cost = study.seconds_per_run[data.slug]
     stage = study.store.stage("target", data)
     recorded = [] if stage is None else [record["candidate"] for record in stage.raw_records()]
     begun = len({*recorded, *_half_trained(study, data)})
