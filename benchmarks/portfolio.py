@@ -64,22 +64,26 @@ def of_one_set(name: str, table: pd.DataFrame, labels: dict[int, pd.DataFrame]) 
     return rows
 
 
+def plans(part: str, draws: int, sets: list[str] | None = None) -> tuple[int, pd.DataFrame]:
+    """Return the number of data sets, and the mean over them: index configurations, seeds; columns labels, plan."""
+    table = sd.evidence(part)
+    rows = []
+    for name in sets or sorted(table["dataset"].unique()):
+        if (path := EVIDENCE / part / f"{name}.npz").exists():
+            rows += of_one_set(name, table, {n: labelled_scores(path, n, draws) for n in (10, 20)})
+    index, columns = ["configurations", "seeds"], ["labels", "plan"]
+    found = pd.DataFrame(rows).pivot_table(index=index, columns=columns, values="p", sort=False)
+    return len({row["set"] for row in rows}), found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--part", default="dense16")
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--sets", default="", help="names, separated by commas (default: all with codes)")
     options = parser.parse_args()
-    table = sd.evidence(options.part)
-    wanted = options.sets.split(",") if options.sets else sorted(table["dataset"].unique())
-    rows = []
-    for name in wanted:
-        if (path := EVIDENCE / options.part / f"{name}.npz").exists():
-            rows += of_one_set(name, table, {n: labelled_scores(path, n, options.draws) for n in (10, 20)})
-    found = pd.DataFrame(rows).pivot_table(
-        index=["configurations", "seeds"], columns=["labels", "plan"], values="p", sort=False
-    )
-    print(f"{len({row['set'] for row in rows})} data sets, {options.draws} draws")
+    count, found = plans(options.part, options.draws, options.sets.split(",") if options.sets else None)
+    print(f"{count} data sets, {options.draws} draws")
     print(found.round(2).to_string())
 
 

@@ -1,4 +1,4 @@
-"""The numbers of README.md, docs/selection.md and docs/evidence.md, from the published records.
+"""The numbers of README.md, docs/selection.md, docs/evidence.md and docs/folder.md, from the published records.
 
     python benchmarks/published_numbers.py [--write] [--only readme,leaderboard]
 
@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from portfolio import plans
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -44,6 +45,7 @@ from selectdis.selection.archive._arena import HALVES, most_families
 from selectdis.selection.archive._by_proxies import Evidence
 from selectdis.selection.archive._codes import has_codes
 from selectdis.selection.archive._compute import can_compute, computed, criterion_of
+from selectdis.selection.archive._distance import distance_to, published_statistics
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "selectdis/selection/archive/evidence.csv.gz"
@@ -72,6 +74,7 @@ GOALS = {
     "any > labels:latent_share.few20": "judging >= 0.97",
 }
 BASELINES = ["oracle", "average configuration", "random run"]
+DRAWS = 8  # of labelled images, for the portfolios
 SETS = 40  # of proxies drawn of each size, for the decisions
 
 
@@ -318,6 +321,46 @@ def agreement() -> str:
     return markdown(head, rows)
 
 
+def folder() -> str:
+    """What is known of the pick of `selectdis pick` before it has seen any picture, and of distance."""
+    table, rule = records(), parse_rule("win_rate > udr_lasso @ 3")
+    part, sets = table["part"].iloc[0], table["dataset"].unique()
+    lines = []
+    for text, label in ((rule.label, "The default"), ("any > auto @ 3", "For comparison, `--rule auto`")):
+        found = published_evidence(parse_rule(text), len(sets), part=part)
+        low, high = (f"{100 * end:.0f}" for end in (found.next_low, found.next_high))
+        p, decision = bracket(found.p, found.low, found.high), decide({}, found)
+        lines.append(
+            f"{label} (`{text}`): on {len(found.values)} data sets of `{part}`, each the target once with those of "
+            f"the other families as its proxies, its pick beat another run with probability {p}, which says "
+            f'"{decision}"; on one more data set, {low} to {high} of 100 runs.'
+        )
+    trained_first = rule.configurations(table[table["objective"] != "ada_gvae"])[: rule.top]  # as folders give no pairs
+    own = table[(table["dataset"] == sets[0]) & table["configuration"].isin(trained_first)]
+    runs = own.assign(numbers=own["channels"] * own["image_size"] ** 2)
+    images = published_statistics().loc[(part, sets[0])]
+    told = [distance_to(part, images, which, rule=rule) for which in (None, runs)]
+    alone, trained = (bracket(one.correlation, one.low, one.high) for one in told)
+    lines.append(
+        f"The rank correlation of distance with what the default's pick was worth, over these data sets: {alone} by "
+        f"the images alone, {trained} with how the runs trained. Each had its nearest of another family at "
+        f"{told[1].among.min():.2f} to {told[1].among.max():.2f}."
+    )
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def portfolio() -> str:
+    """What else could have been trained with as many runs, and what its picks are worth."""
+    count, found = plans(records()["part"].iloc[0], DRAWS)
+    rows = []
+    for (configurations, seeds), row in found.iterrows():
+        own, best = ([f"{row[labels, kind]:.2f}" for labels in (0, 10, 20)] for kind in ("portfolio", "best"))
+        rows.append([f"{configurations} x {seeds}", *own, ", ".join(best)])
+    head = ["configurations x seeds", "no labels", "10 labels", "20 labels"]
+    head += ["the same number of the best by their mean: no, 10, 20 labels"]
+    return f"Over {count} data sets and {DRAWS} draws of the labelled images:\n\n{markdown(head, rows)}"
+
+
 MAKE: dict[str, Callable[[], str]] = {
     "contents": contents,
     "goals": goals,
@@ -329,6 +372,8 @@ MAKE: dict[str, Callable[[], str]] = {
     "facts": facts,
     "decisions": decisions,
     "agreement": agreement,
+    "folder": folder,
+    "portfolio": portfolio,
     "leaderboard": leaderboard,
 }
 

@@ -17,7 +17,7 @@ PAPER, INK = (250, 250, 250), (40, 40, 40)
 def preview(data: ImageDataset, *, columns: int = 10, rows: int = 4, seed: int = 0) -> Image.Image:
     """Draw random images and, where factors are known, one row for each: it changes, the others stay.
 
-    Where the data set is no grid the others cannot stay: a row then shows one image for each value.
+    Where the data set is no grid the others stay as far as it has such images.
 
     Parameters
     ----------
@@ -43,24 +43,26 @@ def _factor_strips(data: ImageDataset, columns: int, rng: np.random.Generator) -
     """(title, indices) of each factor's row, at most `columns` values evenly spread."""
     if not data.labelled:
         return []
-    base = data.factors_at(data.sample_indices(1, rng))[0] if data.is_grid else None
+    base = data.factors_at(data.sample_indices(1, rng))[0]
     strips = []
     for k, (name, size) in enumerate(zip(data.factor_names, data.factor_sizes, strict=True)):
         values = np.unique(np.linspace(0, size - 1, min(size, columns)).round().astype(np.int64))
-        if base is not None:
+        if data.is_grid:
             rows = np.repeat(base[None], len(values), axis=0)
             rows[:, k] = values
             indices = data.indices_of(rows)
         else:
-            indices = _one_of_each(data, k, values, rng)
+            indices = _one_of_each(data, base, k, values)
         strips.append((f"{name} ({size})", indices))
     return strips
 
 
-def _one_of_each(data: ImageDataset, factor: int, values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _one_of_each(data: ImageDataset, base: np.ndarray, factor: int, values: np.ndarray) -> np.ndarray:
+    """Return for each value the image that has the most other factors in common with `base`, the first of several."""
     assert data.factors is not None
+    alike = (data.factors == base).sum(axis=1)
     of_value = [np.flatnonzero(data.factors[:, factor] == value) for value in values]
-    return np.array([rng.choice(found) for found in of_value if len(found)], dtype=np.int64)
+    return np.array([found[alike[found].argmax()] for found in of_value if len(found)], dtype=np.int64)
 
 
 def _composed(strips: list[tuple[str, np.ndarray]], columns: int) -> Image.Image:

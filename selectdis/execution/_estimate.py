@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,7 @@ from selectdis.execution._recording import encode_on_device, scoring_processes
 from selectdis.execution._study_jobs import jobs_of
 from selectdis.scoring._probe import scorer_of
 from selectdis.training import Candidate, Run, TrainingInterrupted, program_key, train_cohort
+from selectdis.training._checkpoint import descriptions_in
 from selectdis.training._runtime import compute_settings
 
 __all__ = ["TimeEstimate", "estimate_time"]
@@ -96,7 +98,9 @@ def in_words(seconds: float) -> str:
     return f"{max(seconds, 1):.2g} seconds"
 
 
-def estimate_time(candidates: Sequence[Candidate], template: CohortJob, *, n_jobs: int) -> TimeEstimate:
+def estimate_time(
+    candidates: Sequence[Candidate], template: CohortJob, *, n_jobs: int, in_parts: bool = False
+) -> TimeEstimate:
     """Measure how long `candidates` take, by a few steps of each kind of cohort and the scores of one run.
 
     Parameters
@@ -107,6 +111,8 @@ def estimate_time(candidates: Sequence[Candidate], template: CohortJob, *, n_job
         On what, and how.
     n_jobs : int
         Processes that are to work at the same time.
+    in_parts : bool
+        As of `jobs_of`.
 
     Returns
     -------
@@ -114,7 +120,7 @@ def estimate_time(candidates: Sequence[Candidate], template: CohortJob, *, n_job
     """
     if not candidates:
         return TimeEstimate(0)
-    jobs = jobs_of(candidates, template, n_jobs=n_jobs)
+    jobs = jobs_of(candidates, template, n_jobs=n_jobs, in_parts=in_parts)
     kinds = Counter(map(_kind, jobs))
     first = {_kind(job): job for job in reversed(jobs)}
     rates, measured = {}, 0
@@ -123,17 +129,32 @@ def estimate_time(candidates: Sequence[Candidate], template: CohortJob, *, n_job
         measured += count
     usual = sum(rates.values()) / len(rates)
     steps, at_once = template.training.steps, min(n_jobs, len(jobs))
-    training = steps * sum(rates.get(kind, usual) * count for kind, count in kinds.items())
+    training = _seconds_of_all([(steps - _steps_done(job)) * rates.get(_kind(job), usual) for job in jobs], at_once)
     scoring = _seconds_to_score(jobs[0]) * len(candidates) * len(template.evaluation.at)
     scorers = scoring_processes(template.training.device)
     return TimeEstimate(
         len(candidates),
-        training / at_once,
+        training,
         scoring / (scorers or at_once),
         at_once,
         overlapped=scorers > 0,
         measured=measured,
     )
+
+
+def _seconds_of_all(tasks: Iterable[float], at_once: int) -> float:
+    """Return when the last of `tasks` (seconds each) ends, each begun as soon as a process is free."""
+    ends = [0.0] * at_once
+    for seconds in tasks:
+        heapq.heapreplace(ends, ends[0] + seconds)
+    return max(ends)
+
+
+def _steps_done(job: CohortJob) -> int:
+    """Return the steps of a cohort that was interrupted, as its checkpoint has them; 0 for a new one."""
+    found = {path: description.get("step") for path, description in descriptions_in(job.checkpoint.parent)}
+    step = found.get(job.checkpoint)
+    return min(step, job.training.steps) if isinstance(step, int) and step > 0 else 0
 
 
 def _kind(job: CohortJob) -> Hashable:

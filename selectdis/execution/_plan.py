@@ -21,6 +21,7 @@ __all__ = ["cohort_size", "plan_cohorts", "worker_count"]
 
 CPU_PARAMETERS = 5_000_000  # of a whole cohort; larger ones leave the cache and gain nothing
 CPU_LARGEST = 16
+PARTS, SMALL = 3, 4  # cohorts of each process under a time budget; 4 candidates cost 15% more each than 8, 2 cost 30%
 CUDA_LARGEST = 64  # 128 were 8% faster at 64 pixels on an H200, and fewer, larger cohorts hide less of their scores
 CUDA_SHARE = 0.8  # of the free memory; where that was too much after all, the cohort is halved
 TRAINING_COPIES = 4  # weights, gradients and two moments, in float32
@@ -62,9 +63,9 @@ def cohort_size(
     count = whole_number("the number of candidates", count, 1)
     if not ARCHITECTURES[candidate.architecture].stacks:
         return 1
-    name = ("cuda" if torch.cuda.is_available() else "cpu") if str(device) == "auto" else str(device)
-    if torch.device(name).type == "cuda":
-        free = device_memory(torch.device(name))
+    place = _place(device)
+    if place.type == "cuda":
+        free = device_memory(place)
         images = n_images * math.prod(image_shape)
         room = CUDA_SHARE * (free - images if images <= RESIDENT_SHARE * free else free)
         return max(1, min(count, CUDA_LARGEST, int(room / candidate_bytes(candidate, image_shape, precision))))
@@ -101,6 +102,7 @@ def plan_cohorts(
     *,
     device: str | torch.device,
     n_jobs: int,
+    in_parts: bool = False,
     interrupted: Iterable[Sequence[str]] = (),
     precision: str = "float32",
     n_images: int = 0,
@@ -115,6 +117,8 @@ def plan_cohorts(
         What is trained, on which images (c, h, w), and where.
     n_jobs : int
         Cohorts that run at the same time.
+    in_parts : bool
+        On CPU, smaller cohorts: each process has `PARTS` to do, one after the other, unless they became too small.
     interrupted : iterable of sequences of str
         Ids of the candidates of each cohort whose state is on disk; one that lacks any of them is not made again.
     precision, n_images
@@ -132,6 +136,8 @@ def plan_cohorts(
     for i in rest:
         programs[program_key(candidates[i])].append(i)
     fair = math.ceil(len(rest) / n_jobs)
+    if in_parts and _place(device).type == "cpu":
+        fair = min(fair, max(math.ceil(fair / PARTS), SMALL))
     new: list[list[int]] = []
     for members in programs.values():
         size_of = partial(
@@ -146,6 +152,10 @@ def plan_cohorts(
         parts = math.ceil(len(members) / size)
         new += [members[part * len(members) // parts : (part + 1) * len(members) // parts] for part in range(parts)]
     return cohorts + sorted(new)  # in the order of the candidates, which a search that is cut short has balanced
+
+
+def _place(device: str | torch.device) -> torch.device:
+    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if str(device) == "auto" else device)
 
 
 def worker_count(n_jobs: int) -> int:

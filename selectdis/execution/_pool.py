@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
@@ -36,7 +37,7 @@ def run_tasks(
     *,
     n_jobs: int = 1,
     scheduler: str | None = None,
-    more: Callable[[], bool] = lambda: True,
+    more: Callable[[float], bool] = lambda seconds: True,
     timeout: float = 120.0,
 ) -> Generator[tuple[T, R]]:
     """Do `tasks` and yield each with its result as soon as it ends, in any order.
@@ -55,7 +56,8 @@ def run_tasks(
     scheduler : str, optional
         Address of a Dask scheduler (``tcp://host:port``); then its workers do the tasks, and `n_jobs` is not used.
     more
-        Asked before a task is begun; false ends the call once the tasks at work are done.
+        Asked before a task is begun, with the seconds that those before it took (0 where none has ended, or a scheduler
+        has them); false ends the call once the tasks at work are done.
     timeout : float
         Seconds to wait for a Dask scheduler that is away.
 
@@ -66,19 +68,19 @@ def run_tasks(
     """
     n_jobs = min(n_jobs, len(tasks))
 
-    def going_on() -> bool:
-        return not stop() and more()
+    def going_on(seconds: float = 0.0) -> bool:
+        return not stop() and more(seconds)
 
     def results(left: Sequence[T]) -> Results[R]:
         if scheduler is not None:
             return on_dask(
                 left, partial(_with_parts, _plugins.loaded(), stoppable, work, stop), going_on, scheduler, timeout
             )
+        numbered = _as_time_allows(left, going_on, n_jobs)
         if n_jobs == 1:
-            return ((number, work(task, stop)) for number, task in enumerate(left) if going_on())
-        return _on_processes(
-            left, partial(_with_parts, _plugins.loaded(), _in_child, work, stop.for_children()), going_on, n_jobs
-        )
+            return ((number, work(task, stop)) for number, task in numbered)
+        call = partial(_with_parts, _plugins.loaded(), _in_child, work, stop.for_children())
+        return _on_processes(numbered, call, n_jobs)
 
     return _with_restarts(tasks, results, going_on)
 
@@ -105,8 +107,21 @@ def _in_child(work: Work[T, R], stop: StopSignal, number: int, task: T) -> tuple
     return result
 
 
+def _as_time_allows(tasks: Sequence[T], more: Callable[[float], bool], n_jobs: int) -> Iterator[tuple[int, T]]:
+    """Yield tasks with their numbers, each when a process is free for it, as long as `more` has the time for it.
+
+    Where `number` tasks were begun before, `number // n_jobs` times all processes have done one.
+    """
+    start = time.monotonic()
+    for number, task in enumerate(tasks):
+        rounds = number // n_jobs
+        if not more((time.monotonic() - start) / rounds if rounds else 0.0):
+            return
+        yield number, task
+
+
 def _on_processes(
-    tasks: Sequence[T], call: Callable[[int, T], tuple[int, R | None]], more: Callable[[], bool], n_jobs: int
+    tasks: Iterator[tuple[int, T]], call: Callable[[int, T], tuple[int, R | None]], n_jobs: int
 ) -> Results[R]:
     # One thread a process: more of them made a step up to 20 times slower beside other work. Nothing is dispatched
     # ahead, so that no task begins after `more` says no.
@@ -114,7 +129,7 @@ def _on_processes(
     with joblib.parallel_config(backend="loky", n_jobs=n_jobs, inner_max_num_threads=1, **process):
         parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs")
         with blocked_in_children():
-            results = parallel(joblib.delayed(call)(number, task) for number, task in enumerate(tasks) if more())
+            results = parallel(joblib.delayed(call)(number, task) for number, task in tasks)
         yield from results
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,9 @@ def device_here(device: str) -> str:
     return device
 
 
-def jobs_of(candidates: Iterable[Candidate], template: CohortJob, *, n_jobs: int) -> list[CohortJob]:
+def jobs_of(
+    candidates: Iterable[Candidate], template: CohortJob, *, n_jobs: int, in_parts: bool = False
+) -> list[CohortJob]:
     """Cohorts of candidates that can train as one program, as large as pays on this device.
 
     A cohort that an earlier driver left half-trained is made again as it was, so that its checkpoint fits.
@@ -54,6 +57,9 @@ def jobs_of(candidates: Iterable[Candidate], template: CohortJob, *, n_jobs: int
         What the jobs have in common.
     n_jobs : int
         Cohorts that run at the same time, so that each process gets work.
+    in_parts : bool
+        Whether the work may have to end before its end: then a processor has several smaller cohorts to do one after
+        the other.
     """
     candidates = list(candidates)
     if not candidates:
@@ -64,6 +70,7 @@ def jobs_of(candidates: Iterable[Candidate], template: CohortJob, *, n_jobs: int
         data.image_shape,
         device=device_here(template.training.device),
         n_jobs=n_jobs,
+        in_parts=in_parts,
         interrupted=_interrupted(template.checkpoint.parent),
         precision=template.training.precision,
         n_images=len(data),
@@ -89,7 +96,7 @@ def _ids_in(path: Path) -> list[str]:
 
 def run_jobs(
     jobs: Sequence[CohortJob],
-    more: Callable[[], bool] = lambda: True,
+    more: Callable[[float], bool] = lambda seconds: True,
     *,
     n_jobs: int = 1,
     scheduler: str | None = None,
@@ -117,7 +124,7 @@ def run_jobs(
                 jobs[0].data.draw()
             results: Generator[tuple[CohortJob, Records]]
             if scheduler is None and work is run_cohort and (n := scoring_processes(jobs[0].training.device)):
-                results = overlapped(jobs, stop, more, n_jobs=n, scores=scores)
+                results = overlapped(jobs, stop, partial(more, 0.0), n_jobs=n, scores=scores)
             else:
                 work = work if scores or work is not run_cohort else train_only
                 results = run_tasks(jobs, work, stop, n_jobs=n_jobs, scheduler=scheduler, more=more, timeout=timeout)

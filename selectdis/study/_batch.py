@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -25,9 +26,25 @@ if TYPE_CHECKING:
     from selectdis.study._listener import Listeners
     from selectdis.study._stage import Stage
 
-__all__ = ["Batch", "RunRequest", "falls_behind"]
+__all__ = ["Batch", "Budget", "RunRequest", "falls_behind"]
 
 GIVE_UP_P = 0.1
+
+
+class Budget:
+    """The time until `end`, of `time.monotonic()`: no cohort is begun afterwards, nor one of which half would not fit.
+
+    So a machine that turns out slower than was measured does less, and takes as long as it was given.
+    """
+
+    def __init__(self, end: float) -> None:
+        self._end = end
+
+    def left(self, seconds: float = 0.0) -> bool:
+        """Return whether there is time for what is expected to take so long; once there was not, there is none."""
+        if time.monotonic() + seconds / 2 >= self._end:
+            self._end = -math.inf
+        return self._end > -math.inf
 
 
 @dataclass(frozen=True)
@@ -37,14 +54,14 @@ class RunRequest:
     seeds: tuple[int, ...]  # of every configuration
     max_seeds: int | None = None  # up to which a configuration gets further ones, as long as it does not fall behind
     trials: int | None = None  # configurations in all, up to which the sampler is asked
-    deadline: float | None = None  # `time.monotonic()` after which no further cohort is started
+    budget: Budget | None = None  # of time
     n_jobs: int = 1  # cohorts at the same time on this machine
     scheduler: str | None = None  # address of a Dask scheduler that does them instead
     scores: bool = True  # without, models are left for a later call
 
-    def time_left(self) -> bool:
-        """Return whether there is time to start anything."""
-        return self.deadline is None or time.monotonic() < self.deadline
+    def time_left(self, seconds: float = 0.0) -> bool:
+        """Return whether there is time to start anything, or something that takes so long."""
+        return self.budget is None or self.budget.left(seconds)
 
 
 class Batch:
@@ -90,7 +107,7 @@ class Batch:
         total = done + len(todo)
         self.listeners.progress(info, done, total)
         template = CohortJob((), stage.data, stage.name, stage.spec.training, stage.spec.evaluation, str(stage.folder))
-        jobs = jobs_of(todo, template, n_jobs=request.n_jobs)
+        jobs = jobs_of(todo, template, n_jobs=request.n_jobs, in_parts=request.budget is not None)
         results = run_jobs(
             jobs, request.time_left, n_jobs=request.n_jobs, scheduler=request.scheduler, scores=request.scores
         )

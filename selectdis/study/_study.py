@@ -24,7 +24,7 @@ from selectdis.execution._study_jobs import default_n_jobs, device_here
 from selectdis.objectives import takes_pairs
 from selectdis.records import as_frame, frame_of_one_version, is_settled, with_settings
 from selectdis.spec import StudySpec, check_keepable, check_spec, forgotten_overrides, keep_spec, read_spec
-from selectdis.study._batch import RunRequest
+from selectdis.study._batch import Budget, RunRequest
 from selectdis.study._data import StudyData, without_objects
 from selectdis.study._few_labels import keep_or_take_back, labelled_again, write_sheet
 from selectdis.study._importances import importances_of
@@ -37,7 +37,7 @@ from selectdis.study.persistence._database import LOST_AFTER
 from selectdis.study.picking._evidence import EvidenceProxy
 from selectdis.study.picking._plan import TransferPlan, estimate_plan, estimate_search, plan_transfer
 from selectdis.training import Run
-from selectdis.training._runtime import compute_settings
+from selectdis.training._runtime import compute_settings, slow_in_bf16
 
 __all__ = ["Study"]
 
@@ -91,6 +91,7 @@ class Study:
         self.scheduler = scheduler
         self.data = StudyData(self.spec, self.folder, objects)
         self.evidence = None if self.spec.evidence is None else EvidenceProxy(self.spec)
+        self.seconds_per_run: dict[str, float] = {}  # by target: the plan that is said is the one made
         self.store = StudyStore(self.spec, self.folder, storage or self.spec.storage, lost_after=lost_after)
 
     @classmethod
@@ -204,8 +205,8 @@ class Study:
                 known = stage.trials.warm_start(data.load().name)
                 stage.trials.enqueue(starting_points(self.spec.search, known))
                 trials = self.spec.search.trials if sampled else None
-                deadline = self._deadline(start, number / len(proxies))  # one budget, of which each proxy has a part
-                request = self._request(self.spec.seeds.count, deadline, trials=trials, max_seeds=self.spec.seeds.max)
+                budget = self._budget(start, number / len(proxies))  # one, of which each proxy has a part
+                request = self._request(self.spec.seeds.count, budget, trials=trials, max_seeds=self.spec.seeds.max)
                 request = replace(request, scores=scores)
                 stage.run(request, told)
         return self
@@ -257,7 +258,7 @@ class Study:
             before = TransferOptions.kept(stage)
             given.keep(stage, self.rule)
             stage.trials.enqueue(plan.params)
-            stage.run(self._request(plan.seeds, self._deadline(start)), told)
+            stage.run(self._request(plan.seeds, self._budget(start)), told)
             try:
                 transfer = Transfer.of(stage, rule, proxies)
             except Exception:  # a rule that cannot be applied would stand in the way of every view
@@ -406,7 +407,14 @@ class Study:
                 "alone and never for a folder: give the study file"
             )
         if self.scheduler is None:
-            compute_settings(self.spec.training.device, self.spec.training.precision)
+            training = self.spec.training
+            compute_settings(training.device, training.precision)
+            if training.precision == "bf16" and slow_in_bf16(training.device):
+                warnings.warn(
+                    "training.precision is bf16, which this processor computes slower than float32: float32 trains "
+                    "several times as fast here (a study that has begun keeps its own)",
+                    stacklevel=3,
+                )
 
     def _check_needs_no_scores(self) -> None:
         """Refuse to train without scores where these say what is trained next."""
@@ -442,15 +450,15 @@ class Study:
         keep_spec(self.spec, self.folder, self.overrides)
         return stage
 
-    def _deadline(self, start: float, part: float = 1.0) -> float | None:
-        """Return when the time budget of a command that began at `start` is over, or a part of it."""
-        return None if self.spec.time_budget is None else start + 60 * self.spec.time_budget * part
+    def _budget(self, start: float, part: float = 1.0) -> Budget | None:
+        """Return the time budget of a command that began at `start`, or a part of it."""
+        return None if self.spec.time_budget is None else Budget(start + 60 * self.spec.time_budget * part)
 
-    def _request(self, n_seeds: int, deadline: float | None, **options: Any) -> RunRequest:
+    def _request(self, n_seeds: int, budget: Budget | None, **options: Any) -> RunRequest:
         first = self.spec.seeds.first
         return RunRequest(
             seeds=tuple(range(first, first + n_seeds)),
-            deadline=deadline,
+            budget=budget,
             n_jobs=self.processes,
             scheduler=self.scheduler,
             **options,

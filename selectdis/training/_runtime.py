@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 import torch
 
@@ -17,6 +20,7 @@ from selectdis.training._compiled import room_for_programs
 __all__ = [
     "TrainingInterrupted",
     "compute_settings",
+    "slow_in_bf16",
     "torch_settings",
     "trim_heap",
 ]
@@ -46,6 +50,28 @@ def compute_settings(device: str, precision: str = "float32", compile: bool = Fa
     if chosen.type == "cuda" and not (torch.cuda.is_available() and (chosen.index or 0) < torch.cuda.device_count()):
         raise SelectdisError(f'the device {device!r} is not there; use "cpu", or "auto" to take what there is')
     return ComputeSettings(chosen, precision, compile)
+
+
+def slow_in_bf16(device: str) -> bool:
+    """Return whether `device` is a processor that multiplies matrices in bfloat16 slower than in float32.
+
+    Those without instructions for it compute it in steps: by one with AVX2 a product took 80 times as long.
+    """
+    return compute_settings(device).device.type == "cpu" and _product_seconds(torch.bfloat16) > _product_seconds(
+        torch.float32
+    )
+
+
+@lru_cache(maxsize=2)
+def _product_seconds(dtype: torch.dtype) -> float:
+    """Return how long a product takes as the dense networks have it: the shortest of a few, other work beside it."""
+    images, weights = torch.ones(64, 768, dtype=dtype), torch.ones(768, 128, dtype=dtype)
+    with _one_thread():
+        times = [time.perf_counter()]
+        for _ in range(6):  # the first of which compiles a kernel
+            images @ weights
+            times.append(time.perf_counter())
+    return min(after - before for before, after in itertools.pairwise(times))
 
 
 @contextmanager

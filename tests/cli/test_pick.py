@@ -14,7 +14,7 @@ from tests.cli.test_commands import STUDY
 
 @pytest.fixture(autouse=True)
 def two_seconds_a_run(monkeypatch):
-    def estimate(runs, job, n_jobs):
+    def estimate(runs, job, **_):
         return TimeEstimate(len(runs), 2.0 * len(runs), measured=7)
 
     monkeypatch.setattr(plan_module, "estimate_time", estimate)

@@ -27,8 +27,12 @@ def test_few_images_and_colours() -> None:
         preview(data, columns=1)
 
 
-def test_a_row_goes_from_the_first_value_to_the_last() -> None:
+@pytest.mark.parametrize("grid", [True, False])
+def test_a_row_goes_from_the_first_value_to_the_last(grid) -> None:
     data = load_dataset("sprites", image_size=16, sizes=(3, 2, 1, 12, 4))
+    if not grid:
+        data = data.subset(np.random.default_rng(1).permutation(len(data)))
+        assert not data.is_grid
     strips = _factor_strips(data, 5, np.random.default_rng(0))
     assert [title for title, _ in strips] == ["shape (3)", "scale (2)", "orientation (1)", "x (12)", "y (4)"]
     for k, (_, indices) in enumerate(strips):

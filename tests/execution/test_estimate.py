@@ -1,5 +1,7 @@
 """How long a study takes, by a few steps of it."""
 
+from dataclasses import replace
+
 import pytest
 
 import selectdis.execution._estimate as module
@@ -33,6 +35,15 @@ def test_steps_and_scores_add_up(job, monkeypatch):
     assert (found + found).runs == 12
     assert str(found).startswith("about 39 seconds for 6 runs in 2 processes (training 30 seconds, scoring 9 seconds)")
     assert str(estimate_time([], job, n_jobs=2)) == "nothing is left to train"
+
+
+def test_the_last_process_counts_and_what_a_kill_left_is_not_done_again(job, monkeypatch):
+    monkeypatch.setattr(module, "_seconds_per_step", lambda job: (0.01 * len(job.candidates), 7))
+    monkeypatch.setattr(module, "_seconds_to_score", lambda job: 3.0)
+    assert estimate_time(candidates(5), job, n_jobs=2).training == pytest.approx(1000 * 0.03)
+    half = replace(job, candidates=tuple(candidates(6))).checkpoint
+    monkeypatch.setattr(module, "descriptions_in", lambda folder: [(half, {"step": 400})])
+    assert estimate_time(candidates(6), job, n_jobs=1).training == pytest.approx(600 * 0.06)
 
 
 def test_a_real_one_measures_and_leaves_nothing(job, tmp_path):

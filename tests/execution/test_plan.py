@@ -34,6 +34,15 @@ def test_a_plan_shares_the_work():
         worker_count(0)
 
 
+@pytest.mark.parametrize(("n_jobs", "sizes"), [(1, [5, 5, 5]), (2, [3, 4, 4, 4]), (8, [1, 2, 2, 2, 2, 2, 2, 2])])
+def test_what_may_have_to_end_is_cut_in_parts_that_are_not_too_small(n_jobs, sizes):
+    candidates = [small(seed=seed, width=128) for seed in range(15)]
+    cohorts = plan_cohorts(candidates, SHAPE, device="cpu", n_jobs=n_jobs, in_parts=True)
+    assert [len(cohort) for cohort in cohorts] == sizes
+    on_cuda = plan_cohorts(candidates[:3], SHAPE, device="meta", n_jobs=1, in_parts=True)
+    assert [len(cohort) for cohort in on_cuda] == [3]
+
+
 def test_interrupted_cohorts_come_first_and_as_they_were():
     candidates = [small(seed=seed) for seed in range(6)]
     ids = [candidate.id for candidate in candidates]

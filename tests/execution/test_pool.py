@@ -104,9 +104,26 @@ def test_nothing_is_dispatched_ahead(tmp_path):
 
     timer = threading.Timer(3, go)
     timer.start()
-    assert len(list(run_tasks([file] * 6, wait_for, StopSignal(), n_jobs=2, more=lambda: not asked.append(1)))) == 6
+    assert len(list(run_tasks([file] * 6, wait_for, StopSignal(), n_jobs=2, more=lambda _: not asked.append(1)))) == 6
     assert before[0] <= 1 + 2  # before the pool, and for each of the two that can begin
-    assert len(list(run_tasks([1, 2, 3], doubled, StopSignal(), more=lambda: False))) == 0
+    assert len(list(run_tasks([1, 2, 3], doubled, StopSignal(), more=lambda _: False))) == 0
+
+
+@pytest.mark.parametrize(("n_jobs", "told"), [(1, [0, 0, 10, 10, 10]), (2, [0, 0, 0, 10, 10])])
+def test_before_each_task_it_is_told_how_long_the_ones_before_took(n_jobs, told, monkeypatch):
+    now, asked = [0.0], []
+    monkeypatch.setattr("selectdis.execution._pool.time.monotonic", lambda: now[0])
+
+    def work(task, stop=None):
+        now[0] += 10 * (task % n_jobs == 0)  # the others at the same time
+        return task
+
+    def in_turn(numbered, call, n_jobs):
+        return ((number, work(task)) for number, task in numbered)
+
+    monkeypatch.setattr("selectdis.execution._pool._on_processes", in_turn)
+    list(run_tasks([1, 2, 3, 4], work, StopSignal(), n_jobs=n_jobs, more=lambda seconds: not asked.append(seconds)))
+    assert asked == told
 
 
 def test_errors_of_the_work_are_raised_as_they_are():

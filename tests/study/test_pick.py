@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 import selectdis as sd
 import selectdis.study.picking._plan as plan_module
+import selectdis.training._runtime as runtime
 from selectdis.errors import SelectdisError
 from selectdis.execution._estimate import TimeEstimate
 from selectdis.report import write_report
@@ -22,9 +24,7 @@ FIFTEEN = 2 * 15 / 60 / plan_module.SHARE + 1e-6  # minutes
 
 @pytest.fixture
 def two_seconds_a_run(monkeypatch):
-    monkeypatch.setattr(
-        plan_module, "estimate_time", lambda runs, job, n_jobs: TimeEstimate(len(runs), 2.0 * len(runs))
-    )
+    monkeypatch.setattr(plan_module, "estimate_time", lambda runs, job, **_: TimeEstimate(len(runs), 2.0 * len(runs)))
 
 
 @pytest.fixture
@@ -68,6 +68,21 @@ def test_the_minutes_are_filled_with_what_the_rule_was_tried_on(pictures, tmp_pa
         study.run()
 
 
+def test_the_plan_that_is_said_is_the_one_that_is_made_though_the_machine_became_slower(pictures, monkeypatch):
+    study, seconds = pick_study(pictures, minutes=FIFTEEN), iter((2.0, 4.0))
+    monkeypatch.setattr(plan_module, "estimate_time", lambda runs, job, **_: TimeEstimate(1, next(seconds)))
+    said, made = (plan_module.plan_transfer(study, None, None, None, None, {}) for _ in range(2))
+    assert (len(said.params), said.seeds) == (len(made.params), made.seeds) == (3, 5)
+
+
+def test_what_a_killed_pick_was_at_is_planned_again_on_a_machine_that_became_slower(pictures, tmp_path, monkeypatch):
+    study = pick_study(pictures, minutes=FIFTEEN / 3, folder=tmp_path / "s")
+    assert len(plan_module.plan_transfer(study, None, None, None, None, {}).params) == 1
+    monkeypatch.setattr(plan_module, "descriptions_in", lambda folder: [(folder, {})])
+    monkeypatch.setattr(plan_module, "ids_of", lambda description: [f"run-{k}" for k in range(15)])
+    assert len(plan_module.plan_transfer(study, None, None, None, None, {}).params) == 3
+
+
 def test_too_few_runs_or_other_training_have_no_number(pictures, tmp_path):
     few = sd.pick(
         f"folder:{pictures}", minutes=FIFTEEN / 3, folder=tmp_path / "few", n_jobs=1, overrides=["tracking=none"]
@@ -83,6 +98,23 @@ def test_too_few_runs_or_other_training_have_no_number(pictures, tmp_path):
     assert study.rule().label == "any > udr_lasso"
     plan = plan_module.plan_transfer(study, None, None, None, None, {})
     assert {params["latents"] for params in plan.params} == {4}
+
+
+@pytest.mark.parametrize("slow", [True, False])
+def test_a_processor_without_fast_bfloat16_trains_in_float32_and_a_folder_keeps_what_it_began_with(
+    slow, pictures, tmp_path, monkeypatch
+):
+    options = {"minutes": FIFTEEN, "folder": tmp_path / "s", "n_jobs": 1, "overrides": ["tracking=none"]}
+    monkeypatch.setattr(runtime, "_product_seconds", lambda dtype: (dtype == torch.bfloat16) == slow)
+    sd.pick(pictures, **options)
+    monkeypatch.setattr(runtime, "_product_seconds", lambda dtype: (dtype == torch.bfloat16) != slow)
+    study = pick_study(pictures, **options)
+    assert study.spec.training.precision == ("float32" if slow else "bf16")
+    told = study.evidence.about(study.data.target().load().image_shape)
+    assert (" in float32 (the evidence: bf16)" in told) == slow
+    if not slow:
+        with pytest.warns(UserWarning, match="which this processor computes slower than float32"):
+            study.estimate_transfer()
 
 
 def test_data_that_cannot_be_used_and_labels_that_are_wrong_are_refused_before_training(pictures, tmp_path):

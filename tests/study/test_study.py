@@ -228,14 +228,14 @@ def test_a_time_budget_stops_says_so_and_the_next_run_goes_on(tmp_path):
 
 
 class Clock:
-    """A time that goes on by a minute with each cohort."""
+    """A time that goes on by a minute, or more, with each cohort."""
 
-    def __init__(self, monkeypatch):
-        self.now = 0.0
+    def __init__(self, monkeypatch, seconds=60):
+        self.now, self.seconds = 0.0, seconds
         monkeypatch.setattr("selectdis.study._batch.time.monotonic", lambda: self.now)
 
     def work(self, job, stop):
-        self.now += 60
+        self.now += self.seconds
         return fake_work(job, stop)
 
 
@@ -249,6 +249,14 @@ def test_a_grid_that_is_cut_short_has_runs_of_every_value(tmp_path, monkeypatch)
     assert records["objective"].value_counts().to_dict() == {"beta_vae": 2, "beta_tc_vae": 2}
     assert records["latents"].value_counts().to_dict() == {4: 2, 6: 2}
     assert list(records["trial"]) == sorted(records["trial"])
+
+
+@pytest.mark.parametrize(("minutes", "done"), [(3, 1), (2.6, 2), (9, 1)])
+def test_a_slow_machine_begins_nothing_of_which_half_would_not_fit(minutes, done, tmp_path, monkeypatch):
+    clock = Clock(monkeypatch, 60 * minutes)
+    monkeypatch.setattr(batch_module, "run_jobs", lambda jobs, more, **_: run_jobs(jobs, more, work=clock.work))
+    with pytest.warns(UserWarning, match=f"stopped by the time budget after {done} of 15 runs"):
+        assert len(make(tmp_path, time_budget=4).run().records) == done
 
 
 def test_one_budget_is_shared_among_proxies(tmp_path, monkeypatch):

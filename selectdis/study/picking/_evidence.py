@@ -112,8 +112,14 @@ class EvidenceProxy:
         return (
             f"From the evidence (part {self.part}: {runs[DATASET].nunique()} labelled data sets of "
             f"{runs[FAMILY].nunique()} families): {self.image_size} x {self.image_size} pixels in {kind}, architecture "
-            f"{architecture} of width {width}, {latents} latents, {self.spec.training.steps:,} steps."
+            f"{architecture} of width {width}, {latents} latents, {self.spec.training.steps:,} steps{self._precision}."
         )
+
+    @property
+    def _precision(self) -> str:
+        """The precision in words, where it is not that of the evidence: of a processor that has no fast bfloat16."""
+        own, usual = self.spec.training.precision, evidence_study(self.part)["training"].get("precision")
+        return "" if own == usual else f" in {own} (the evidence: {usual})"
 
     def refuse_search(self) -> None:
         """Refuse to search on what is trained already."""

@@ -11,16 +11,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from selectdis._files import own_file
 from selectdis.data import ImageDataset, load_dataset
 from selectdis.data._label_table import Labels, labels_of_frame, read_labels
 from selectdis.data._load import options_of
 from selectdis.data.reading._pictures import MixedChannelsError
 from selectdis.errors import SelectdisError
-from selectdis.spec import EVIDENCE, check_spec, default_part, parse_spec
+from selectdis.spec import EVIDENCE, KEPT, check_spec, default_part, parse_spec, read_spec
 from selectdis.study._listener import Listener
 from selectdis.study._study import Study
 from selectdis.study._transfer import Transfer
 from selectdis.study.picking._evidence import EvidenceProxy
+from selectdis.training._runtime import slow_in_bf16
 
 __all__ = ["labels_for", "pick", "pick_study"]
 
@@ -101,12 +103,26 @@ def pick_study(
     name, target = _target(data, size, dict(options or {}))
     content = {"name": f"pick-{name}", "proxy": proxy, "target": target, "time_budget": float(minutes)}
     study = Study(content, folder=folder, n_jobs=n_jobs)
+    if precision := _precision(study):
+        study = Study({**content, "training": {"precision": precision}}, folder=folder, n_jobs=n_jobs)
     if overrides:  # of the text, so that what is wrong is named as it was given
         text = study.spec.model_dump_json(exclude_unset=True)
         spec = parse_spec(text, source="this pick", overrides=overrides)
         study = Study(spec, folder=study.folder, n_jobs=n_jobs)
         study.overrides = tuple(overrides)
     return study
+
+
+def _precision(study: Study) -> str | None:
+    """Return the precision of a pick where it is not that of the evidence: what its folder was begun with, or float32.
+
+    The latter where the processor has bfloat16 in name only, and would take several times as long.
+    """
+    try:
+        return read_spec(own_file(study.folder, KEPT), plugins=False).training.precision
+    except SelectdisError:  # none is there, or it is damaged and is written anew
+        slow = study.spec.training.precision == "bf16" and slow_in_bf16(study.spec.training.device)
+        return "float32" if slow else None
 
 
 def _target(data: Any, size: int, options: dict[str, Any]) -> tuple[str, Any]:

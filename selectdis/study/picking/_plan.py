@@ -19,6 +19,7 @@ from selectdis.study._search import ENQUEUED, Params, candidate_from, params_of,
 from selectdis.study._transfer import TransferOptions
 from selectdis.study._trial_records import records_in
 from selectdis.training import Candidate
+from selectdis.training._checkpoint import descriptions_in, ids_of
 
 if TYPE_CHECKING:
     from selectdis.study._study import Study
@@ -79,7 +80,7 @@ def _by_evidence(
 ) -> tuple[list[Params], int]:
     """Return what is trained where the evidence is the proxy, and its seeds: as much as the time budget has room for.
 
-    A call that goes on with a study makes no fewer runs than are there.
+    A call that goes on with a study makes no fewer runs than are there, finished or half trained.
     """
     assert study.evidence is not None
     pairs = data.load().pairs is not None
@@ -87,9 +88,13 @@ def _by_evidence(
     params = list(study.evidence.params(everything.configurations))
     if given.seeds is not None or study.spec.time_budget is None:
         return params, given.seeds or everything.seeds
-    cost = _measured(study, _candidates(study, params, everything.seeds), "target", data).seconds_per_run
+    if data.slug not in study.seconds_per_run:
+        measured = _measured(study, _candidates(study, params, everything.seeds), "target", data)
+        study.seconds_per_run[data.slug] = measured.seconds_per_run
+    cost = study.seconds_per_run[data.slug]
     stage = study.store.stage("target", data)
-    begun = 0 if stage is None else len(stage.raw_records())
+    recorded = [] if stage is None else [record["candidate"] for record in stage.raw_records()]
+    begun = len({*recorded, *_half_trained(study, data)})
     runs = max(int(SHARE * 60 * study.spec.time_budget / cost), begun, 1)
     chosen = study.evidence.plan(rule, data.name, runs, pairs)
     return params[: len(chosen.configurations)], chosen.seeds
@@ -125,6 +130,16 @@ def _left(study: Study, candidates: Sequence[Candidate], name: str, data: DataRe
     return [candidate for candidate in candidates if candidate.id not in done]
 
 
+def _half_trained(study: Study, data: DataReference) -> Iterator[str]:
+    """Yield the ids of candidates whose training a call before this one began."""
+    for _, description in descriptions_in(_job(study, "target", data).checkpoint.parent):
+        yield from ids_of(description)
+
+
+def _job(study: Study, name: str, data: DataReference) -> CohortJob:
+    return CohortJob((), data, name, study.spec.training, study.spec.evaluation, str(study.folder))
+
+
 def _measured(study: Study, candidates: Sequence[Candidate], name: str, data: DataReference) -> TimeEstimate:
-    job = CohortJob((), data, name, study.spec.training, study.spec.evaluation, str(study.folder))
-    return estimate_time(candidates, job, n_jobs=study.processes)
+    in_parts = study.spec.time_budget is not None
+    return estimate_time(candidates, _job(study, name, data), n_jobs=study.processes, in_parts=in_parts)
