@@ -53,7 +53,7 @@ def _one_process(cache, monkeypatch):
 def test_a_file_is_drawn_once_and_read_from_then_on(cache, monkeypatch):
     expected = np.asarray(drawn().images)
     first, second = drawn(), drawn()
-    with pytest.warns(UserWarning, match=r"2,000 images of bands are drawn once, into .*rendered.*data cache"):
+    with pytest.warns(UserWarning, match=r"2,000 images of bands are drawn once, into .*rendered.*0.5 MB.*data cache"):
         first.draw_once()
     CALLS.clear()
     monkeypatch.setattr(rendered.os, "utime", lambda *_: (_ for _ in ()).throw(PermissionError(1, "of another user")))

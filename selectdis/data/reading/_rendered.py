@@ -187,7 +187,7 @@ def _alone(path: Path) -> Iterator[bool]:
 def _draw(lazy: LazyImages, path: Path, name: str) -> None:
     _make_room(path.parent, lazy.nbytes)
     warnings.warn(
-        f"the {len(lazy):,} images of {name} are drawn once, into {path} ({lazy.nbytes / 1e9:.1f} GB; `selectdis data "
+        f"the {len(lazy):,} images of {name} are drawn once, into {path} ({_said(lazy.nbytes)}; `selectdis data "
         "cache` lists such files and clears them)",
         stacklevel=6,
     )
@@ -247,7 +247,11 @@ def _make_room(folder: Path, needed: int) -> None:
             torn.unlink(missing_ok=True)
     free = shutil.disk_usage(folder).free
     if needed > DISK_SHARE * free:
-        raise SelectdisError(f"they need {needed / 1e9:.1f} GB, and the disk has {free / 1e9:.1f} GB left")
+        raise SelectdisError(f"they need {_said(needed)}, and the disk has {_said(free)} left")
+
+
+def _said(nbytes: int) -> str:
+    return f"{nbytes / 1e9:.1f} GB" if nbytes >= 10**8 else f"{nbytes / 1e6:.1f} MB"
 
 
 def _by_age(folder: Path, pattern: str) -> list[tuple[float, int, Path]]:
