@@ -58,7 +58,8 @@ def test_codes_of_anybody_are_ranked_by_ten_labels(call, coded, tmp_path):
     ranked = call("label", "--codes", "*.npy", "--read", "labels.csv")
     assert ranked.code == 0, ranked
     assert re.search(
-        r"Pick: good.npy: latent share 0\.\d\d .* from 12 labelled images, the best in \d+% .* of \d+", ranked.out
+        r"Pick: good.npy: latent share 0\.\d\d .* from 12 labelled images, the best in \d+% of 200 .*of \d+ backtested",
+        ranked.out,
     )
     again = call("label", "--codes", "*.npy", "--images", "digits", *FACTORS)
     assert "labels.csv is there already, and may hold labels" in again.refusal
