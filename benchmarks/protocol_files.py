@@ -2,8 +2,8 @@
 
 Files hold a few hundred made-up pictures in place of a million, so that this takes minutes: it shows that every format
 is read, every objective trained by its protocol, every metric and criterion computed; scores mean nothing.
-A study takes about 80 seconds of one core (dSprites and its three variants were measured: 5 minutes together), so
-that all eight take 10 to 12 minutes on a machine that does nothing else.
+dSprites and its three variants took 5 minutes of one core together; on a busy machine of two cores Shapes3D and MPI3D
+took 2.6 and 2.8 minutes each. All eight take 10 to 20 minutes.
 
     python benchmarks/protocol_files.py [--only cars3d] [--steps 3]
 """
