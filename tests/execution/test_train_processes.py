@@ -63,7 +63,9 @@ def test_ctrl_c_ends_in_one_sentence_and_saves(tmp_path, moment, reaches):
     said, complaints = process.communicate()
     assert process.returncode == 130
     assert "call again with the same arguments to go on" in said
-    assert "Traceback" not in complaints
+    # A process of joblib's that has not come to our code yet says what Python says.
+    early = moment == "importing" and reaches == "all"
+    assert ("selectdis/" if early else "Traceback") not in complaints
     if moment == "working":
         states = list(descriptions_in(tmp_path / "states"))
         assert states  # a process that had not begun has nothing to save
