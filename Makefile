@@ -16,7 +16,7 @@ quickstart: $(STAMP)
 	$(BIN)/selectdis transfer studies/quickstart.yaml
 
 test: $(TESTS)
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(TESTS)
 	$(BIN)/ruff check .
