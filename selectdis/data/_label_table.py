@@ -24,6 +24,7 @@ __all__ = ["LabelFactor", "Labels", "labels_of_frame", "labels_text", "parse_fac
 
 IMAGE, NUMBER = "image", "number"
 LARGEST_FILE = 50_000_000  # bytes
+PANDAS_INDEX = re.compile(r"Unnamed: \d+")
 DEFINITION = re.compile(r"\s*([^=:]*[^=:\s])\s*([=:])\s*(.*\S)\s*", re.DOTALL)
 
 
@@ -208,7 +209,7 @@ def _labels(header: Sequence[str], rows: Sequence[tuple[int, list[str]]], n_imag
 
 def _defines(cell: str) -> bool:
     """Whether a column's name is a factor's definition, and not what pandas calls an index."""
-    return DEFINITION.fullmatch(cell) is not None and re.fullmatch(r"Unnamed: \d+", cell) is None
+    return DEFINITION.fullmatch(cell) is not None and PANDAS_INDEX.fullmatch(cell) is None
 
 
 def _factor(cell: str, where: str) -> LabelFactor:
@@ -227,7 +228,7 @@ def _say_left_out(
         for k in places
         if header[k].strip().casefold() != NUMBER and any(row[k].strip() for _, row in rows if k < len(row))
     ]
-    named = [name for name in left if name and re.fullmatch(r"Unnamed: \d+", name) is None]
+    named = [name for name in left if name and PANDAS_INDEX.fullmatch(name) is None]
     if named:
         warnings.warn(
             f"{where}: no labels are read from the column(s) {', '.join(named)}: a factor's name is followed by its "

@@ -13,7 +13,7 @@ from selectdis._factors import as_numpy
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._labels import dataset_of_columns
 from selectdis.data.reading._convert import array_images, settled_scaling
-from selectdis.data.reading._originals import Originals
+from selectdis.data.reading._originals import Originals, count_picture
 from selectdis.data.reading._picture import PictureOptions, picture_pixels, picture_values
 from selectdis.data.reading._scaling import Scaling
 from selectdis.errors import SelectdisError
@@ -108,8 +108,7 @@ def item_images(items: Sequence[Any], name: str, options: PictureOptions) -> tup
     kinds: dict[str, list[float]] = {}
     for item in items:
         values = _item_values(item, options)
-        count, low, high = kinds.get(kind := str(values.dtype), [0, np.inf, -np.inf])
-        kinds[kind] = [count + 1, min(low, float(values.min())), max(high, float(values.max()))]
+        count_picture(kinds, str(values.dtype), values)
     return np.stack(pictures), Originals(kinds, scaling=scaling)
 
 

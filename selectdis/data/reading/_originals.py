@@ -13,7 +13,7 @@ import numpy as np
 from selectdis.data.reading._picture import RawPicture
 from selectdis.data.reading._scaling import Scaling, check_scaling, value_range
 
-__all__ = ["Originals", "Tally"]
+__all__ = ["Originals", "Tally", "count_picture"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,13 @@ class Originals:
         return cls(**known | {"left_out": left_out, "scaling": check_scaling(known.get("scaling", "type"))})
 
 
+def count_picture(kinds: dict[str, list[float]], kind: str, values: np.ndarray) -> None:
+    """Count one picture among those of its kind, and widen their range by its values."""
+    low, high = value_range(values)
+    count, least, largest = kinds.get(kind, [0, low, high])
+    kinds[kind] = [count + 1, min(least, low), max(largest, high)]
+
+
 class Tally:
     """Counts what pictures hold while they are read."""
 
@@ -72,9 +79,7 @@ class Tally:
 
     def add(self, picture: RawPicture, *, first: bool, all_pages: bool) -> None:
         """Count one picture; `first` of its file's pages."""
-        low, high = value_range(picture.values)
-        count, least, largest = self.kinds.get(picture.kind, [0, low, high])
-        self.kinds[picture.kind] = [count + 1, min(least, low), max(largest, high)]
+        count_picture(self.kinds, picture.kind, picture.values)
         self.sizes[f"{picture.size[0]} x {picture.size[1]}"] += 1
         self.transparent += picture.transparent
         if first and picture.pages > 1:
