@@ -144,6 +144,13 @@ def cohort_step(case: Case, device: str, precision: str, count: int, *, mixed: b
     return step
 
 
+def _has_one_dnn(dtype: Any) -> bool:
+    """Whether this processor has oneDNN's product in `dtype`: it refuses bfloat16 where there is only AVX2."""
+    import torch
+
+    return dtype != torch.bfloat16 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 def gemm_peak(device: str = "cpu", precision: str = "float32") -> float:
     """The best rate of a square product, over the libraries in torch, in FLOP a second; on CPU on one thread."""
     import torch
@@ -158,7 +165,7 @@ def gemm_peak(device: str = "cpu", precision: str = "float32") -> float:
         for n in (256, 512, 1024, *((4096, 8192) if device == "cuda" else ())):
             a, b = torch.randn(2, n, n, device=device).to(dtype)
             products = [lambda a=a, b=b: a @ b]
-            if device == "cpu" and hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+            if device == "cpu" and hasattr(torch.ops.mkldnn, "_linear_pointwise") and _has_one_dnn(dtype):
                 products.append(lambda a=a, b=b: torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], ""))
             for product in products:
                 for _ in range(20):

@@ -20,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from portfolio import plans
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.portfolio import plans
 from selectdis.records import families
 from selectdis.selection import (
     arena,
