@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from importlib.metadata import entry_points
 from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +28,8 @@ from selectdis.errors import SelectdisError
 __all__ = ["PASSED_ON", "ui"]
 
 GRACE_SECONDS = 3.0
+APP = "selectdis"  # the entry point of `tracking/_pages.py`
+OTHER_SERVERS = ("--app-name", "--dev", "--gunicorn-opts", "--waitress-opts")  # go with no other application
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}  # how typer gives `ui` what it does not know
 
 HostOption = Annotated[
@@ -93,6 +96,9 @@ def _server(store: Path, host: str, port: int, *further: str) -> list[str]:
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", address, "--registry-store-uri", address]
     command += ["--default-artifact-root", artifacts_uri(store.parent)]  # of experiments that are made on its pages
     command += ["--workers", "1"]  # for one reader: four take four times as long to start
+    if not any(option.partition("=")[0] in OTHER_SERVERS for option in further):
+        # An installation from before there was one, which goes on with changed files, has none.
+        command += [word for point in entry_points(group="mlflow.app", name=APP) for word in ("--app-name", point.name)]
     return [*command, "--host", host, "--port", str(port), *further]
 
 

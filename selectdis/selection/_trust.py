@@ -12,6 +12,7 @@ import pandas as pd
 from selectdis.errors import SelectdisError
 from selectdis.records import DATASET, score_label
 from selectdis.selection._backtest import BacktestResult, Picker, backtest, bracket
+from selectdis.selection._configurations import ConfigurationScore
 from selectdis.selection._intervals import probability_interval
 from selectdis.selection._rules import Rule
 from selectdis.selection._run_choosers import (
@@ -30,8 +31,8 @@ from selectdis.selection.learned._calibrated import Calibrated
 from selectdis.selection.learned._hierarchical import Hierarchical
 
 __all__ = [
-    *("BETTER", "DO_NOT", "MORE", "UNKNOWN", "USE", "Trust", "decide", "never_backtested", "trust"),
-    *("trust_in_labels", "trust_of_evidence"),
+    *("BETTER", "DO_NOT", "MORE", "UNKNOWN", "USE", "Trust", "by_what", "decide", "never_backtested"),
+    *("trust", "trust_in_labels", "trust_of_evidence"),
 ]
 
 USE, BETTER, DO_NOT = "use it", "better than nothing", "do not rely on this pick: label a few images instead"
@@ -339,6 +340,24 @@ def in_words(rule: Picker) -> str:
     best = "the settings that scored best" if rule.top == 1 else f"the {rule.top} settings that scored best"
     first = "of all runs" if rule.configuration is None else f"train {best} on labelled images; of their runs"
     return f"{first} take {_choice(rule.run)}"
+
+
+def by_what(part: Any) -> str:
+    """Return what a half of a rule, its configuration or its run, goes by: ``win rate``, ``UDR (lasso)``."""
+    if isinstance(part, ConfigurationScore):
+        score = part.score
+        told = score_label(score) if isinstance(score, str) else f"win rate over {', '.join(map(score_label, score))}"
+        return {"mean": "", "median": "the median of ", "lcb": "the lower bound of "}[part.statistic] + told
+    if isinstance(part, CriterionChooser):
+        way = {None: "", True: "the highest ", False: "the lowest "}[part.higher_is_better]
+        return way + score_label(part.name)
+    if isinstance(part, FewLabelsChooser):
+        return score_label(part.name)
+    if isinstance(part, RandomChooser):
+        return "chance"
+    if isinstance(part, AverageChooser):
+        return f"the mean rank by {', '.join(map(score_label, part.names))}"
+    return str(part.label)
 
 
 def _choice(run: Any) -> str:

@@ -16,7 +16,7 @@ from selectdis.data._label_table import Labels, labels_of_frame
 from selectdis.errors import SelectdisError, whole_number
 from selectdis.records import pickable, with_settings, without_labels
 from selectdis.selection._run_choosers import RunScores
-from selectdis.selection._trust import UNKNOWN, never_backtested, trust_in_labels, trust_of_evidence
+from selectdis.selection._trust import UNKNOWN, by_what, never_backtested, trust_in_labels, trust_of_evidence
 from selectdis.selection.archive._distance import Distance
 from selectdis.selection.few_labels import in_resamples
 from selectdis.study._labelled import COLUMNS, ByLabels, LabelRanking, kept_ranking, rank_runs
@@ -223,16 +223,16 @@ class Transfer:
         rule, inside = self.rule, self.allowed
         if self.labels is not None:
             return f"{self._why_labels} (rule: {rule.label})"
-        best = "the best" if (n := inside["configuration"].nunique()) == 1 else f"the {n} best"
-        pool = "all configurations" if rule.configuration is None else f"{best} by {rule.configuration.label}"
         picked = self.records[self.records["candidate"] == self.pick.candidate].iloc[0]
         value = picked.get(f"criterion.{rule.run.label}")
-        score = "" if value is None else f" ({value:.3g})"
+        score = "" if value is None else f", {value:.3g}"
+        best = f"the best of {len(inside)} runs on the target by {by_what(rule.run)}{score}"
+        if rule.configuration is not None:
+            n = inside["configuration"].nunique()
+            configurations = "the configuration that is" if n == 1 else f"the {n} configurations that are"
+            best += f", from {configurations} best by {by_what(rule.configuration)} on the proxy"
         tied = f"; {self.pick.tied} runs tied, and one of them was drawn" if self.pick.tied > 1 else ""
-        return (
-            f"of the configurations, {pool} on the proxy; of their {len(inside)} runs on the target, the best by "
-            f"{rule.run.label}{score}{tied} (rule: {rule.label})"
-        )
+        return f"{best}{tied} (rule: {rule.label})"
 
     @property
     def _why_labels(self) -> str:
@@ -242,7 +242,7 @@ class Transfer:
         unknown = int((pickable(self.records) & self.records[COLUMNS[0]].isna()).sum())
         others = f"; {unknown} finished runs are not scored by these labels yet" if unknown else ""
         return (
-            f"of {len(self.labels.runs)} runs on the target, the best by {self.labels.n_labels} labelled images: "
+            f"the best of {len(self.labels.runs)} runs on the target by {self.labels.n_labels} labelled images: "
             f"latent share {score:.2f} (standard error {error:.2f}), "
             f"{in_resamples(p_best)}{others}"
         )
@@ -253,7 +253,7 @@ class Transfer:
             return "no run has finished"
         return (
             "the transfer has not come to its end, where the criteria over many runs are computed and one is picked by "
-            f"{self.rule.run.label}; these are the runs so far, and `selectdis transfer` goes on"
+            f"{by_what(self.rule.run)}; these are the runs so far, and `selectdis transfer` goes on"
         )
 
     @cached_property

@@ -13,7 +13,7 @@ import numpy as np
 
 from selectdis._redaction import redacted_text
 from selectdis.data import ImageDataset
-from selectdis.records import STRENGTH, is_score
+from selectdis.records import STRENGTH, is_score, objective_label
 
 __all__ = [
     "CURVE_POINTS",
@@ -158,8 +158,9 @@ def _note(record: Record) -> str:
     state = str(record.get("status", "complete"))
     if state == "diverged" and _is_finite(record.get("failed_step")):
         state += f" at step {int(record['failed_step'])}"
+    objective = objective_label(str(record.get("objective", "run")))
     return (
-        f"**{record.get('objective', 'run')}** ({strengths or 'no strength'}), seed {record.get('seed')}, "
+        f"**{objective}** ({strengths or 'no strength'}), seed {record.get('seed')}, "
         f"on {record.get('dataset')}: {state}."
     )
 

@@ -24,7 +24,7 @@ from selectdis.tracking._standing import (
     summary,
 )
 from selectdis.tracking._store import ShownRun, Store
-from selectdis.visualization import best_runs, save_pictures
+from selectdis.visualization import best_runs, save_pictures, verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,7 +140,7 @@ class View:
         metrics, tags = summary(stage.name, table, where, transfer, self.study.spec.select.score)
         self.store.log(parent, _changed(parent, metrics, _now()), tags=tags)
         self._save_view(table)
-        self._answer(stage, parent, tags)
+        self._answer(stage, parent, tags, "" if transfer is None else verdict(transfer.trust))
         # On a target what is best is told with the pick, by its rule.
         known = stage.name == "proxy" or transfer is not None
         for candidate in best_runs(self.study, stage.name, table, self.pictures, transfer) if known else ():
@@ -163,14 +163,14 @@ class View:
                     self.store.remove_tag(run, "picked")
         return where
 
-    def _answer(self, stage: Stage, parent: ShownRun, tags: Mapping[str, str]) -> None:
-        """Say on top of the page which run it is, why, and whether to rely on it; people's own words there stay."""
+    def _answer(self, stage: Stage, parent: ShownRun, tags: Mapping[str, str], told: str) -> None:
+        """Say on top of the page which run it is, whether to rely on it, and why; people's own words there stay."""
         is_last = self.store.stages()[-1].id == parent.id
         if not (is_last and self.store.is_alone and tags and self.store.tags.get(_NOTE, "").endswith(self._about())):
             return
         if "picked" in tags:
-            said = f"Picked on {stage.data.name}: **{tags['picked']}**. Decision: {tags['decision']}. "
-            said += f"Why: {tags['why']}."
+            # MLflow shows the first line alone, and of that a few words on a narrow screen, until it is unfolded.
+            said = f"Pick: **{tags['picked']}**, {tags['decision']}. On {stage.data.name} it is {tags['why']}. {told}"
         else:
             said = f"Best on {stage.data.name}: **{tags['best']}**. No run is picked on a target yet."
         self.store.set_tag(_NOTE, f"{said[:_LONGEST_NOTE]}\n\n{self._about()}")
@@ -250,7 +250,7 @@ class View:
             candidate=record["candidate"],
             digest=digest,
             file=file,
-            note=_pick_note(dataset, transfer),
+            note=_pick_note(dataset, run.tags.get("mlflow.runName", ""), transfer),
             parameters=entries.parameters(best.candidate.to_dict()),
             image_shape=best.image_shape,
             latents=best.candidate.latents,
@@ -346,6 +346,7 @@ def _stage_note(study: Study, info: StageInfo) -> str:
     return f"The {info.name} {of}: {len(info.data):,} images of {w}x{h} in {c} channels, {kind} ({info.data.name})."
 
 
-def _pick_note(dataset: str, transfer: Transfer) -> str:
+def _pick_note(dataset: str, name: str, transfer: Transfer) -> str:
     assert transfer.pick is not None
-    return f"Picked on {dataset}: **{transfer.pick.candidate}**.\n\n{transfer.why}\n\n{transfer.trust}"[:_LONGEST_NOTE]
+    why = f"Picked on {dataset}: **{name}** ({transfer.pick.candidate}), {transfer.why}."
+    return f"{why}\n\n{transfer.trust}"[:_LONGEST_NOTE]

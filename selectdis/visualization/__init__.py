@@ -11,6 +11,7 @@ from selectdis.visualization._snapshot import (
     snapshot_of_records,
     stage_scores,
     take_snapshot,
+    verdict,
 )
 from selectdis.visualization._study_figures import (
     correlation_table,
@@ -52,4 +53,5 @@ __all__ = [
     "transfer_figure",
     "transfer_points",
     "variance_figure",
+    "verdict",
 ]

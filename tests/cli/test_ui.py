@@ -1,11 +1,12 @@
 """`selectdis ui`: the address is told when it can be opened, and what MLflow alone understands goes to it."""
 
 import sys
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
-from selectdis.cli._ui import _prefix
+from selectdis.cli._ui import APP, _prefix, _server
 from tests.browser import free_port
 
 # Answers two seconds late, once, at the place that was asked for; then it ends by itself.
@@ -71,3 +72,22 @@ def test_a_server_that_does_not_start_says_why(shown, monkeypatch):
 )
 def test_the_prefix_of_the_pages(options, prefix):
     assert _prefix(options) == prefix
+
+
+@pytest.mark.parametrize(
+    ("further", "name"),
+    [
+        ((), "selectdis"),
+        (("--static-prefix", "/a"), "selectdis"),
+        (("--app-name=basic-auth",), None),
+        (("--dev",), None),
+    ],
+)
+def test_our_pages_are_served_unless_another_application_is_asked_for(tmp_path, monkeypatch, further, name):
+    point = SimpleNamespace(name=APP)
+    monkeypatch.setattr("selectdis.cli._ui.entry_points", lambda group, name: [point] if name == APP else [])
+    command = _server(tmp_path / "mlflow.db", "127.0.0.1", 5000, *further)
+    assert (command[command.index("--app-name") + 1] if "--app-name" in command else None) == name
+    assert tuple(command[len(command) - len(further) :]) == further
+    monkeypatch.setattr("selectdis.cli._ui.entry_points", lambda group, name: [])
+    assert "--app-name" not in _server(tmp_path / "mlflow.db", "127.0.0.1", 5000)

@@ -75,9 +75,11 @@ def test_holds_all_and_fetches_nothing(page):
 
 def test_the_pick_says_why_and_how_far_to_trust_it(page, snapshot):
     latest = snapshot.targets[-1]
-    assert latest.why.startswith("of the configurations, the 2 best by win_rate")
+    assert latest.why.startswith("the best of ")
+    assert "UDR (lasso), " in latest.why
+    assert "the 2 configurations that are best by win rate on the proxy" in latest.why
     assert html.escape(latest.words) in page
-    assert html.escape(f"O{latest.why[1:]}.", quote=False) in page
+    assert html.escape(f"T{latest.why[1:]}.", quote=False) in page
     assert html.escape(latest.trust) in page.replace("&#39;", "&#x27;")
     assert "beat a random run with probability" in latest.trust
     proxy = all_sections(make_snapshot())["pick"]

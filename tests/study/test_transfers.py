@@ -99,8 +99,8 @@ def test_before_its_end_a_transfer_shows_its_runs_and_says_what_is_missing(tmp_p
     study = interrupted(tmp_path, monkeypatch)
     (transfer,) = study.transfers()
     assert transfer.pick is None
-    assert "udr_lasso" in transfer.why
-    with pytest.warns(UserWarning, match=r"target digits: the transfer has not come to its end.*udr_lasso"):
+    assert "UDR (lasso)" in transfer.why
+    with pytest.warns(UserWarning, match=r"target digits: the transfer has not come to its end.*UDR"):
         board = transfer.leaderboard()
     assert set(board["dataset"]) == {"digits"}
     assert board["settings"].str.startswith("beta").all()
@@ -131,9 +131,13 @@ def test_a_target_whose_attributes_were_cut_away_is_left_out_until_the_next_tran
 
 def test_why_counts_the_configurations_and_runs_that_there_are(tmp_path):
     study = make(tmp_path).run()
-    assert "the 2 best by win_rate on the proxy; of their 4 runs" in study.transfer(top=2).why
-    assert "the best by win_rate on the proxy; of their 2 runs" in study.transfer(top=1).why  # 4 are there
-    assert "the 5 best by" in study.transfer(top=9).why
+    two = study.transfer(top=2).why
+    assert two.startswith("the best of 4 runs on the target by UDR (lasso), ")
+    assert "from the 2 configurations that are best by win rate on the proxy (rule: win_rate > udr" in two
+    one = study.transfer(top=1).why
+    assert one.startswith("the best of 2 runs on the target")  # 4 are there
+    assert "from the configuration that is best by win rate on the proxy" in one
+    assert "the 5 configurations" in study.transfer(top=9).why
 
 
 def test_a_rule_of_few_labels_sees_them_alone_and_needs_a_labelled_target(tmp_path):

@@ -179,7 +179,7 @@ def test_the_saved_view_opens_on_the_pick_with_ranks_and_charts(ui, survived):
     name = runs["target", "digits", study.transfers()[0].pick.candidate].info.run_name
     assert name in " ".join(first.all_inner_texts())
     assert picked.all_inner_texts().count("picked") == 1
-    page.get_by_text("Picked on digits").first.wait_for()
+    page.get_by_text("Pick: ").first.wait_for()
     charts, _ = opened(f"{address}&compareRunsMode=CHART")
     charts.get_by_text("What the choice rests on").wait_for()
     charts.locator(".js-plotly-plot .scatterlayer path").first.wait_for()
