@@ -1,5 +1,6 @@
 """What a study that has run looks like in MLflow."""
 
+import html
 import json
 import re
 import subprocess
@@ -15,6 +16,8 @@ from mlflow import MlflowException
 from selectdis.data import load_dataset
 from selectdis.data._reference import DataReference
 from selectdis.errors import SelectdisError
+from selectdis.records import is_score, number
+from selectdis.report import write_report
 from selectdis.study import Study
 from selectdis.tracking import MLflowListener, rebuild, track
 from selectdis.tracking import _view as view_module
@@ -22,6 +25,7 @@ from selectdis.tracking._own_database import own_uri
 from selectdis.tracking._saved_view import page_of, view_tag
 from selectdis.tracking._store import Store, check_uri
 from selectdis.training import Run
+from selectdis.visualization import verdict
 from tests.browser import free_port
 from tests.tracking.views import SPEC, all_runs
 
@@ -76,7 +80,7 @@ def test_curves_have_steps(client, runs):
     assert history[0].timestamp < history[-1].timestamp
 
 
-def test_data_sets_tags_and_notes(client, runs):
+def test_data_sets_tags_and_notes(studied, client, runs):
     for stage, dataset in (("proxy", "sprites"), ("target", "digits")):
         for run in (runs[stage, dataset, ""], next(iter(children(runs, stage).values()))):
             (used,) = run.inputs.dataset_inputs
@@ -87,7 +91,10 @@ def test_data_sets_tags_and_notes(client, runs):
             assert run.data.tags["mlflow.note.content"]
     experiment = client.get_experiment_by_name("small")
     note = experiment.tags["mlflow.note.content"]
-    assert note.startswith("Pick: **")
+    transfer = studied.transfers()[0]
+    picked = runs["target", "digits", transfer.pick.candidate].info.run_name
+    assert note.startswith(f"Pick: **{picked}**, {transfer.trust.decision}. On digits it is {transfer.why}. ")
+    assert verdict(transfer.trust) in note
     assert note.endswith(SPEC["description"])
 
 
@@ -111,6 +118,26 @@ def test_where_a_run_stands_is_said_and_the_pick_is_marked(studied, client, runs
     assert (target.tags["why"], target.tags["decision"]) == (transfer.why, transfer.trust.decision)
     assert runs["proxy", "sprites", ""].data.metrics["mean/mig"] == pytest.approx(studied.records["metric.mig"].mean())
     assert [one.name for one in client.search_experiments()] == ["small"]  # MLflow's empty first one is gone
+
+
+def test_a_number_that_is_shown_twice_is_one_number(studied, runs, tmp_path):
+    """In records, leaderboard, MLflow and the report (its tables are told to three digits)."""
+    transfer, page = studied.transfers()[0], write_report(studied, tmp_path / "report.html").read_text(encoding="utf-8")
+    board = studied.leaderboard("run").set_index("candidate")
+    for stage, table in {"proxy": studied.records, "target": transfer.records}.items():
+        shown = children(runs, stage)
+        for row in table.to_dict("records"):
+            metrics = shown[row["candidate"]].data.metrics
+            scores = {name: row[name] for name in row if is_score(name) and np.isfinite(row[name])}
+            assert scores
+            assert {name: metrics[name.replace(".", "/", 1)] for name in scores} == scores
+            if stage == "proxy":
+                assert metrics["win_rate"] == pytest.approx(board["score"][row["candidate"]], abs=1e-12)
+                assert f">{number(metrics['win_rate'])}<" in page
+    note, told = runs["target", "digits", ""].data.tags, verdict(transfer.trust)
+    assert html.escape(told, quote=False) in page.replace("&#39;", "'")
+    assert note["why"] == transfer.why
+    assert html.escape(transfer.why[1:], quote=False) in page.replace("&#39;", "'")
 
 
 def test_another_pick_takes_the_mark(studied, client, monkeypatch):
