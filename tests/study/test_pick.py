@@ -12,10 +12,12 @@ import selectdis as sd
 import selectdis.study.picking._plan as plan_module
 import selectdis.training._runtime as runtime
 from selectdis.data._reference import DataReference
+from selectdis.data._statistics import image_statistics
 from selectdis.errors import SelectdisError
 from selectdis.execution._estimate import TimeEstimate
 from selectdis.report import write_report
 from selectdis.selection import parse_rule, published_evidence
+from selectdis.selection.archive._distance import distance_to
 from selectdis.spec import read_spec
 from selectdis.study.picking._pick import pick_study
 from tests.study.fakes import trained
@@ -133,6 +135,11 @@ def test_images_that_give_pairs_are_told_the_number_of_all_objectives():
     paired, unpaired = (proxy.trust(rule, data) for data in (sprites, digits))
     assert (paired.note, unpaired.note[:33]) == ("", "That is without the runs of ada_g")
     assert paired.published == published_evidence(rule, 99, without=["sprites"], part=proxy.part)
+    none, about = proxy.records().iloc[:0], image_statistics(digits.load())
+    worth = distance_to(proxy.part, about, rule=rule, without_objectives=["ada_gvae"]).correlation
+    assert (
+        proxy.distance(digits, none, rule).correlation == worth != distance_to(proxy.part, about, rule=rule).correlation
+    )
 
 
 def test_data_that_cannot_be_used_and_labels_that_are_wrong_are_refused_before_training(pictures, tmp_path):
