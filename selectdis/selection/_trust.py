@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -232,7 +232,14 @@ def trust(
     return _told(rule, result, "", result.score, target)
 
 
-def trust_of_evidence(rule: Picker, part: str, *, score: str = WIN_RATE, target: str | None = None) -> Trust:
+def trust_of_evidence(
+    rule: Picker,
+    part: str,
+    *,
+    score: str = WIN_RATE,
+    target: str | None = None,
+    without_objectives: Collection[str] = (),
+) -> Trust:
     """Say what is known of `rule` where a part of the evidence was its proxy: what it did on each of its families.
 
     Parameters
@@ -243,9 +250,14 @@ def trust_of_evidence(rule: Picker, part: str, *, score: str = WIN_RATE, target:
         Of the evidence.
     score, target
         As of `trust`.
+    without_objectives
+        What the target cannot be trained with, so that the number is one of runs without it.
     """
     everything = evidence(part)[DATASET].nunique()
-    found = published_evidence(rule, everything, score=score, without=[target] if target else [], part=part)
+    without = [target] if target else []
+    found = published_evidence(
+        rule, everything, score=score, without=without, without_objectives=without_objectives, part=part
+    )
     if found is None:
         why = f"the part {part} of the evidence has fewer than two families of data sets"
         return Trust(rule.label, "nothing", why=why, words=in_words(rule))

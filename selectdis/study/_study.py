@@ -275,13 +275,14 @@ class Study:
         self._check_can_work()
         return plan_transfer(self, target, *given)
 
-    def proxies_of(self, target: str) -> pd.DataFrame:
+    def proxies_of(self, target: DataReference) -> pd.DataFrame:
         """Return the records that rules learn from for a target: those on the proxies, or the evidence.
 
         Parameters
         ----------
-        target : str
-            Name of the data set: what is in the evidence of its own family says nothing of how things transfer.
+        target : DataReference
+            The data set: what is in the evidence of its own family says nothing of how things transfer, and what
+            cannot be trained on it is nothing to choose from.
         """
         return self.records if self.evidence is None else self.evidence.records(target)
 
@@ -547,7 +548,7 @@ class Study:
 
     def _transfer_of(self, stage: Stage, proxies: pd.DataFrame) -> Transfer:
         if self.evidence is not None:
-            proxies = self.evidence.records(stage.data.name)
+            proxies = self.evidence.records(stage.data)
         return Transfer.of(stage, TransferOptions.kept(stage).rule(self.rule), proxies)
 
     def load_run(self, candidate: str) -> Run:

@@ -16,7 +16,7 @@ from selectdis.data._label_table import Labels, labels_of_frame
 from selectdis.errors import SelectdisError, whole_number
 from selectdis.records import pickable, with_settings, without_labels
 from selectdis.selection._run_choosers import RunScores
-from selectdis.selection._trust import UNKNOWN, by_what, never_backtested, trust_in_labels, trust_of_evidence
+from selectdis.selection._trust import UNKNOWN, by_what, never_backtested, trust_in_labels
 from selectdis.selection.archive._distance import Distance
 from selectdis.selection.few_labels import in_resamples
 from selectdis.study._labelled import COLUMNS, ByLabels, LabelRanking, kept_ranking, rank_runs
@@ -192,10 +192,11 @@ class Transfer:
         proxy = EvidenceProxy(self.stage.spec)
         if departures := [*proxy.departures(self.image_shape), *proxy.untried(self.rule, self.records)]:
             return never_backtested(self.rule, departures)
-        told = trust_of_evidence(self.rule, proxy.part, score=self.score, target=self.target)
+        told = proxy.trust(self.rule, self.stage.data)
         if (distance := self.distance) is None:
             return told
-        return replace(told, note=str(distance), decision=UNKNOWN if distance.beyond else told.decision)
+        note = " ".join(filter(None, [told.note, str(distance)]))
+        return replace(told, note=note, decision=UNKNOWN if distance.beyond else told.decision)
 
     @cached_property
     def distance(self) -> Distance | None:
@@ -203,11 +204,11 @@ class Transfer:
         if self.stage.spec.evidence is None:
             return None
         try:
-            data = self.stage.data.load()
+            self.stage.data.load()
         except SelectdisError:  # the pictures have moved since
             return None
         runs = self.records if _any_finished(self.records) else self.records.iloc[:0]
-        return EvidenceProxy(self.stage.spec).distance(data, runs, self.rule)
+        return EvidenceProxy(self.stage.spec).distance(self.stage.data, runs, self.rule)
 
     @property
     def image_shape(self) -> tuple[int, int, int] | None:

@@ -79,6 +79,16 @@ def test_runs_that_trained_as_on_one_data_set_are_near_to_it():
     assert alone.nearest["scenes"] < distance_to(PART, known.loc["textures"].to_dict()).nearest["scenes"]
 
 
+def test_the_worth_that_distance_is_compared_with_is_of_what_can_be_trained():
+    known = published_statistics().loc[PART].loc["textures"].to_dict()
+    everything = distance_to(PART, known, rule=RULE)
+    unpaired = distance_to(PART, known, rule=RULE, without_objectives=["ada_gvae"])
+    assert unpaired.among.equals(everything.among)  # of images alone
+    assert unpaired.correlation != everything.correlation
+    told = trust_of_evidence(RULE, PART, without_objectives=["ada_gvae"])
+    assert told.published.p != trust_of_evidence(RULE, PART).published.p
+
+
 def test_trust_in_the_evidence_is_a_number_or_none():
     told = trust_of_evidence(RULE, PART, target="new")
     assert told.known == "evidence"

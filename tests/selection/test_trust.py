@@ -93,6 +93,23 @@ def test_the_family_of_the_target_is_no_evidence_for_it():
     assert "cells" not in trust(rule, None, target="cells").published.values
 
 
+def test_objectives_that_cannot_be_trained_are_neither_learned_from_nor_picked_nor_beaten(monkeypatch):
+    seen = []
+
+    def worth(rule, proxies, target, shares):
+        seen.append((set(proxies["objective"]) | set(target["objective"]), len(target), len(shares)))
+        return 0.5
+
+    monkeypatch.setattr(_by_proxies, "worth_of_pick", worth)
+    part = "dense16"
+    everything = set(evidence_table(part)["objective"])
+    for left_out in ((), ("ada_gvae",)):
+        seen.clear()
+        published_evidence(PERFECT, 3, without_objectives=left_out, part=part)
+        assert {frozenset(objectives) for objectives, *_ in seen} == {frozenset(everything - {*left_out})}
+        assert {(runs, judged) for _, runs, judged in seen} == {(60 - 5 * len(left_out),) * 2}
+
+
 def test_proxies_are_of_other_families_and_at_most_ten_choices_of_them(monkeypatch):
     records = make_records(9, 4, 2, rng=np.random.default_rng(0))
     records["family"] = records["dataset"].replace({"data1": "data0", "data2": "data0"})

@@ -11,9 +11,13 @@ from PIL import Image
 import selectdis as sd
 import selectdis.study.picking._plan as plan_module
 import selectdis.training._runtime as runtime
+from selectdis.data._reference import DataReference
+from selectdis.data._statistics import image_statistics
 from selectdis.errors import SelectdisError
 from selectdis.execution._estimate import TimeEstimate
 from selectdis.report import write_report
+from selectdis.selection import parse_rule, published_evidence
+from selectdis.selection.archive._distance import distance_to
 from selectdis.spec import read_spec
 from selectdis.study.picking._pick import pick_study
 from tests.study.fakes import trained
@@ -49,7 +53,11 @@ def test_the_minutes_are_filled_with_what_the_rule_was_tried_on(pictures, tmp_pa
     assert (picked.records["steps"] == part["steps"].iloc[0]).all()
     assert picked.pick.configuration in wanted
     assert picked.best.image_shape == (1, part["image_size"].iloc[0], part["image_size"].iloc[0])
+    assert set(picked.proxies["objective"]) == set(usable["objective"])
+    known = published_evidence(picked.rule, 99, without_objectives=["ada_gvae"], part=part["part"].iloc[0])
+    assert picked.trust.published == known
     text = str(picked.trust)
+    assert "That is without the runs of ada_gvae: these images give no pairs. Distance:" in text
     assert "its pick beat a random run with probability" in text
     assert "Distance: the nearest labelled data sets by spectrum" in text
     again = sd.pick(
@@ -117,6 +125,23 @@ def test_a_processor_without_fast_bfloat16_trains_in_float32_and_a_folder_keeps_
             study.estimate_transfer()
 
 
+def test_images_that_give_pairs_are_told_the_number_of_all_objectives():
+    proxy = pick_study("digits", minutes=1).evidence
+    digits, gone = DataReference("digits"), DataReference("folder:moved away")
+    sprites = DataReference("sprites", '{"image_size": 16}')
+    assert proxy.left_out(digits) == proxy.left_out(gone) == ["ada_gvae"]
+    assert proxy.left_out(sprites) == []
+    rule = parse_rule("any > udr_lasso")
+    paired, unpaired = (proxy.trust(rule, data) for data in (sprites, digits))
+    assert (paired.note, unpaired.note[:33]) == ("", "That is without the runs of ada_g")
+    assert paired.published == published_evidence(rule, 99, without=["sprites"], part=proxy.part)
+    none, about = proxy.records().iloc[:0], image_statistics(digits.load())
+    worth = distance_to(proxy.part, about, rule=rule, without_objectives=["ada_gvae"]).correlation
+    assert (
+        proxy.distance(digits, none, rule).correlation == worth != distance_to(proxy.part, about, rule=rule).correlation
+    )
+
+
 def test_data_that_cannot_be_used_and_labels_that_are_wrong_are_refused_before_training(pictures, tmp_path):
     options = {"folder": tmp_path / "s", "n_jobs": 1, "overrides": ["tracking=none"]}
     wrong = pd.DataFrame({"image": [0, 1], "size=small,large": ["small", "lagre"]})
@@ -150,8 +175,9 @@ def test_a_data_set_of_the_evidence_does_not_learn_from_its_own_family():
     study = pick_study("digits", minutes=1)
     part = sd.evidence(study.spec.evidence)
     name, family = part[["dataset", "family"]].iloc[0]
-    left = study.proxies_of(name)
+    left = study.proxies_of(DataReference(name))
     assert family not in set(left["family"])
     assert set(left["family"]) == set(part["family"]) - {family}
-    assert len(study.proxies_of("digits")) == len(part)
+    unpaired = part[part["objective"] != "ada_gvae"]
+    assert len(study.proxies_of(DataReference("digits"))) == len(unpaired) < len(part)  # which gives no pairs
     assert replace(study.rule(), top=1).configurations(left)

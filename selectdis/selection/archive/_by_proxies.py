@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from selectdis.records import DATASET, FAMILY, PART, families
+from selectdis.records import DATASET, FAMILY, OBJECTIVE, PART, families
 from selectdis.selection._folds import Picker, judged_runs, worth_of_pick
 from selectdis.selection._intervals import prediction_range, probability_interval
 from selectdis.selection._scores import WIN_RATE, beats
@@ -66,6 +66,7 @@ def published_evidence(
     *,
     score: str | Sequence[str] = WIN_RATE,
     without: Collection[str] = (),
+    without_objectives: Collection[str] = (),
     part: str | None = None,
 ) -> Evidence | None:
     """Return what `rule` did on the published data sets with so many of the others as proxies.
@@ -81,6 +82,9 @@ def published_evidence(
     without
         Names of data sets that are taken for neither, such as the one that the pick is for; nor are others of their
         families.
+    without_objectives
+        Whose runs are left out of proxies and targets, and of the runs that a pick is compared with: what cannot be
+        trained where the pick is made.
     part
         Of the records, which alone counts; by default all.
 
@@ -96,6 +100,7 @@ def published_evidence(
         The published records lack a column that the rule or the score reads.
     """
     table = evidence(part)
+    table = table[~table[OBJECTIVE].isin(list(without_objectives))]
     left_out = table.loc[table[DATASET].isin(list(without)), FAMILY]
     worths: dict[str, list[np.ndarray]] = {}
     known = 0

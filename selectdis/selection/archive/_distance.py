@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -91,6 +91,7 @@ def distance_to(
     *,
     rule: Picker | None = None,
     name: str = "",
+    without_objectives: Collection[str] = (),
 ) -> Distance | None:
     """Return how far a data set is from those of a part of the evidence.
 
@@ -107,6 +108,8 @@ def distance_to(
         Whose worth is compared with the distances over the evidence.
     name
         Of the data set, whose own family is left out.
+    without_objectives
+        Of `published_evidence`, for the worth of the rule.
 
     Returns
     -------
@@ -129,7 +132,8 @@ def distance_to(
     np.putmask(between, family.to_numpy()[:, None] == family.to_numpy(), np.inf)
     among = pd.Series(between.min(axis=1), index=family.index)
     nearest = pd.Series(to_here, index=family.index).sort_values(kind="stable")
-    return Distance(nearest, among, profile is not None, *_worth_and_distance(part, rule, among, name))
+    known_worth = _worth_and_distance(part, rule, among, name, without_objectives)
+    return Distance(nearest, among, profile is not None, *known_worth)
 
 
 def _scaled(known: pd.DataFrame, here: Mapping[str, float] | pd.Series) -> tuple[np.ndarray, np.ndarray]:
@@ -168,9 +172,14 @@ def _profile(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(table).dropna(axis=1, how="any")
 
 
-def _worth_and_distance(part: str, rule: Picker | None, among: pd.Series, name: str) -> tuple[float, float, float]:
+def _worth_and_distance(
+    part: str, rule: Picker | None, among: pd.Series, name: str, without_objectives: Collection[str]
+) -> tuple[float, float, float]:
     """Return the rank correlation of distance with what the rule's pick is worth, and its interval."""
-    found = None if rule is None else published_evidence(rule, len(among), without=[name] if name else [], part=part)
+    found = None
+    if rule is not None:
+        without = [name] if name else []
+        found = published_evidence(rule, len(among), without=without, without_objectives=without_objectives, part=part)
     worth = pd.Series({} if found is None else found.values, dtype=float).reindex(among.index)
     use = worth.notna() & np.isfinite(among)
     if use.sum() < TRUSTED:

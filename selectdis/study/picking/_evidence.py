@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
 from selectdis import selection
-from selectdis.data import ImageDataset
+from selectdis.data._reference import DataReference
 from selectdis.data._statistics import image_statistics
 from selectdis.errors import SelectdisError
 from selectdis.objectives import takes_pairs
 from selectdis.records import CONFIGURATION, DATASET, FAMILY, OBJECTIVE
+from selectdis.selection._trust import trust_of_evidence
 from selectdis.selection.archive._distance import Distance, distance_to
 from selectdis.selection.archive._portfolio import SEEDS, Portfolio, plan_runs, portfolio
 from selectdis.spec import StudySpec, evidence_study
@@ -47,20 +49,28 @@ class EvidenceProxy:
         """Pixels per side of the images that the runs were trained on."""
         return int(self._runs["image_size"].iloc[0])
 
-    def records(self, target: str | None = None) -> pd.DataFrame:
-        """Return the labelled runs, without the family of `target` where it is one of theirs."""
+    def records(self, target: DataReference | None = None) -> pd.DataFrame:
+        """Return the labelled runs from which rules learn for `target`: of other families, and such as it can train."""
         runs = self._runs
-        own = runs.loc[runs[DATASET] == target, FAMILY]
-        return runs[~runs[FAMILY].isin(own)].reset_index(drop=True)
+        if target is not None:
+            own = runs.loc[runs[DATASET] == target.name, FAMILY]
+            runs = runs[~runs[FAMILY].isin(own) & ~runs[OBJECTIVE].isin(self.left_out(target))]
+        return runs.reset_index(drop=True)
 
-    def plan(self, rule: selection.Rule, target: str, runs: int | None, pairs: bool) -> Portfolio:
+    def left_out(self, target: DataReference) -> list[str]:
+        """Return the objectives of the evidence that cannot be trained on `target`: it gives no pairs of images."""
+        paired = [name for name in self._runs[OBJECTIVE].unique() if takes_pairs(name)]
+        try:
+            return paired if target.load().pairs is None else []
+        except SelectdisError:  # the pictures have moved since; a folder of them gave no pairs
+            return paired
+
+    def plan(self, rule: selection.Rule, target: DataReference, runs: int | None) -> Portfolio:
         """Return what to train on `target`: so many `runs`, or the study file's seeds of all that is in the evidence.
 
         Configurations that learn from pairs are left out where the target gives none.
         """
-        records = self.records(target)
-        usable = records if pairs else records[~records[OBJECTIVE].map(takes_pairs)]
-        order = portfolio(usable, rule, self.spec.select.score)
+        order = portfolio(self.records(target), rule, self.spec.select.score)
         return Portfolio(order, self.spec.select.seeds) if runs is None else plan_runs(order, runs)
 
     def params(self, chosen: Sequence[str]) -> Iterator[Params]:
@@ -97,10 +107,20 @@ class EvidenceProxy:
         there = f"{enough} configurations with {SEEDS} seeds, where the rule was tried with {wanted}"
         return [f"{there}: give it more --minutes"]
 
-    def distance(self, data: ImageDataset, runs: pd.DataFrame, rule: selection.Rule) -> Distance | None:
-        """Return how far `data` are from the data sets of the evidence, by their images and by `runs` on them."""
+    def trust(self, rule: selection.Rule, target: DataReference) -> selection.Trust:
+        """Say what `rule` did on each family of the evidence, among such runs as `target` can train."""
+        score, left_out = self.spec.select.score, self.left_out(target)
+        told = trust_of_evidence(rule, self.part, score=score, target=target.name, without_objectives=left_out)
+        if told.published is None or not left_out:
+            return told
+        return replace(told, note=f"That is without the runs of {', '.join(left_out)}: these images give no pairs.")
+
+    def distance(self, target: DataReference, runs: pd.DataFrame, rule: selection.Rule) -> Distance | None:
+        """Return how far `target` is from the data sets of the evidence, by its images and by `runs` on them."""
+        data = target.load()
         numbered = runs.assign(numbers=math.prod(data.image_shape)) if len(runs) else None
-        return distance_to(self.part, image_statistics(data), numbered, rule=rule, name=data.name)
+        about, left_out = image_statistics(data), self.left_out(target)
+        return distance_to(self.part, about, numbered, rule=rule, name=data.name, without_objectives=left_out)
 
     def about(self, image_shape: tuple[int, int, int]) -> str:
         """Return what is taken from the evidence, in a sentence."""

@@ -54,7 +54,7 @@ def plan_transfer(
     rule = given.rule(study.rule)
     check_rule(rule, study.spec)
     data = study.data.target(target, **options)
-    proxies = study.proxies_of(data.name)
+    proxies = study.proxies_of(data)
     if proxies.empty:
         raise SelectdisError(f"the study {study.name!r} has no runs on its proxy yet: run it first")
     study.data.check_target(data, rule)
@@ -83,8 +83,7 @@ def _by_evidence(
     A call that goes on with a study makes no fewer runs than are there, finished or half trained.
     """
     assert study.evidence is not None
-    pairs = data.load().pairs is not None
-    everything = study.evidence.plan(rule, data.name, None, pairs)
+    everything = study.evidence.plan(rule, data, None)
     params = list(study.evidence.params(everything.configurations))
     if given.seeds is not None or study.spec.time_budget is None:
         return params, given.seeds or everything.seeds
@@ -96,7 +95,7 @@ def _by_evidence(
     recorded = [] if stage is None else [record["candidate"] for record in stage.raw_records()]
     begun = len({*recorded, *_half_trained(study, data)})
     runs = max(int(SHARE * 60 * study.spec.time_budget / cost), begun, 1)
-    chosen = study.evidence.plan(rule, data.name, runs, pairs)
+    chosen = study.evidence.plan(rule, data, runs)
     return params[: len(chosen.configurations)], chosen.seeds
 
 
