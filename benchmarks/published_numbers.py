@@ -218,7 +218,7 @@ def decisions() -> str:
         @cache
         def worth(target: str, chosen: frozenset, rule=rule) -> float:
             table = pd.concat([parts[name] for name in sorted(chosen)])
-            return worth_of_pick(rule, table, parts[target], shares[target])
+            return worth_of_pick(rule, lambda: rule.fit(table), parts[target], shares[target])
 
         for target, (size, sets) in itertools.product(names, drawn.items()):
             apart = [chosen for chosen in sets if of[target] not in {of[name] for name in chosen}]

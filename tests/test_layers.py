@@ -193,6 +193,12 @@ def test_array_packages_load_no_heavy_library(package):
     )
 
 
+def test_arrays_load_no_scikit_learn_before_it_is_used():
+    code = "import sys, selectdis.metrics, selectdis.criteria, selectdis.selection as s; s.backtest; "
+    code += "print(sorted({'sklearn', 'scipy.stats', 'scipy.optimize'} & set(sys.modules)))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
 def test_only_tracking_imports_mlflow_and_only_study_imports_optuna():
     for library, homes in {"mlflow": {"tracking"}, "optuna": {"study"}}.items():
         using = [path for path in FILES if library in {found.module.split(".")[0] for found in imports(path)}]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-import scipy.linalg
+import scipy
 
 from selectdis._arrays import check_codes, live_columns, warn_degenerate
 from selectdis.criteria._registry import criterion_of_codes

@@ -5,9 +5,6 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from sklearn.decomposition import PCA
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import MLPClassifier
 
 from selectdis._arrays import as_numpy, check_codes, warn_degenerate
 from selectdis.criteria._registry import Criterion
@@ -77,6 +74,10 @@ def _accuracy(train: np.ndarray, test: np.ndarray, seed: int, n_components: int,
     """Return the held-out accuracy of the classifier; in both parts the first half is real."""
     if (train == train[0]).all():
         return 0.5  # nothing to learn from
+    from sklearn.decomposition import PCA  # here: they take seconds to import
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPClassifier
+
     projection = PCA(n_components, random_state=seed).fit(train)
     x_train, x_test = projection.transform(train), projection.transform(test)
     scale = x_train.std(axis=0).max() or 1.0  # one scale for all components: the small ones are mostly noise

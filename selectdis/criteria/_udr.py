@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
-from scipy.stats import rankdata
+import scipy
 
 from selectdis.criteria._lasso import lasso_coefficients
 from selectdis.criteria._pool import check_pool, groups_of, standardise
@@ -122,7 +122,7 @@ def _median_of_others(pairs: np.ndarray) -> np.ndarray:
 
 
 def _ranks(codes: np.ndarray) -> np.ndarray:
-    return standardise(rankdata(codes, axis=0))
+    return standardise(scipy.stats.rankdata(codes, axis=0))
 
 
 def _spearman(predictor: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from selectdis._arrays import check_batches, check_votes, warn_degenerate
 from selectdis.errors import SelectdisError
+from selectdis.metrics._logistic import fit_logistic
 from selectdis.metrics._registry import Metric, Samples
 
 __all__ = ["BETA_VAE", "BetaVAEScore", "beta_vae_score"]
@@ -66,9 +64,7 @@ def beta_vae_score(
     if (factor_train == factor_train[0]).all():
         warn_degenerate("beta_vae", f"all votes share factor {factor_train[0]}, so the classifier is constant")
         return BetaVAEScore(1.0, float(np.mean(factor_test == factor_train[0])))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model = LogisticRegression(random_state=seed).fit(x_train, factor_train)
+    model = fit_logistic(x_train, factor_train, random_state=seed)
     return BetaVAEScore(
         float(np.mean(model.predict(x_train) == factor_train)), float(np.mean(model.predict(x_test) == factor_test))
     )

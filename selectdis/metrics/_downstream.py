@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from selectdis._arrays import check_parts, known, standardise_by, varying_factors, warn_degenerate
 from selectdis._factors import MISSING
 from selectdis.errors import check_choice, renamed
+from selectdis.metrics._logistic import fit_logistic
 from selectdis.metrics._registry import Metric, Samples
 from selectdis.metrics._trees import fit_all_trees
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 __all__ = ["DOWNSTREAM_GBT", "DOWNSTREAM_LR", "Downstream", "downstream"]
 
@@ -139,9 +140,7 @@ def _cross_validated(x: np.ndarray, y: np.ndarray, seed: int) -> float:
 
 
 def _logistic(strength: float, x: np.ndarray, y: np.ndarray) -> LogisticRegression:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return LogisticRegression(C=strength, tol=1e-3).fit(x, y)
+    return fit_logistic(x, y, C=strength, tol=1e-3)
 
 
 def _named(accuracy: dict[int, float], predictor: str) -> dict[str, float]:

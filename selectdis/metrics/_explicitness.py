@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
+import scipy
 
 from selectdis._arrays import check_parts, known, standardise_by, varying_factors, warn_degenerate
+from selectdis.metrics._logistic import fit_logistic
 from selectdis.metrics._registry import Metric, Samples
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 __all__ = ["EXPLICITNESS", "Explicitness", "explicitness"]
 
@@ -56,17 +57,11 @@ def explicitness(
     areas = []
     for k in varying_factors(factors_train, "explicitness", factors_test):
         train, test = known(x_train, factors_train[:, k]), known(x_test, factors_test[:, k])
-        model = _fit(*train)
+        model = fit_logistic(*train)
         areas.append(
             (_macro_auc(model, train, f"factor {k}, training part"), _macro_auc(model, test, f"factor {k}, test part"))
         )
     return Explicitness(_mean([train for train, _ in areas]), _mean([test for _, test in areas]))
-
-
-def _fit(x: np.ndarray, y: np.ndarray) -> LogisticRegression:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return LogisticRegression().fit(x, y)
 
 
 def _macro_auc(model: LogisticRegression, sample: tuple[np.ndarray, ...], part: str) -> float | None:
@@ -79,7 +74,7 @@ def _macro_auc(model: LogisticRegression, sample: tuple[np.ndarray, ...], part: 
         warn_degenerate("explicitness", f"{part}: left out class(es) {model.classes_[~usable].tolist()}")
     if not usable.any():
         return None
-    ranks = rankdata(model.predict_proba(x)[:, usable], axis=0)
+    ranks = scipy.stats.rankdata(model.predict_proba(x)[:, usable], axis=0)
     one_hot, positives = one_hot[:, usable], positives[usable]
     # The area is the Mann-Whitney statistic, ties counting one half.
     wins = (ranks * one_hot).sum(axis=0) - positives * (positives + 1) / 2

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from selectdis._arrays import (
     check_codes,
@@ -18,6 +15,7 @@ from selectdis._arrays import (
     varying_factors,
     warn_degenerate,
 )
+from selectdis.metrics._logistic import fit_logistic
 from selectdis.metrics._neighbours import neighbour_information
 from selectdis.metrics._registry import Metric, Samples
 
@@ -100,9 +98,7 @@ def _gap(information: np.ndarray) -> float:
 
 def _explained(x: np.ndarray, classes: np.ndarray) -> float:
     """Return 1 - log loss / log n_classes of a regression that weighs classes alike, on the rows it learned from."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        p = LogisticRegression(C=np.inf, class_weight="balanced").fit(x, classes).predict_proba(x)
+    p = fit_logistic(x, classes, C=np.inf, class_weight="balanced").predict_proba(x)
     right = np.maximum(p[np.arange(len(x)), classes], np.finfo(p.dtype).eps)
     return float(1 + np.mean(np.log(right)) / np.log(p.shape[1]))
 

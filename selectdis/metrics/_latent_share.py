@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
+import scipy
 
 from selectdis._arrays import DegenerateWarning, check_codes, warn_degenerate
 from selectdis._factors import MISSING, factor_table, read_values, warn_of_minus_one
@@ -25,7 +25,7 @@ On = Literal["ranks", "values", "both"]
 
 
 def _ranks(columns: np.ndarray) -> np.ndarray:
-    ranks: np.ndarray = rankdata(columns, axis=0)
+    ranks: np.ndarray = scipy.stats.rankdata(columns, axis=0)
     return ranks
 
 
@@ -282,7 +282,7 @@ def _shares(ranks: np.ndarray, classes: np.ndarray, ordered: bool, weights: np.n
     weighted = w[:, np.newaxis] * ranks.T  # (b, columns, m)
     if ordered:
         rank_of = np.zeros(int(classes.max()) + 1)
-        rank_of[classes[0]] = rankdata(classes[0])
+        rank_of[classes[0]] = scipy.stats.rankdata(classes[0])
         s = _standard(rank_of[classes].T)  # (m, v)
         mean_s = (w @ s)[:, np.newaxis]  # (b, 1, v)
         variance = variance * ((w @ s**2)[:, np.newaxis] - mean_s**2)

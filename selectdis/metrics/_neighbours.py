@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import digamma
+import scipy
 
 __all__ = ["neighbour_information"]
 
@@ -38,7 +38,10 @@ def neighbour_information(x: np.ndarray, classes: np.ndarray, *, n_neighbors: in
         radius[classes == c] = _distances(x[classes == c], min(n_neighbors, counts[c] - 1))
     inside = _inside(x, radius)
     information = (
-        digamma(len(x)) + digamma(neighbours).mean() - digamma(counts[classes]).mean() - digamma(inside).mean()
+        scipy.special.digamma(len(x))
+        + scipy.special.digamma(neighbours).mean()
+        - scipy.special.digamma(counts[classes]).mean()
+        - scipy.special.digamma(inside).mean()
     )
     return max(float(information), 0.0)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.svm import LinearSVC
 
 from selectdis._arrays import check_parts, known, varying_factors, warn_degenerate
 from selectdis.metrics._registry import plain_metric
@@ -50,6 +49,8 @@ def sap(
     if not kept:
         warn_degenerate("sap", "no factor varies, so the score is 0 by convention")
         return 0.0
+    from sklearn.svm import LinearSVC  # here: it takes seconds to import
+
     accuracies = np.zeros((codes_train.shape[1] + 1, len(kept)))  # the last row stands for "no code"
     for j in range(codes_train.shape[1]):
         for column, k in enumerate(kept):

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
-from sklearn.ensemble import GradientBoostingClassifier
 
 from selectdis._arrays import known
 from selectdis._factors import MISSING
@@ -91,6 +90,8 @@ def _fit_sklearn(
     x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fit the reference's estimator, but seeded."""
+    from sklearn.ensemble import GradientBoostingClassifier  # here: it takes seconds to import
+
     model = GradientBoostingClassifier(
         n_estimators=STAGES, max_depth=DEPTH, learning_rate=LEARNING_RATE, random_state=seed
     ).fit(x_train, y_train)

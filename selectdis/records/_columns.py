@@ -74,7 +74,7 @@ def families(records: pd.DataFrame) -> np.ndarray:
 
 def without_labels(records: pd.DataFrame, allowed: Collection[str] = ()) -> pd.DataFrame:
     """Return `records` without the scores that need labels, but for those columns of them that are `allowed`."""
-    return records.drop(columns=[c for c in records if str(c).startswith(METRIC) and c not in allowed])
+    return records.loc[:, [not str(c).startswith(METRIC) or c in allowed for c in records]]
 
 
 def ordered(frame: pd.DataFrame) -> pd.DataFrame:

@@ -59,8 +59,8 @@ def seed_statistics(records: pd.DataFrame, scores: np.ndarray, *, by: list[str],
     """
     known = np.isfinite(scores)
     groups = pd.Series(scores[known]).groupby([records[column].to_numpy()[known] for column in by], observed=True)
-    table = groups.agg(["size", "mean", "median", "std"]).rename(columns={"size": "seeds", "std": "sd"})
-    table.index.names = by
+    columns = {"seeds": groups.size(), "mean": groups.mean(), "median": groups.median(), "sd": groups.std()}
+    table = pd.DataFrame(columns).rename_axis(index=by)
     pooled = np.sqrt((table["sd"] ** 2).mean())
     spread = table["sd"].fillna(pooled if np.isfinite(pooled) else 0.0)
     table["lcb"] = table["mean"] - z * spread / np.sqrt(table["seeds"])

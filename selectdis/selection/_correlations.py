@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from selectdis.errors import SelectdisError
 from selectdis.records import (
@@ -42,7 +42,7 @@ def correlation_interval(correlation: float, n: int, level: float = 0.95) -> tup
         return float("nan"), float("nan")
     z, half = (
         np.arctanh(np.clip(correlation, -0.9999, 0.9999)),
-        stats.norm.ppf(0.5 + level / 2) * np.sqrt(1.06 / (n - 3)),
+        scipy.stats.norm.ppf(0.5 + level / 2) * np.sqrt(1.06 / (n - 3)),
     )
     return float(np.tanh(z - half)), float(np.tanh(z + half))
 

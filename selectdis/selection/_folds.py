@@ -81,7 +81,8 @@ def judged_runs(records: pd.DataFrame, score: str | Sequence[str]) -> tuple[pd.D
     keep = np.flatnonzero(rows)[sizes >= 2]
     judged = known.iloc[keep].reset_index(drop=True)
     texts = judged.select_dtypes(["string", "object"]).columns
-    return judged.astype(dict.fromkeys(texts, object)), scores[keep], left_out  # Arrow strings are slow to take
+    # Folds take rows: slow from Arrow strings, and from many blocks of memory, of which a copy makes few.
+    return judged.astype(dict.fromkeys(texts, object)).copy(), scores[keep], left_out
 
 
 def _named(score: str | Sequence[str]) -> str:
@@ -247,14 +248,15 @@ def _gains(fitted: FittedRule, target: pd.DataFrame, codes: np.ndarray, shares: 
     return gains, float(spread[counted].sum() / max(counted.sum(), 1) ** 2)
 
 
-def worth_of_pick(rule: Picker, proxies: pd.DataFrame, target: pd.DataFrame, shares: np.ndarray) -> float:
-    """Return the mean of `shares`, (n_runs,), over what `rule` picks; NaN where it has nothing to go by."""
+def worth_of_pick(rule: Picker, fit: Callable[[], Weights], target: pd.DataFrame, shares: np.ndarray) -> float:
+    """Return the mean of `shares`, (n_runs,), over what `rule` picks once `fit` has fitted it.
+
+    NaN where it has nothing to go by.
+    """
     everything = [np.arange(len(target))]
     try:
-        fitted = rule.fit(proxies)
-        return float(
-            next(_weights(rule.label, rule, fitted, without_labels(target, rule.target_columns), everything)) @ shares
-        )
+        seen = without_labels(target, rule.target_columns)
+        return float(next(_weights(rule.label, rule, fit(), seen, everything)) @ shares)
     except NothingToGoByError:
         return float("nan")
 

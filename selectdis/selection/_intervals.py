@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
+import scipy
 
 __all__ = [
     "UNIFORM_VARIANCE",
@@ -50,8 +50,8 @@ def probability_interval(
     most = max(count, 4 * (count - 1))
     tosses = most if sure else np.clip(count * toss / variance, count / 2, most)
     won, lost, tail = middle * tosses, (1.0 - middle) * tosses, (1.0 - level) / 2
-    low = stats.beta.ppf(tail, won, lost + 1) if won > 1e-9 else 0.0
-    high = stats.beta.ppf(1.0 - tail, won + 1, lost) if lost > 1e-9 else 1.0
+    low = scipy.stats.beta.ppf(tail, won, lost + 1) if won > 1e-9 else 0.0
+    high = scipy.stats.beta.ppf(1.0 - tail, won + 1, lost) if lost > 1e-9 else 1.0
     return float(low), float(high)
 
 
@@ -77,7 +77,7 @@ def prediction_range(values: np.ndarray, *, variance: float | None = None, level
     if variance is None:
         variance = float(np.var(values, ddof=1)) if count > 1 else 0.0
     spread = ((count - 1) * variance + UNIFORM_VARIANCE) / count
-    half = stats.t.ppf(0.5 + level / 2, df=count) * np.sqrt(spread * (1 + 1 / count))
+    half = scipy.stats.t.ppf(0.5 + level / 2, df=count) * np.sqrt(spread * (1 + 1 / count))
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
@@ -115,7 +115,7 @@ def moderated_interval(
     count = len(values)
     spread = ((count - 1) * np.var(values, ddof=1) if count > 1 else 0.0) + prior_variance
     error = np.sqrt(max(spread / count / count, bootstrap_variance))
-    half = stats.t.ppf(0.5 + level / 2, df=count) * error
+    half = scipy.stats.t.ppf(0.5 + level / 2, df=count) * error
     middle = float(np.mean(values))
     return max(bounds[0], middle - half), min(bounds[1], middle + half)
 

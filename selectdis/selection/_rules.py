@@ -116,7 +116,8 @@ class Rule:
         rankings
             Rankings of their configurations that are known already, to which this rule's is added.
         """
-        proxies = proxies[pickable(proxies)]
+        alive = pickable(proxies)
+        proxies = proxies if alive.all() else proxies[alive]
         rankings = {} if rankings is None else rankings
         if self.configuration is not None and self.configuration not in rankings:
             rankings[self.configuration] = self.configuration.scores(proxies)

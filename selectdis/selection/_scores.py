@@ -44,12 +44,15 @@ def beats(scores: np.ndarray) -> np.ndarray:
     -------
     Same shape, in [0, 1]: 1 for the best, 0 for the worst, 0.5 on average, and 0.5 for a run without opponents.
     """
-    frame = pd.DataFrame(np.asarray(scores, dtype=float))
-    opponents = frame.notna().sum().to_numpy() - 1
-    with np.errstate(invalid="ignore", divide="ignore"):
-        shares = (frame.rank().to_numpy() - 1) / opponents
-    shares = np.where(frame.notna() & (opponents < 1), 0.5, shares)
-    return shares.reshape(np.shape(scores))
+    table = np.asarray(scores, dtype=float)
+    shares = np.full(table.shape, np.nan)
+    for values, found in zip(np.atleast_2d(table.T), np.atleast_2d(shares.T), strict=True):  # a score each
+        known = ~np.isnan(values)
+        here = values[known]
+        ranks = np.sort(here)
+        behind = (ranks.searchsorted(here, "left") + ranks.searchsorted(here, "right") - 1) / 2
+        found[known] = behind / (len(here) - 1) if len(here) > 1 else 0.5
+    return shares
 
 
 def percentiles(values: pd.DataFrame | pd.Series, datasets: pd.Series | pd.Index) -> np.ndarray:
@@ -70,9 +73,9 @@ def score_metrics(records: pd.DataFrame, score: str | Sequence[str]) -> list[str
     """
     score = current_score_name(score) if isinstance(score, str) else score
     if score == WIN_RATE:
-        names = metric_names(records)
-        chosen = [name for name in DISENTANGLEMENT if name in names]
-        chosen = chosen or [name for name in names if "." not in name]  # neither .sampled nor .few100
+        usual = records[[METRIC + name for name in DISENTANGLEMENT if METRIC + name in records]]
+        # Where there is none of them, all on mean codes and every label: neither .sampled nor .few100.
+        chosen = metric_names(usual) or [name for name in metric_names(records) if "." not in name]
         if not chosen:
             raise SelectdisError("the records hold no supervised score (a column metric.<name>) to rank runs by")
         return chosen
@@ -103,12 +106,11 @@ def run_scores(records: pd.DataFrame, score: str | Sequence[str] = WIN_RATE) -> 
     score = current_score_name(score) if isinstance(score, str) else score
     names = score_metrics(records, score)
     need(records, *(METRIC + name for name in names))
-    values = records[[METRIC + name for name in names]].astype(float) * [direction(name) for name in names]
+    scores = records[[METRIC + name for name in names]].to_numpy(dtype=float) * [direction(name) for name in names]
     if isinstance(score, str) and score != WIN_RATE:
-        return values.iloc[:, 0].to_numpy()
+        return scores[:, 0]
     need(records, DATASET)
     codes, datasets = pd.factorize(records[DATASET])
-    scores = values.to_numpy()
     rates = np.full(len(scores), np.nan)
     for k in range(len(datasets)):
         here = np.flatnonzero(codes == k)

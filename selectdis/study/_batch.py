@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
-from scipy.stats import wilcoxon
 
 from selectdis.execution._job import CohortJob
 from selectdis.execution._study_jobs import jobs_of, run_jobs
@@ -166,4 +166,6 @@ def falls_behind(
     own = known.pop(number, {})
     best = max(known.values(), key=lambda other: float(np.mean([*other.values()])) if other else -np.inf, default={})
     ahead = [best[seed] - own[seed] for seed in own if seed in best]
-    return len(ahead) > 2 and bool(wilcoxon(ahead, alternative="greater", zero_method="zsplit").pvalue < GIVE_UP_P)
+    return len(ahead) > 2 and bool(
+        scipy.stats.wilcoxon(ahead, alternative="greater", zero_method="zsplit").pvalue < GIVE_UP_P
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import optuna
-from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState
 
 __all__ = ["importances_of"]
@@ -43,6 +42,9 @@ def _evaluated(study: optuna.Study, trials: list[optuna.trial.FrozenTrial], name
     varying = [name for name in names if len({trial.params[name] for trial in trials}) > 1]
     if len(varying) < 2:  # one alone explains all that there is to explain: 1.0, which says nothing
         return {}
+    # Here: they bring scikit-learn's forests, which nobody else needs.
+    from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+
     part = optuna.create_study(direction=study.directions[0])
     for trial in trials:
         values = {name: trial.params[name] for name in varying}

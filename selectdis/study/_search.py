@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import optuna
+import scipy
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from scipy.stats import qmc
 
 from selectdis.models import ARCHITECTURES, LIKELIHOODS
 from selectdis.objectives import OBJECTIVES
@@ -141,7 +141,7 @@ def sobol_points(search: SearchSpec, n: int) -> list[Params]:
     One axis is the objective; the axes behind the shared parameters serve as whichever strengths that objective has.
     """
     axes = max(len(values_of(search, objective)) for objective in search.objective)
-    sobol = qmc.Sobol(axes, scramble=True, rng=np.random.default_rng(search.seed))
+    sobol = scipy.stats.qmc.Sobol(axes, scramble=True, rng=np.random.default_rng(search.seed))
     return _distinct(sobol.random(4 * 2 ** max(n - 1, 0).bit_length()), search, n)  # a power of two keeps the balance
 
 

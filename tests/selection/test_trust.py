@@ -1,6 +1,7 @@
 """What is said of a rule."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -114,9 +115,10 @@ def test_proxies_are_of_other_families_and_at_most_ten_choices_of_them(monkeypat
     records = make_records(9, 4, 2, rng=np.random.default_rng(0))
     records["family"] = records["dataset"].replace({"data1": "data0", "data2": "data0"})
     seen = []
-    monkeypatch.setattr(_by_proxies, "worth_of_pick", lambda rule, proxies, target, shares: seen.append((
-        target["dataset"].iloc[0], frozenset(proxies["dataset"]))) or 0.5)  # fmt: skip
-    found = _by_proxies.worths_by_proxies(PERFECT, records, run_scores(records), 3)
+    rule = SimpleNamespace(fit=lambda proxies: frozenset(proxies["dataset"]))
+    monkeypatch.setattr(_by_proxies, "worth_of_pick", lambda rule, fit, target, shares: seen.append((
+        target["dataset"].iloc[0], fit())) or 0.5)  # fmt: skip
+    found = _by_proxies.worths_by_proxies(rule, records, run_scores(records), 3)
     choices = {name: {chosen for target, chosen in seen if target == name} for name in found}
     assert {len(chosen) for chosen in choices.values()} == {10}  # of 20 choices of 3 of 6, and of 56 of 8
     assert not frozenset.union(*choices["data0"]) & {"data0", "data1", "data2"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy.optimize import brentq
+import scipy
 
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._sizes import IMAGE_SIZES, Sizes, check_drawn_size, check_sizes, spaced
@@ -195,4 +195,4 @@ def _joint(n_first: int, n_second: int, correlation: float) -> np.ndarray:
             f"a correlation of {correlation} cannot be had between {n_first} and {n_second} values, at most "
             f"{np.floor(100 * (short + abs(correlation))) / 100}: give both more values, or the same number of them"
         )
-    return balanced(brentq(excess, 0, SHARPEST, xtol=1e-6))
+    return balanced(scipy.optimize.brentq(excess, 0, SHARPEST, xtol=1e-6))

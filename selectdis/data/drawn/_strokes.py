@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
-from scipy.ndimage import zoom
+import scipy
 
 from selectdis.data._dataset import ImageDataset
 from selectdis.data._sizes import Sizes
@@ -108,7 +108,9 @@ def _scans() -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    large = np.clip(zoom(bunch.images / 16, (1, ENLARGED, ENLARGED), order=3, grid_mode=True, mode="nearest"), 0, 1)
+    large = np.clip(
+        scipy.ndimage.zoom(bunch.images / 16, (1, ENLARGED, ENLARGED), order=3, grid_mode=True, mode="nearest"), 0, 1
+    )
     padded = np.pad(large.astype(np.float32), ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN)))
     return padded, tuple(np.flatnonzero(bunch.target == digit) for digit in range(10))
 

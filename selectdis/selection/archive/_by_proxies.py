@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ import pandas as pd
 from selectdis.records import DATASET, FAMILY, OBJECTIVE, PART, families
 from selectdis.selection._folds import Picker, judged_runs, worth_of_pick
 from selectdis.selection._intervals import prediction_range, probability_interval
+from selectdis.selection._rules import Weights
 from selectdis.selection._scores import WIN_RATE, beats
 from selectdis.selection.archive._table import evidence
 
@@ -123,12 +125,17 @@ def worths_by_proxies(rule: Picker, judged: pd.DataFrame, scores: np.ndarray, n_
     parts = {name: judged[judged[DATASET] == name] for name in names}
     shares = {name: beats(scores[(judged[DATASET] == name).to_numpy()]) for name in names}
     rng = np.random.default_rng(0)
+
+    @cache  # the same proxies come up for many targets
+    def fitted(chosen: tuple[str, ...]) -> Weights:
+        return rule.fit(pd.concat([parts[name] for name in chosen]))
+
     found = {}
     for target, family in names.items():
         others = [name for name, own in names.items() if own != family]
         found[target] = np.array(
             [
-                worth_of_pick(rule, pd.concat([parts[name] for name in chosen]), parts[target], shares[target])
+                worth_of_pick(rule, partial(fitted, chosen), parts[target], shares[target])
                 for chosen in _choices(others, min(n_proxies, len(others)), rng)
             ]
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
+import scipy
 
 from selectdis.errors import SelectdisError, nearest
 from selectdis.selection.few_labels._probe_codes import ProbeCodes
@@ -139,7 +139,7 @@ def _disagreement(codes: np.ndarray, n: int, rng: np.random.Generator) -> np.nda
 
 def _ranks(codes: np.ndarray) -> np.ndarray:
     """Return each latent's ranks in [0, 1]; those of a constant latent are all the same."""
-    ranks: np.ndarray = (rankdata(codes, axis=1) / codes.shape[1]).astype(np.float32)
+    ranks: np.ndarray = (scipy.stats.rankdata(codes, axis=1) / codes.shape[1]).astype(np.float32)
     return ranks
 
 

@@ -134,7 +134,7 @@ def worths(rules: Sequence[Rule], judged: pd.DataFrame, scores: np.ndarray) -> p
 
 def _worth(rule: Rule, proxies: pd.DataFrame, target: pd.DataFrame, shares: np.ndarray) -> float:
     try:
-        return worth_of_pick(rule, proxies, target, shares)
+        return worth_of_pick(rule, lambda: rule.fit(proxies), target, shares)
     except SelectdisError:  # it reads a column that these records do not have
         return float("nan")
 
