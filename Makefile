@@ -8,6 +8,8 @@ DOCS := $(VENV)/.installed-for-docs
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
+# Studies start many processes, each of which would compile the package anew where this is set.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: quickstart test lint docs notebooks clean
 
