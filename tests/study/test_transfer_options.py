@@ -11,11 +11,18 @@ from selectdis import selection
 from selectdis.errors import SelectdisError
 from selectdis.execution._study_jobs import run_jobs
 from selectdis.report import write_report
+from selectdis.study._listener import Listeners
 from selectdis.study._transfer import OPTIONS
 from tests.study.fakes import fake_work, spec, trained
 
 pytestmark = pytest.mark.usefixtures("no_training")
 RULE = {"run": "+reconstruction", "top": 1, "seeds": 2}
+
+
+@pytest.fixture(autouse=True)
+def no_announcement(monkeypatch):
+    """The trust of each pick costs seconds, and nobody listens: it is worked out where a test asks for it."""
+    monkeypatch.setattr(Listeners, "picked", lambda *_: None)
 
 
 def make(tmp_path, **changes):
