@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from time import perf_counter
 
@@ -23,10 +23,10 @@ from selectdis._arrays import entropy, information_matrix, known
 from selectdis.metrics._dci import disentanglement
 from selectdis.metrics._latent_share import KINDS, _labels, _shares, _standard, latent_shares
 from selectdis.selection import beats
-from selectdis.selection._intervals import moderated_interval
+from selectdis.selection._intervals import group_resamples, moderated_interval
 from selectdis.selection._scores import run_scores
 from selectdis.selection.few_labels import LabelBacktest, LabelDraw, ProbeCodes, backtest_labels, read_probe_codes
-from selectdis.selection.few_labels._backtest import _worth, by_latent_share
+from selectdis.selection.few_labels._backtest import _row, _worth, by_latent_share
 from selectdis.selection.few_labels._draws import Drawn
 
 EVIDENCE = Path(__file__).parents[1] / "evidence"
@@ -242,26 +242,60 @@ def compared(sets: list[ProbeCodes], kls: list[np.ndarray], draws: int, *, candi
 CARRIED = ((1, 5), (3, 1), (3, 5), (5, 1), (5, 2), (6, 1), (6, 5), (12, 1), (12, 2), (12, 5))  # --top, --seeds
 
 
-def carried(sets: list[ProbeCodes], draws: int) -> str:
-    """Return a table: what labels are worth among the runs that a transfer trains, by its --top and --seeds.
+def among_carried(
+    sets: list[ProbeCodes],
+    targets: Collection[str],
+    labels: tuple[int, ...],
+    ways: tuple[tuple[int, int], ...],
+    draws: int,
+) -> pd.DataFrame:
+    """Return a row per data set, number of labels, draw, and way of carrying configurations over.
 
     Configurations are those with the best mean win rate on the data sets of the other families; seeds are drawn.
     """
     truths = [pd.Series(run_scores(one.records), one.records["configuration"]) for one in sets]
     rows = []
     for k, probe in enumerate(sets):
+        if probe.dataset not in targets:
+            continue
         known = [truth for one, truth in zip(sets, truths, strict=True) if one.family != probe.family]
         order = pd.concat(known).groupby(level=0).mean().sort_values(ascending=False).index
         own, truth = probe.records["configuration"].to_numpy(), truths[k].to_numpy()
-        for number, one in itertools.product((5, 10, 20), range(draws)):
+        groups = pd.factorize(own)[0]
+        for number, one in itertools.product(labels, range(draws)):
             rng = np.random.default_rng([0, number, one])
             drawn = LabelDraw().draw(probe, number, rng)
             given = by_latent_share(probe.codes[:, drawn.images], drawn.labels, probe.ordered)
-            for top, seeds in CARRIED:
+            everything = group_resamples(groups, 1, rng)[0]
+            for top, seeds in ways:
                 runs = np.concatenate([rng.permutation(np.flatnonzero(own == name))[:seeds] for name in order[:top]])
                 about = {"dataset": probe.dataset, "family": probe.family, "labels": number, "how": f"{top} x {seeds}"}
-                rows.append(about | {"p": _worth(given[runs], runs, truth, truth)[0], "runs": len(runs)})
-    table = pd.DataFrame(rows)
+                again = runs[group_resamples(pd.factorize(own[runs])[0], 1, rng)[0]]
+                p, top_tenth = _worth(given[runs], runs, truth, truth)
+                replicate, _ = _worth(given[again], again, truth, truth[everything])
+                rows.append(
+                    about
+                    | {"p": p, "top_tenth": top_tenth, "replicate": replicate, "draw": one}
+                    | {"runs": len(runs), "configurations": top}
+                )
+    return pd.DataFrame(rows)
+
+
+def said(sets: list[ProbeCodes], draws: int) -> str:
+    """Return what `selectdis.selection.few_labels._worth` holds beside `worth`, of the judging families."""
+    table = among_carried(sets, JUDGING, (5, 10, 20, 30, 50, 100), ((1, 5), (3, 5), (6, 5)), draws)
+    lines = []
+    for (top, number), here in table.groupby(["configurations", "labels"]):
+        by_dataset = here.groupby(["labels", "family", "dataset"])[["p", "top_tenth"]].mean().reset_index()
+        row = _row(number, here, by_dataset, 0.95, 0)
+        numbers = (f"{row[name]:.2f}" for name in ("p_beats_random", "p_low", "p_high", "top_tenth"))
+        lines.append(f"    LabelWorth({top}, {number}, {', '.join(numbers)}),")
+    return "\n".join(lines)
+
+
+def carried(sets: list[ProbeCodes], draws: int) -> str:
+    """Return a table: what labels are worth among the runs that a transfer trains, by its --top and --seeds."""
+    table = among_carried(sets, [one.dataset for one in sets], (5, 10, 20), CARRIED, draws)
     halves = {"looked at": ~table["dataset"].isin(JUDGING), "judging": table["dataset"].isin(JUDGING)}
     lines = []
     for top, seeds in CARRIED:
@@ -330,7 +364,7 @@ def draw(found: dict[str, LabelBacktest], path: Path) -> None:
     print(f"wrote {path}")
 
 
-WHAT = ("worth", "mistakes", "scores", "candidates", "judged", "carried", "believed")
+WHAT = ("worth", "mistakes", "scores", "candidates", "judged", "carried", "said", "believed")
 
 
 def main() -> None:
@@ -363,6 +397,8 @@ def main() -> None:
         print(compared(halves["judging"], nats["judging"], options.draws, candidates="prior"))
     if "carried" in only:
         print(carried(halves["looked at"] + halves["judging"], options.draws))
+    if "said" in only:
+        print(said(halves["looked at"] + halves["judging"], options.draws))
     if "believed" in only:
         everything = believed(halves["looked at"] + halves["judging"], options.draws, options.resamples)
         everything.to_csv(options.out, index=False)

@@ -110,8 +110,6 @@ def _of_codes(
 
 def _rank_runs(study: Study, target: str | None, read: Path) -> None:
     """Let the pick go by the labels, and print how the runs rank."""
-    from selectdis.selection.few_labels import worth_sentence
-
     result = study.label(read, target=target)
     assert result.labels is not None
     assert result.pick is not None
@@ -119,7 +117,7 @@ def _rank_runs(study: Study, target: str | None, read: Path) -> None:
     show(boards(result.leaderboard(), name="target", title=title))
     say(f"{result.pick.candidate} ({result.model})", "Pick:")
     say(result.why, "Why:")
-    say(worth_sentence(result.labels.n_labels))
+    say(result.trust.why)
     say(f"labels kept in {study.folder / 'labels' / result.stage.data.slug / result.labels.table}")
     say("the leaderboard, the report and MLflow follow this pick; --undo takes it back")
 

@@ -265,10 +265,13 @@ def trust_of_evidence(
     return Trust(rule.label, "evidence", score=str(score), decision=decision, published=found, words=words)
 
 
-def trust_in_labels(rule: Picker, n_labels: int) -> Trust:
-    """Say what picks by as many labels were worth on the families that judge; see `decide` for the decision."""
-    worth = label_worth(n_labels)
-    said = Trust(rule.label, "labels", why=worth_sentence(n_labels), decision=MORE, words=in_words(rule))
+def trust_in_labels(rule: Picker, n_labels: int, n_configurations: int) -> Trust:
+    """Say what picks by as many labels were worth on the families that judge; see `decide` for the decision.
+
+    Labels choose the better the more `n_configurations` the runs are of.
+    """
+    worth, why = label_worth(n_labels, n_configurations), worth_sentence(n_labels, n_configurations)
+    said = Trust(rule.label, "labels", why=why, decision=MORE, words=in_words(rule))
     if worth is None:
         return said
     decision = USE if worth.low > 0.5 else BETTER if worth.p >= _LEAST_MEAN else MORE

@@ -181,7 +181,8 @@ class Transfer:
         A backtest, and therefore made when it is asked for.
         """
         if self.labels is not None:
-            return trust_in_labels(self.rule, self.labels.n_labels)
+            labelled = self.records[self.records["candidate"].isin(list(self.labels.runs))]
+            return trust_in_labels(self.rule, self.labels.n_labels, labelled["configuration"].nunique())
         if isinstance(self.rule, RecordedRule):
             return selection.Trust(self.rule.label, "nothing", why="it was made in Python, and is not there any more")
         if self.stage.spec.evidence is not None:

@@ -140,4 +140,14 @@ def test_no_number_is_said_that_was_not_backtested():
     assert "; by 20 with" in worth_sentence(14)
     assert "; by" not in worth_sentence(200)
     assert "the best in 39% of 200 resamples of the images (of 27 backtested picks" in in_resamples(0.39)
-    assert "of 22 backtested picks with about as many 6 were" in in_resamples(0.0)
+    assert "of 22 backtested picks among 60 runs with about as many 6 were" in in_resamples(0.0)
+
+
+def test_labels_are_worth_less_among_runs_of_few_configurations():
+    assert [label_worth(20, n).configurations for n in (1, 2, 5, 6, 12, 40)] == [1, 1, 3, 6, 12, 12]
+    assert label_worth(20, 3).p < label_worth(20, 6).p < label_worth(20).p
+    assert label_worth(20, 3).top_tenth < label_worth(20).top_tenth
+    assert "labelled images, among those of the 3 best configurations, beat" in worth_sentence(20, 4)
+    assert "labelled images, among the five of the best configuration, beat" in worth_sentence(20, 2)
+    assert "labelled images beat" in worth_sentence(20)
+    assert label_worth(4, 3) is None
