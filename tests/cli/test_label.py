@@ -138,7 +138,7 @@ def test_every_view_follows_the_labels_until_they_are_taken_back(call, transferr
     assert board.index(other) < board.index(plain.pick.candidate)
     assert call("report", folder).code == 0
     (page,) = folder.glob("*.html")
-    assert "best by 12 labelled images" in page.read_text()
+    assert "on the target by 12 labelled images" in page.read_text()
     again = call("transfer", folder, "--jobs", 1)  # new runs would be scored by the same labels
     assert f"Picked run: {other}" in again.out
     assert "by 10 labelled images" in again.out  # what is known of such picks, and no word of "label a few images"
