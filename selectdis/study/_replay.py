@@ -32,6 +32,10 @@ class StageView(NamedTuple):
         """Return the trained run of `candidate` (an id); None where it left no whole file."""
         return self.stage.load_run(candidate)
 
+    def kl_per_latent(self, candidate: str) -> list[float] | None:
+        """Return the KL of each latent of `candidate` (an id) in nats, as its record has it; None where it has none."""
+        return self.stage.kl_per_latent(candidate)
+
 
 def recorded_stages(study: Study) -> Iterator[tuple[Stage, Transfer | None]]:
     """Yield each proxy, then each target with what was made of it, as far as they have runs; no image is loaded."""

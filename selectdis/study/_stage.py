@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial
 
 from selectdis.data._reference import DataReference
 from selectdis.records import Record, active_latents, as_frame, checked_pool, is_settled, of_one_version, scores_version
+from selectdis.records._record import KL
 from selectdis.scoring._files import forget_codes, model_path
 from selectdis.scoring._many_runs import pool_criteria
 from selectdis.scoring._version import SCORES_VERSION, is_outdated
@@ -117,6 +118,11 @@ class Stage:
             return Run.load(self.model_path(candidate))
         except ValueError:  # missing or damaged: the study trains it again
             return None
+
+    def kl_per_latent(self, candidate: str) -> list[float] | None:
+        """Return the KL of each latent of `candidate` (an id) in nats, as its record has it; None where it has none."""
+        records = (record for record in self.raw_records() if record["candidate"] == candidate)
+        return next(records, {}).get(KL)
 
     def is_done(self, record: Record | None) -> bool:
         """Whether a run needs no more work: it did not fail, and no older version scored it whose model is here."""

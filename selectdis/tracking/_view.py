@@ -229,7 +229,7 @@ class View:
         if trained is None or info.absent:
             return
         with tempfile.TemporaryDirectory() as temporary:
-            save_pictures(trained, info.data, Path(temporary))
+            save_pictures(trained, info.data, Path(temporary), kl=stage.kl_per_latent(record["candidate"]))
             self.store.send_pictures(run, temporary)
         self.store.log(run, tags={_PICTURES: run.tags[_RUN]})
         self._note(key)

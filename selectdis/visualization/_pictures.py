@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RunPictures", "gif_bytes", "picture_run", "png_bytes", "save_pictures", "tile", "traversal_sheet"]
 
-PICTURED = 1_000  # images that a run encodes for its pictures and what is told of its latents, wherever they are shown
+PICTURED = 1_000  # images that a run encodes for its pictures and for what its latents know, wherever they are shown
 REACH = 2.0  # traversals run over this many standard deviations of the prior to both sides
 INK = (110, 110, 110)  # readable on white and on black
 
@@ -33,7 +33,7 @@ class RunPictures(NamedTuple):
     latents : (latents,) int
         Which latent of the code each row below is about.
     kl : (latents,) or None
-        In nats, mean over images; None of codes without a posterior.
+        In nats, mean over images outside training where it is the record's; None of codes without a posterior.
     traversals : uint8 (latents, steps, c, h, w)
     values : (latents, steps)
         What the traversed latent is set to: around the prior, or all over the values in use.
@@ -59,7 +59,14 @@ class RunPictures(NamedTuple):
 
 
 def picture_run(
-    run: Run, data: ImageDataset, *, steps: int = 7, shown: int = 8, n: int = PICTURED, seed: int = 0
+    run: Run,
+    data: ImageDataset,
+    *,
+    steps: int = 7,
+    shown: int = 8,
+    n: int = PICTURED,
+    seed: int = 0,
+    kl: Sequence[float] | None = None,
 ) -> RunPictures:
     """Encode images and decode what the pictures show.
 
@@ -75,6 +82,9 @@ def picture_run(
         Reconstructions.
     n, seed : int
         How many images are encoded, and what draws them.
+    kl : sequence of float, optional
+        The KL of each latent in nats as the run's record has it, so that one number has one value wherever it is shown;
+        by default that of the images which are encoded here.
 
     Returns
     -------
@@ -84,15 +94,16 @@ def picture_run(
     images = data.images_at(indices)
     mean, log_variance = run.encode(images)
     if run.candidate.specification.has_kl:
-        kl = 0.5 * (mean**2 + np.exp(log_variance) - log_variance - 1).mean(axis=0)  # to N(0, 1), per latent
+        measured = 0.5 * (mean**2 + np.exp(log_variance) - log_variance - 1).mean(axis=0)  # to N(0, 1), per latent
+        nats = measured if kl is None else np.asarray(kl, dtype=float)
         values = np.tile(np.linspace(-REACH, REACH, steps), (mean.shape[1], 1))
     else:
-        kl, values = None, np.linspace(mean.min(axis=0), mean.max(axis=0), steps, axis=1)
-    order = np.argsort(-(mean.std(axis=0) if kl is None else kl), kind="stable")
+        nats, values = None, np.linspace(mean.min(axis=0), mean.max(axis=0), steps, axis=1)
+    order = np.argsort(-(mean.std(axis=0) if nats is None else nats), kind="stable")
     base = int(np.argmin(((mean - np.median(mean, axis=0)) ** 2).sum(axis=1)))  # a typical image: nothing extreme
     return RunPictures(
         latents=order,
-        kl=None if kl is None else kl[order],
+        kl=None if nats is None else nats[order],
         traversals=_traversals(run, mean[base], values)[order],
         values=values[order],
         reconstructions=np.stack([images[:shown], _pixels(run.decode(mean[:shown]))]),
@@ -184,7 +195,7 @@ def traversal_sheet(traversals: np.ndarray, kl: np.ndarray | None, latent_names:
     return tile(traversals, [f"{name}  {nats:.2f} nats" for name, nats in zip(latent_names, kl, strict=True)])
 
 
-def save_pictures(run: Run, data: ImageDataset, folder: Path) -> None:
+def save_pictures(run: Run, data: ImageDataset, folder: Path, *, kl: Sequence[float] | None = None) -> None:
     """Write traversals (PNG and GIF), reconstructions, KL per latent and, with labels, the importance matrix.
 
     Parameters
@@ -195,8 +206,10 @@ def save_pictures(run: Run, data: ImageDataset, folder: Path) -> None:
         With the images to show.
     folder : Path
         Where to; made where it is missing.
+    kl : sequence of float, optional
+        As `picture_run` takes it.
     """
-    of = picture_run(run, data, steps=11)
+    of = picture_run(run, data, steps=11, kl=kl)
     pictures = {
         "traversals.png": png_bytes(traversal_sheet(of.traversals, of.kl, of.latent_names)),
         "traversals.gif": gif_bytes(of.traversals.swapaxes(0, 1)),

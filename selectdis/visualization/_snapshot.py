@@ -313,7 +313,9 @@ def _pictures_of(view: StageView) -> Callable[[str], RunPictures | None]:
     @functools.lru_cache(maxsize=64)
     def pictures(candidate: str) -> RunPictures | None:
         run = None if view.info.absent else view.load_run(candidate)
-        return None if run is None or run.status == "diverged" else picture_run(run, view.info.data)
+        if run is None or run.status == "diverged":
+            return None
+        return picture_run(run, view.info.data, kl=view.kl_per_latent(candidate))
 
     return pictures
 

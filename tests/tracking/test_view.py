@@ -9,10 +9,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from mlflow import MlflowException
+from typer.testing import CliRunner
 
+from selectdis.cli import app
 from selectdis.data import load_dataset
 from selectdis.data._reference import DataReference
 from selectdis.errors import SelectdisError
@@ -25,7 +28,7 @@ from selectdis.tracking._own_database import own_uri
 from selectdis.tracking._saved_view import page_of, view_tag
 from selectdis.tracking._store import Store, check_uri
 from selectdis.training import Run
-from selectdis.visualization import verdict
+from selectdis.visualization import take_snapshot, verdict
 from tests.browser import free_port
 from tests.tracking.views import SPEC, all_runs
 
@@ -121,7 +124,7 @@ def test_where_a_run_stands_is_said_and_the_pick_is_marked(studied, client, runs
 
 
 def test_a_number_that_is_shown_twice_is_one_number(studied, runs, tmp_path):
-    """In records, leaderboard, MLflow and the report (its tables are told to three digits)."""
+    """In records, leaderboard, its CSV, MLflow and the report (its tables are told to three digits)."""
     transfer, page = studied.transfers()[0], write_report(studied, tmp_path / "report.html").read_text(encoding="utf-8")
     board = studied.leaderboard("run").set_index("candidate")
     for stage, table in {"proxy": studied.records, "target": transfer.records}.items():
@@ -134,6 +137,15 @@ def test_a_number_that_is_shown_twice_is_one_number(studied, runs, tmp_path):
             if stage == "proxy":
                 assert metrics["win_rate"] == pytest.approx(board["score"][row["candidate"]], abs=1e-12)
                 assert f">{number(metrics['win_rate'])}<" in page
+    asked = CliRunner().invoke(app, ["leaderboard", str(studied.folder), "--out", str(tmp_path / "records.csv")])
+    assert asked.exit_code == 0, asked.output
+    written = pd.read_csv(tmp_path / "records.csv").set_index(["dataset", "candidate"])
+    for table in (studied.records, transfer.records):
+        scores = table.set_index(["dataset", "candidate"])[[name for name in table if is_score(name)]]
+        pd.testing.assert_frame_equal(written.loc[scores.index, scores.columns], scores, rtol=1e-12)
+    for stage in take_snapshot(studied).stages:  # the latents that are shown add up to the KL in the tables
+        shown = stage.pictures_of(stage.best[0])
+        assert shown.kl.sum() == pytest.approx(stage.row(stage.best[0])["criterion.kl"])
     note, told = runs["target", "digits", ""].data.tags, verdict(transfer.trust)
     assert html.escape(told, quote=False) in page.replace("&#39;", "'")
     assert note["why"] == transfer.why

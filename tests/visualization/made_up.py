@@ -115,6 +115,9 @@ class MadeUpView(StageView):
     def load_run(self, candidate):
         return trained_run()[0]
 
+    def kl_per_latent(self, candidate):
+        return recorded()[0]["kl_per_latent"]
+
 
 class LostView(StageView):
     """A stage whose runs left no file."""

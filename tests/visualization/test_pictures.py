@@ -5,7 +5,9 @@ import pytest
 from PIL import Image
 
 from selectdis._arrays import bin_codes, entropy, mutual_information_matrix
+from selectdis.visualization import _pictures as pictures_module
 from selectdis.visualization import picture_run, save_pictures, tile
+from selectdis.visualization._bars import kl_bars
 from selectdis.visualization._pictures import gif_bytes, traversal_sheet
 from tests.visualization.made_up import trained_run
 
@@ -35,6 +37,16 @@ def test_latents_come_by_falling_kl(encoded, pictures):
     np.testing.assert_allclose(pictures.kl, np.sort(kl)[::-1], rtol=1e-4)
     assert pictures.kl[0] > pictures.kl[-1]
     assert pictures.latent_names[0] == f"z{np.argmax(kl)}"
+
+
+def test_the_kl_of_the_record_is_what_is_shown(run_and_data, tmp_path, monkeypatch):
+    nats = [0.5, 3.0, 0.001, 2.0, 1.0, 0.2]
+    of = picture_run(*run_and_data, steps=3, kl=nats)
+    assert (of.latents.tolist(), of.kl.tolist()) == ([1, 3, 4, 0, 5, 2], sorted(nats, reverse=True))
+    drawn = []
+    monkeypatch.setattr(pictures_module, "kl_bars", lambda kl, names: drawn.append(kl.tolist()) or kl_bars(kl, names))
+    save_pictures(*run_and_data, tmp_path, kl=nats)
+    assert drawn == [of.kl.tolist()]
 
 
 def test_a_traversal_changes_its_own_latent_only(run_and_data, encoded, pictures):
