@@ -7,6 +7,9 @@ from typing import NamedTuple
 import pytest
 
 from selectdis.cli import main
+from tests.light_trust import light_trust
+
+__all__ = ["light_trust"]
 
 
 class Said(NamedTuple):

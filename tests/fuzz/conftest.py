@@ -4,10 +4,11 @@ import selectdis.study._batch as batch_module
 from selectdis.execution._study_jobs import run_jobs
 from selectdis.study import Study
 from tests.cli.conftest import call
+from tests.light_trust import light_trust
 from tests.study.conftest import no_training
 from tests.study.fakes import SPEC, fake_work
 
-__all__ = ["STUDY", "call", "no_training", "ran"]
+__all__ = ["STUDY", "call", "light_trust", "no_training", "ran"]
 
 STUDY = SPEC | {"select": {"score": "mig", "run": "reconstruction", "top": 1, "seeds": 1}, "seeds": 2}
 
