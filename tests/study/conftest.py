@@ -2,7 +2,10 @@ import pytest
 
 import selectdis.study._batch as batch_module
 from selectdis.execution._study_jobs import run_jobs
+from tests.light_trust import light_trust
 from tests.study.fakes import fake_work
+
+__all__ = ["light_trust"]
 
 
 @pytest.fixture
