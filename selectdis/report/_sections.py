@@ -14,7 +14,7 @@ from markupsafe import Markup
 from selectdis import selection
 from selectdis._redaction import redacted_text
 from selectdis.errors import SelectdisError
-from selectdis.records import configuration_labels, number, objective_label, run_label, score_label
+from selectdis.records import OBJECTIVE, configuration_labels, need, number, objective_label, run_label, score_label
 from selectdis.report._search import search
 from selectdis.report._tables import HeatmapTable, heatmap_table, leaderboards
 from selectdis.report._terms import explained, unit
@@ -182,6 +182,7 @@ def _strengths(snapshot: StudySnapshot) -> Section:
 
 
 def _strength_figures(snapshot: StudySnapshot, stage: StageSnapshot) -> list[Section]:
+    need(stage.records, OBJECTIVE, "strength")
     values, score = stage_scores(stage.records, snapshot.score, stage.criterion)
     figures = []
     for objective in dict.fromkeys(map(str, stage.records["objective"])):
@@ -218,6 +219,9 @@ def _variance(snapshot: StudySnapshot) -> Section:
 def _transfer(snapshot: StudySnapshot) -> Section:
     if not snapshot.targets:
         raise SelectdisError("there is no target yet: `selectdis transfer FILE` makes one")
+    if snapshot.proxy_records.empty:
+        raise SelectdisError("no run here has labels that a target could be compared by")
+    need(snapshot.proxy_records, OBJECTIVE)
     figures = []
     for target in snapshot.targets:
         points, _ = transfer_points(snapshot, target)

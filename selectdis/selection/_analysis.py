@@ -149,7 +149,8 @@ def _matrices(name: str, title: str, tables: dict[str, pd.DataFrame], records: p
     whole = pd.concat(parts, ignore_index=True)
     where = f"pooled over {datasets} data sets" if datasets > 1 else labelled_datasets(records)[0]
     half = correlation_interval(0.0, n)[1]
-    title = f"{title}: {where}, {n} runs (by chance within ±{half:.2f}, were all runs independent)"
+    chance = f" (by chance within ±{half:.2f}, were all runs independent)" if np.isfinite(half) else ""
+    title = f"{title}: {where}, {n} {'run' if n == 1 else 'runs'}{chance}"
     return AnalysisTable(name, title, _texts(shown), whole.assign(runs=whole["dataset"].map(sizes)))
 
 

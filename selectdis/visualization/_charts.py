@@ -115,6 +115,8 @@ def strength_seed(records: pd.DataFrame, values: np.ndarray, objective: str, lab
             dots(axes, strengths, scores, [f"{a:g}: {b:.3f}" for a, b in zip(strengths, scores, strict=True)], size=20)
             if (levels > 0).all() and levels[-1] / levels[0] > 20:
                 axes.set_xscale("log")
+                axes.xaxis.set_major_formatter("{x:g}")  # powers are formulas, which no text of a figure is
+                axes.xaxis.set_minor_formatter("")
         else:
             _draw_levels(axes, strengths, scores, levels)
         axes.set_xlabel(strength_label(objective))

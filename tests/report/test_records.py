@@ -36,6 +36,18 @@ def test_six_hundred_runs_stay_small():
     assert len(render(snapshot_of_records(records, "large")).encode()) < 3e6
 
 
+@pytest.mark.parametrize("gone", ["objective", "strength", "seed", "status", "metric", "everything"])
+def test_a_table_that_lacks_something_has_a_page_that_says_so(gone):
+    records = make_records("sprites", "proxy", strengths=3, seeds=2)
+    if gone == "everything":
+        records = records.assign(status="diverged")
+    columns = [name for name in records if name == gone or name.startswith(f"{gone}.")]
+    sections = all_sections(snapshot_of_records(records.drop(columns=columns), "poor"))
+    assert bool(sections["strengths"]["missing"]) == (gone in ("objective", "strength", "everything"))
+    unlabelled = "No run here has labels that a target could be compared by."
+    assert (sections["transfer"]["missing"] == unlabelled) == (gone in ("metric", "everything"))
+
+
 def test_correlations_of_few_runs_are_not_drawn():
     records = make_records("sprites", "proxy", objectives=("beta_vae",), strengths=2, seeds=2)
     (dataset,) = all_sections(snapshot_of_records(records, "few"))["agreement"]["datasets"]

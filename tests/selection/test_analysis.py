@@ -148,6 +148,12 @@ def test_annealing():
     assert annealing_effect(records[records["objective"] != "annealed_vae"]).empty
 
 
+def test_of_one_run_no_chance_is_told():
+    titles = [table.title for table in analysis(make_records(1, 1, 1, rng=np.random.default_rng(0)))]
+    assert any(title.endswith(", 1 run") for title in titles), titles
+    assert "nan" not in "".join(titles)
+
+
 def test_analysis_has_a_table_for_all_that_is_there():
     records = make_records(2, 12, 4, rng=np.random.default_rng(0))
     records["metric.mig.sampled"] = records["metric.mig"]

@@ -80,6 +80,8 @@ def test_many_strengths_make_an_axis_of_numbers():
     records = pd.DataFrame({"objective": "beta_vae", "strength": strengths})
     axes = strength_seed(records, strengths, "beta_vae", "score").axes[0]
     assert axes.get_xscale() == "log"
+    axes.figure.canvas.draw()
+    assert {"0.01", "1", "100"} <= {text.get_text() for text in axes.get_xticklabels() if text.get_text()}
     assert len(axes.collections) == 1
 
 
