@@ -3,7 +3,9 @@
 import pytest
 
 from selectdis.report import render
+from selectdis.visualization import snapshot_of_records
 from tests.browser import browser, needs_browser, watched_page
+from tests.visualization.made_up import make_records
 
 pytestmark = needs_browser
 
@@ -66,6 +68,14 @@ def test_reads_well(chromium, address, width, dark):
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (ground == "rgb(18, 22, 27)") == dark
     assert problems == []
+
+
+def test_a_long_name_does_not_widen_the_page(chromium, tmp_path):
+    records = make_records("sprites", "proxy", strengths=3, seeds=2).assign(dataset="é" * 300)
+    (tmp_path / "long.html").write_text(render(snapshot_of_records(records, "long")), encoding="utf-8")
+    page, _ = watched_page(chromium, width=400)
+    page.goto((tmp_path / "long.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
 def test_on_paper_tables_keep_to_the_page_and_to_their_place(chromium, address):
