@@ -11,6 +11,7 @@ from selectdis._factors import MISSING, DegenerateWarning, as_factors, as_numpy,
 from selectdis.errors import SelectdisError
 
 __all__ = [
+    "ACTIVE_NATS",
     "DegenerateWarning",
     "as_classes",
     "as_numpy",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 
+ACTIVE_NATS = 0.01  # mean KL of a latent, above which it carries something of an image
 LARGEST = float(np.finfo(np.float32).max)
 LARGE_SINGLE = 1e12  # the square of a larger float32, or a sum of such squares, might overflow
 

@@ -43,6 +43,7 @@ DOORS = {
     ("_plugins", "find_spec"): "whether such a module lies beside the file",
     ("study", "selectdis.visualization"): "study.plot: figures stand above the study that they show",
     ("study", "entry_points"): "listeners of other packages, and the tracker, which stands above the study",
+    ("cli", "entry_points"): "whether this installation has the pages that `ui` has MLflow serve",
     ("tracking", "entry_points"): "whether MLflow has the store that an address asks for",
 }
 BY_NAME = {"import_module", "__import__", "resolve_name", "find_spec", "find_loader", "run_module", "entry_points"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from selectdis._arrays import ACTIVE_NATS
 from selectdis.criteria._pool import check_pool, groups_of
 from selectdis.criteria._registry import Criterion
 
@@ -17,7 +18,7 @@ def model_centrality(
     active: np.ndarray | None = None,
     configurations: np.ndarray | None = None,
     n_groups: int = 20,
-    threshold: float = 0.01,
+    threshold: float = ACTIVE_NATS,
 ) -> np.ndarray:
     """Return ModelCentrality of Lin et al. 2020, "InfoGAN-CR and ModelCentrality", section 5.
 

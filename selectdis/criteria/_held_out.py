@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from selectdis._arrays import as_numpy, check_codes
+from selectdis._arrays import ACTIVE_NATS, as_numpy, check_codes
 from selectdis.criteria._registry import Criterion, HeldOut
 from selectdis.errors import SelectdisError
 
 __all__ = ["ACTIVE_UNITS", "ELBO", "KL", "RECONSTRUCTION", "active_units", "gaussian_kl", "held_out"]
-
-ACTIVE_NATS = 0.01
 
 
 def gaussian_kl(mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import scipy
 
+from selectdis._arrays import ACTIVE_NATS
 from selectdis.criteria._lasso import lasso_coefficients
 from selectdis.criteria._pool import check_pool, groups_of, standardise
 from selectdis.criteria._registry import Criterion, Pool
@@ -27,7 +28,7 @@ def udr(
     active: np.ndarray | None = None,
     similarity: Literal["lasso", "spearman"] = "lasso",
     configurations: np.ndarray | None = None,
-    threshold: float = 0.01,
+    threshold: float = ACTIVE_NATS,
 ) -> np.ndarray:
     """Return the UDR of Duan et al. 2020.
 

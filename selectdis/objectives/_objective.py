@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from selectdis._arrays import ACTIVE_NATS
 from selectdis.errors import SelectdisError, nearest
 
 if TYPE_CHECKING:  # the names and defaults must be readable without loading torch
     from torch import Tensor
 
 __all__ = ["Adversary", "Batch", "Codebook", "Loss", "Objective", "active_by_kl", "active_by_values"]
-
-ACTIVE_NATS = 0.01
 
 
 class Batch(NamedTuple):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from selectdis._arrays import ACTIVE_NATS
 from selectdis.errors import SelectdisError
 from selectdis.records._columns import (
     CANDIDATE,
@@ -33,7 +34,6 @@ __all__ = [
 
 Record = dict[str, Any]
 KL, ACTIVE = "kl_per_latent", "active_latents"
-ACTIVE_NATS = 0.01  # of latents in records that do not say which are active
 PRIVATE = (KL, ACTIVE)  # what a record keeps for the criteria over many runs; not a column
 
 _NEEDED = (CANDIDATE, DATASET, SEED, STATUS)

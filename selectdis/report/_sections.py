@@ -12,6 +12,7 @@ import yaml
 from markupsafe import Markup
 
 from selectdis import selection
+from selectdis._arrays import ACTIVE_NATS
 from selectdis._redaction import redacted_text
 from selectdis.errors import SelectdisError
 from selectdis.records import OBJECTIVE, configuration_labels, need, number, objective_label, run_label, score_label
@@ -24,6 +25,7 @@ from selectdis.visualization import (
     StudySnapshot,
     correlation_table,
     inline_svg,
+    nats_label,
     png_bytes,
     stage_scores,
     strength_figure,
@@ -43,7 +45,6 @@ MAX_FAILURES = 50
 FEWEST_POINTS = 3  # two always lie on a line
 FEWEST_RUNS = 5  # with fewer, a rank correlation is any number
 _SHOWN_LATENTS = 5
-_INACTIVE = 0.01  # nats: a latent below carries nothing, here and in UDR
 
 
 def all_sections(
@@ -273,8 +274,8 @@ def _left_out(pictures: RunPictures) -> str:
     """Return in words what the pictures of a run show nothing of."""
     parts = []
     if pictures.kl is not None:
-        dead = [name for name, kl in zip(pictures.latent_names, pictures.kl, strict=True) if kl < _INACTIVE]
-        parts += [f"{', '.join(dead)}: KL below {_INACTIVE} nats, so nothing is in there"] if dead else []
+        dead = [name for name, kl in zip(pictures.latent_names, pictures.kl, strict=True) if kl < ACTIVE_NATS]
+        parts += [f"{', '.join(dead)}: KL below {ACTIVE_NATS} nats, so nothing is in there"] if dead else []
     if constant := _constant_factors(pictures):
         parts.append(f"{', '.join(constant)}: the same in all images, so nothing can be known of it")
     return "; ".join(parts)
@@ -288,13 +289,9 @@ def _constant_factors(pictures: RunPictures) -> list[str]:
 
 def _strips(pictures: RunPictures, n: int | None = None) -> list[dict[str, str]]:
     """Return a strip of pictures for each of the `n` most informative latents."""
-    nats = [""] * len(pictures.latents) if pictures.kl is None else [_nats(kl) for kl in pictures.kl]
+    nats = [""] * len(pictures.latents) if pictures.kl is None else [nats_label(kl) for kl in pictures.kl]
     rows = list(zip(pictures.latent_names, nats, pictures.traversals, strict=True))[:n]
     return [{"latent": name, "kl": kl, "image": _data(strip[None])} for name, kl, strip in rows]
-
-
-def _nats(kl: float) -> str:
-    return f"{kl:.2f}" if kl >= _INACTIVE else f"< {_INACTIVE}"  # 0.008 as 0.01 would contradict what is said of it
 
 
 def _importance_table(pictures: RunPictures) -> HeatmapTable:

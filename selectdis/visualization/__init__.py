@@ -1,6 +1,6 @@
 """Figures of records and pictures of runs: one place, used by the report, the MLflow view and ``study.plot``."""
 
-from selectdis.visualization._bars import importance_bars
+from selectdis.visualization._bars import importance_bars, nats_label
 from selectdis.visualization._distance_figure import distance_figure
 from selectdis.visualization._latent_page import latent_page
 from selectdis.visualization._pictures import RunPictures, picture_run, png_bytes, save_pictures, tile
@@ -40,6 +40,7 @@ __all__ = [
     "importance_bars",
     "inline_svg",
     "latent_page",
+    "nats_label",
     "parallel_figure",
     "pareto_figure",
     "picture_run",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from selectdis._arrays import ACTIVE_NATS
 from selectdis.records import score_label
 from selectdis.visualization._charts import dots
 from selectdis.visualization._theme import MUTED, figure_style, new_figure, series_color
@@ -15,7 +16,7 @@ from selectdis.visualization._theme import MUTED, figure_style, new_figure, seri
 if TYPE_CHECKING:
     from selectdis.visualization._figure import ShownFigure as Figure
 
-__all__ = ["history", "importance_bars", "kl_bars", "stacked_bars"]
+__all__ = ["history", "importance_bars", "kl_bars", "nats_label", "stacked_bars"]
 
 
 def stacked_bars(shares: pd.DataFrame, title: str = "") -> Figure:
@@ -108,6 +109,11 @@ def importance_bars(importances: pd.Series, label: str) -> Figure:
     return figure
 
 
+def nats_label(kl: float) -> str:
+    """Return the KL of a latent with two digits; 0.008 as 0.01 would contradict that nothing is in there."""
+    return f"{kl:.2f}" if kl >= ACTIVE_NATS else f"< {ACTIVE_NATS}"
+
+
 def kl_bars(kl: np.ndarray, latent_names: Sequence[str]) -> Figure:
     """Draw the KL of each latent as a bar with its number, from the left in the order given.
 
@@ -126,7 +132,7 @@ def kl_bars(kl: np.ndarray, latent_names: Sequence[str]) -> Figure:
         figure = new_figure(max(4.2, 0.45 * len(kl)), 2.6)
         axes = figure.add_subplot()
         bars = axes.bar(latent_names, kl, color=series_color(0))
-        axes.bar_label(bars, fmt="%.2f", fontsize=7.5, color=MUTED)
+        axes.bar_label(bars, fmt=nats_label, fontsize=7.5, color=MUTED)
         axes.set_ylabel("KL (nats)")
         axes.set_xlabel("latent")
         axes.set_title("What each latent carries")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from selectdis._arrays import ACTIVE_NATS
 from selectdis.data import ImageDataset
 from selectdis.visualization._pictures import RunPictures, picture_run, png_bytes, tile
 
@@ -18,7 +19,6 @@ __all__ = ["latent_page"]
 
 MOST = 20_000  # pictures that are looked through
 ENDS = 6  # pictures shown at each end
-DEAD = 0.01  # nats, below which a latent says nothing of an image; as UDR has it
 STYLE = """
 :root{color-scheme:light dark}
 body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem}
@@ -48,7 +48,7 @@ def latent_page(run: Run, data: ImageDataset, *, seed: int = 0) -> str:
     drawn = np.random.default_rng(seed).permutation(len(data))[:MOST]
     codes = run.transform(LazySubset(data, drawn))
     of = picture_run(run, data, steps=9)
-    live = np.flatnonzero(of.kl > DEAD) if of.kl is not None else np.arange(len(of.latents))
+    live = np.flatnonzero(of.kl > ACTIVE_NATS) if of.kl is not None else np.arange(len(of.latents))
     sections = "".join(_section(of, place, codes, drawn, data) for place in live.tolist())
     dead = [name for place, name in enumerate(of.latent_names) if place not in live]
     rest = f"<p>The others say nothing of the pictures: {', '.join(dead)}.</p>" if dead else ""

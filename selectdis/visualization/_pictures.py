@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from selectdis._arrays import entropy, information_matrix, known
 from selectdis.data import ImageDataset
-from selectdis.visualization._bars import kl_bars
+from selectdis.visualization._bars import kl_bars, nats_label
 from selectdis.visualization._charts import importance_heatmap
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def traversal_sheet(traversals: np.ndarray, kl: np.ndarray | None, latent_names:
     """Return traversals, uint8 (latents, steps, c, h, w), as a sheet with the name and the KL of each latent."""
     if kl is None:
         return tile(traversals, latent_names)
-    return tile(traversals, [f"{name}  {nats:.2f} nats" for name, nats in zip(latent_names, kl, strict=True)])
+    return tile(traversals, [f"{name}  {nats_label(nats)} nats" for name, nats in zip(latent_names, kl, strict=True)])
 
 
 def save_pictures(run: Run, data: ImageDataset, folder: Path, *, kl: Sequence[float] | None = None) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from selectdis import selection
 from selectdis.errors import SelectdisError
-from selectdis.records import configuration_labels, objective_label, run_label, score_label
+from selectdis.records import configuration_labels, metric_names, objective_label, run_label, score_label
 from selectdis.visualization import _bars as bars
 from selectdis.visualization import _charts as charts
 from selectdis.visualization._snapshot import StageSnapshot, StudySnapshot, stage_scores
@@ -140,12 +140,18 @@ def _is_kept(name: str, sampled: bool) -> bool:
     return name.endswith(".sampled") == sampled and not name.startswith("downstream_efficiency")
 
 
+def _in_order(snapshot: StudySnapshot, found: pd.DataFrame) -> list[str]:
+    """Return the scores of a table as the records have them: five labels before ten."""
+    metrics = metric_names(snapshot.records)
+    return sorted(found["score"].unique(), key=lambda name: metrics.index(name) if name in metrics else -1)
+
+
 def variance_table(snapshot: StudySnapshot, dataset: str | None = None) -> pd.DataFrame:
     """Return shares of the variance: adjusted for the number of groups: one row per score, and each sums to 1."""
     found = selection.variance_explained(snapshot.records, n_bootstrap=2)
     found = found[found["dataset"] == (dataset or snapshot.first_proxy)]
     found = found[found["score"].map(lambda name: _is_kept(str(name), False)).astype(bool)]
-    shares = found.pivot(index="score", columns="source", values="adjusted").reindex(found["score"].drop_duplicates())
+    shares = found.pivot(index="score", columns="source", values="adjusted").reindex(_in_order(snapshot, found))
     if shares.empty or (shares := shares.dropna(subset="configuration")).empty:
         raise SelectdisError("a share of the variance needs configurations with two runs that have a score")
     # What a finer grouping adds may be less than nothing once it is adjusted for its number of groups.

@@ -2,7 +2,8 @@
 
 import pytest
 
-from selectdis.report._sections import _nats, all_sections
+from selectdis.report._sections import all_sections
+from selectdis.visualization import nats_label
 from tests.visualization.made_up import make_records, make_snapshot, target_records
 
 SMALL = {"objectives": ("beta_vae",), "strengths": 3, "seeds": 2}
@@ -78,4 +79,4 @@ def test_few_runs_have_a_figure_per_objective_and_data_set(sections):
 
 
 def test_a_kl_below_the_limit_is_not_written_as_the_limit():
-    assert [_nats(kl) for kl in (1.234, 0.01, 0.008)] == ["1.23", "0.01", "< 0.01"]
+    assert [nats_label(kl) for kl in (1.234, 0.01, 0.008)] == ["1.23", "0.01", "< 0.01"]

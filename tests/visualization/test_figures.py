@@ -56,9 +56,10 @@ def test_the_pick_has_a_ring(plots, snapshot):
 
 
 def test_bars_and_shares_stand_in_the_order_given():
-    bars = kl_bars(np.array([3.0, 1.0]), ["z4", "z0"]).axes[0]
-    assert [text.get_text() for text in bars.get_xticklabels()] == ["z4", "z0"]
-    assert [bar.get_height() for bar in bars.patches] == [3.0, 1.0]
+    bars = kl_bars(np.array([3.0, 1.0, 0.008]), ["z4", "z0", "z1"]).axes[0]
+    assert [text.get_text() for text in bars.texts] == ["3.00", "1.00", "< 0.01"]
+    assert [text.get_text() for text in bars.get_xticklabels()] == ["z4", "z0", "z1"]
+    assert [bar.get_height() for bar in bars.patches] == [3.0, 1.0, 0.008]
     cells = importance_heatmap(np.array([[0.25, 1.0], [0.0, 0.5]]), ["z4", "z0"], ["shape", "x"]).axes[0]
     assert [text.get_text() for text in cells.get_yticklabels()] == ["z4", "z0"]
     assert [text.get_text() for text in cells.texts] == [".25", "1.00", ".00", ".50"]
@@ -98,6 +99,13 @@ def test_shares_of_the_variance_sum_to_one(snapshot):
     table = variance_table(snapshot)
     np.testing.assert_allclose(table.sum(axis=1), 1, atol=0.02)
     assert list(table.columns) == ["objective", "strength", "seed"]
+
+
+def test_scores_of_the_variance_stand_as_in_the_records(snapshot, monkeypatch):
+    runs = snapshot.proxy_records
+    records = runs.assign(**{f"metric.latent_share.few{n}": runs["metric.mig"] for n in (5, 10)})
+    monkeypatch.setattr(type(snapshot), "records", property(lambda self: records))
+    assert list(variance_table(snapshot).index)[-2:] == ["latent_share.few5", "latent_share.few10"]
 
 
 def test_transfer_compares_the_same_configurations(snapshot):
