@@ -7,7 +7,7 @@ import pytest
 # It has to be known before anything imports Triton, as torch's compiler may.
 os.environ.setdefault("TRITON_INTERPRET", "1")
 
-SLOW = ("tests/faults/", "tests/tracking/test_server.py", "tests/test_docs.py")
+SLOW = ("tests/faults/", "tests/tracking/test_server.py", "tests/test_docs.py", "tests/test_plugins.py")
 
 
 def pytest_collection_modifyitems(items):

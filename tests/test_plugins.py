@@ -34,7 +34,7 @@ from selectdis.objectives import Loss, Objective
 
 
 def process(codes, factors):
-    """Return the process that scores, once a second one has begun."""
+    """Return the process that scores, once a second one has begun; a driver that measures the time waits in vain."""
     folder = Path(os.environ["PARTS_PROCESSES"])
     (folder / str(os.getpid())).touch()
     end = time.monotonic() + 90
@@ -157,7 +157,7 @@ def check(folder, records):
 def plugged(tmp_path_factory):
     """A study that ran with a module beside its file, in two processes."""
     folder = beside_the_file(tmp_path_factory.mktemp("plugged") / "study")
-    done = selectdis("run", "study.yaml", "--jobs", 2, cwd=folder)
+    done = selectdis("run", "study.yaml", "-q", "--jobs", 2, cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -172,7 +172,7 @@ def test_two_processes_know_the_parts_of_a_plugin(plugged):
 def test_two_processes_know_the_parts_of_an_installed_package(tmp_path):
     folder = as_a_package(tmp_path)
     site = [folder / "site"]
-    done = selectdis("run", "study.yaml", "--jobs", 2, cwd=folder, path=site)
+    done = selectdis("run", "study.yaml", "-q", "--jobs", 2, cwd=folder, path=site)
     assert done.returncode == 0, done.stderr
     check(folder, run_study_records(folder, site))
 
@@ -215,7 +215,7 @@ def test_workers_of_a_dask_cluster_know_the_parts_of_a_plugin(tmp_path):
     folder = beside_the_file(tmp_path / "study")
     (folder / "processes").mkdir()
     with dask_cluster(folder) as address:
-        done = selectdis("run", "study.yaml", "--scheduler", address, cwd=folder)
+        done = selectdis("run", "study.yaml", "-q", "--scheduler", address, cwd=folder)
     assert done.returncode == 0, done.stderr
     check(folder, Study.from_file(folder / "study.yaml", folder=folder / "runs" / "parts", plugins=False).records)
 
