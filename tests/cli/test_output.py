@@ -132,3 +132,9 @@ def test_a_disk_that_refuses_is_one_sentence_wherever_it_happens(call, monkeypat
 def test_a_negative_seed(inputs, call, command):
     out = ["--out", "x.png"] if command == "preview" else []
     assert "--seed" in call(*COMMANDS[command], "--seed", "-1", *out).refusal
+
+
+def test_a_name_too_long_for_a_file_is_one_sentence(call):
+    done = call("analyze", "x" * 300)
+    assert done.code == 2
+    assert done.err.startswith("error: no file can have so long a name: xxx")
