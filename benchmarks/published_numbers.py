@@ -24,6 +24,7 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.portfolio import plans
+from selectdis.objectives import takes_pairs
 from selectdis.records import families
 from selectdis.selection import (
     arena,
@@ -75,7 +76,6 @@ GOALS = {
 }
 BASELINES = ["oracle", "average configuration", "random run"]
 DRAWS = 8  # of labelled images, for the portfolios
-PAIRED = ["ada_gvae"]  # objectives of the evidence that learn from pairs, which a folder does not give
 SETS = 40  # of proxies drawn of each size, for the decisions
 
 
@@ -326,9 +326,10 @@ def folder() -> str:
     """What is known of the pick of `selectdis pick` before it has seen any picture, and of distance."""
     table, rule = records(), parse_rule("win_rate > udr_lasso @ 3")
     part, sets = table["part"].iloc[0], table["dataset"].unique()
+    untrained = [name for name in table["objective"].unique() if takes_pairs(name)]  # as folders give no pairs
     lines = []
     for text, label in ((rule.label, "The default"), ("any > auto @ 3", "For comparison, `--rule auto`")):
-        found = published_evidence(parse_rule(text), len(sets), without_objectives=PAIRED, part=part)
+        found = published_evidence(parse_rule(text), len(sets), without_objectives=untrained, part=part)
         low, high = (f"{100 * end:.0f}" for end in (found.next_low, found.next_high))
         p, decision = bracket(found.p, found.low, found.high), decide({}, found)
         lines.append(
@@ -338,15 +339,15 @@ def folder() -> str:
         )
     paired = published_evidence(rule, len(sets), part=part)
     lines.append(
-        f"Both without the runs of {', '.join(PAIRED)}, which a folder cannot train. With them, "
+        f"Both without the runs of {', '.join(untrained)}, which a folder cannot train. With them, "
         f"as in [evidence](evidence.md#what-came-out), the default has {bracket(paired.p, paired.low, paired.high)}, "
         f'which says "{decide({}, paired)}".'
     )
-    trained_first = rule.configurations(table[~table["objective"].isin(PAIRED)])[: rule.top]
+    trained_first = rule.configurations(table[~table["objective"].isin(untrained)])[: rule.top]
     own = table[(table["dataset"] == sets[0]) & table["configuration"].isin(trained_first)]
     runs = own.assign(numbers=own["channels"] * own["image_size"] ** 2)
     images = published_statistics().loc[(part, sets[0])]
-    told = [distance_to(part, images, which, rule=rule, without_objectives=PAIRED) for which in (None, runs)]
+    told = [distance_to(part, images, which, rule=rule, without_objectives=untrained) for which in (None, runs)]
     alone, trained = (bracket(one.correlation, one.low, one.high) for one in told)
     lines.append(
         f"The rank correlation of distance with what the default's pick was worth, over these data sets: {alone} by "

@@ -91,7 +91,7 @@ def main() -> None:
         sys.exit(0)
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
-            console.print(f"[red]error:[/] no file can have so long a name: {escaped(str(error.filename))[:60]}...")
+            console.print(f"[red]error:[/] no file can have so long a name: {escaped(str(error.filename)[:60])}...")
             sys.exit(2)
         if error.errno not in REFUSED:
             raise

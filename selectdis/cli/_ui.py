@@ -96,9 +96,10 @@ def _server(store: Path, host: str, port: int, *further: str) -> list[str]:
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", address, "--registry-store-uri", address]
     command += ["--default-artifact-root", artifacts_uri(store.parent)]  # of experiments that are made on its pages
     command += ["--workers", "1"]  # for one reader: four take four times as long to start
-    if not any(option.partition("=")[0] in OTHER_SERVERS for option in further):
-        # An installation from before there was one, which goes on with changed files, has none.
-        command += [word for point in entry_points(group="mlflow.app", name=APP) for word in ("--app-name", point.name)]
+    other = any(option.partition("=")[0] in OTHER_SERVERS for option in further)
+    # An installation from before there was an entry point, which goes on with changed files, has none.
+    if not other and entry_points(group="mlflow.app", name=APP):
+        command += ["--app-name", APP]
     return [*command, "--host", host, "--port", str(port), *further]
 
 
