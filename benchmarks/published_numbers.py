@@ -37,10 +37,13 @@ from selectdis.selection import (
     evidence,
     parse_rule,
     published_evidence,
+    rank_stability,
     variance_explained,
 )
 from selectdis.selection._backtest import BacktestResult, bracket
+from selectdis.selection._correlations import correlation_text
 from selectdis.selection._folds import judged_runs, worth_of_pick
+from selectdis.selection._scores import DISENTANGLEMENT
 from selectdis.selection._trust import BETTER, DO_NOT, USE, decide
 from selectdis.selection.archive._arena import HALVES, most_families
 from selectdis.selection.archive._by_proxies import Evidence
@@ -50,6 +53,7 @@ from selectdis.selection.archive._distance import distance_to, published_statist
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "selectdis/selection/archive/evidence.csv.gz"
+STEPS = ROOT / "evidence/dense16/steps/records.csv.gz"
 README = {
     "the best three configurations on the proxies, then UDR": "win_rate > udr_lasso @ 3",
     "whichever rule the proxies speak for": "any > auto @ 3",
@@ -290,11 +294,42 @@ def contents() -> str:
     ):
         sets = ", ".join(own["dataset"].unique())
         hours = own["seconds"].sum() / 60
-        rows.append(
-            [f"`{part}`", str(half), sets, f"{len(own):,}", f"{hours:.0f}", f"{(own['status'] == 'diverged').sum()}"]
-        )
-    head = ["part", "half", "data sets", "runs", "minutes of training", "diverged"]
+        diverged, few = (own["status"] == "diverged").sum(), (own["criterion.active_units"] <= 1).sum()
+        told = [f"{hours:.0f}", f"{diverged}", f"{few} ({few / len(own):.0%})"]
+        rows.append([f"`{part}`", str(half), sets, f"{len(own):,}", *told])
+    head = ["part", "half", "data sets", "runs", "minutes of training", "diverged", "at most one active latent"]
     return f"{markdown(head, rows)}\n\nRecords `{fingerprint()}`."
+
+
+def collapsed() -> str:
+    """Where runs kept one active latent or none."""
+    told = []
+    for part, own in evidence().groupby("part", sort=False):
+        few = own["criterion.active_units"] <= 1
+        names = pd.Series({f"{name} {share:.0%}": share for name, share in few.groupby(own["dataset"]).mean().items()})
+        worst = ", ".join(names[names > 0].sort_values(ascending=False).index) or "none on any data set"
+        told.append(f"- `{part}`: {few.sum()} of {len(own):,} runs, {few.mean():.1%}: {worst}.")
+    return "\n".join(told)
+
+
+def settled() -> str:
+    """How the ranks of runs after a quarter and after half of their steps agree with those at the end."""
+    table = rank_stability(pd.read_csv(STEPS))
+    judging = evidence().groupby("dataset")["judging"].first()
+    halves = table["dataset"].map(judging).map({True: "judging", False: "looked at"})
+    names = [name for name in table if name in DISENTANGLEMENT]
+    rows, lasts = [], []
+    for (half, dataset), own in table.groupby([halves, "dataset"], sort=False):
+        cells = [correlation_text(row.win_rate, row.runs) for row in own.sort_values("steps").itertuples()]
+        rows.append([dataset, str(half), str(own["runs"].iloc[0]), *cells])
+    for _, own in table.groupby("steps"):
+        lasts.append(own[["win_rate", *names]].median())
+    rows.append(["median", "", "", *(f"{last['win_rate']:.2f}" for last in lasts)])
+    steps = [f"after {steps:,} steps" for steps in sorted(table["steps"].unique())]
+    by_metric = [[f"`{name}`", *(f"{last[name]:.2f}" for last in lasts)] for name in names]
+    by_metric_head = ["median over data sets, by", *steps]
+    head = ["data set", "half", "runs", *steps]
+    return f"{markdown(head, rows)}\n\n{markdown(by_metric_head, by_metric)}"
 
 
 def agreement() -> str:
@@ -371,6 +406,8 @@ def portfolio() -> str:
 
 MAKE: dict[str, Callable[[], str]] = {
     "contents": contents,
+    "collapsed": collapsed,
+    "settled": settled,
     "goals": goals,
     "readme": readme,
     "rules": rules,
