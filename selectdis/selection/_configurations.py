@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from selectdis.records import CONFIGURATION, DATASET, need
+from selectdis.records import CONFIGURATION, DATASET, need, score_label
 from selectdis.selection._scores import WIN_RATE, NothingToGoByError, current_score_name, percentiles, run_scores
 
 __all__ = ["ConfigurationScore", "by_lcb", "by_mean", "by_median", "by_win_rate", "seed_statistics"]
@@ -35,6 +35,12 @@ class ConfigurationScore:
         score = self.score if isinstance(self.score, str) else "+".join(self.score)
         bound = f"{self.z:g}" if self.statistic == "lcb" and self.z != 1 else ""
         return score if self.statistic == "mean" else f"{self.statistic}{bound}:{score}"
+
+    @property
+    def goes_by(self) -> str:
+        score = self.score
+        told = score_label(score) if isinstance(score, str) else f"win rate over {', '.join(map(score_label, score))}"
+        return {"mean": "", "median": "the median of ", "lcb": "the lower bound of "}[self.statistic] + told
 
     def scores(self, proxies: pd.DataFrame) -> pd.Series:
         """Return configurations, best first, with the share of the others that they beat on the proxies, in [0, 1].

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from selectdis.errors import SelectdisError
-from selectdis.records import CRITERION, METRIC, direction, need
+from selectdis.records import CRITERION, METRIC, direction, need, score_label
 from selectdis.selection._scores import beats
 
 __all__ = [
@@ -30,7 +30,11 @@ def labels_taken(name: str) -> int | None:
 
 
 class RunChooser(Protocol):
-    """What a rule asks of its `run`. Anything with these attributes will do."""
+    """What a rule asks of its `run`. Anything with these attributes will do.
+
+    Two more are read where they are there, for sentences: `goes_by`, a few words ("chance", "UDR (lasso)"), and
+    `words`, which run it takes ("the one with the highest UDR (lasso)").
+    """
 
     @property
     def label(self) -> str: ...
@@ -48,6 +52,8 @@ class RandomChooser:
     """Any run, each as likely as the other."""
 
     label = "random"
+    goes_by = "chance"
+    words = "any"
     target_columns: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -72,6 +78,15 @@ class CriterionChooser:
     @property
     def label(self) -> str:
         return {None: "", True: "+", False: "-"}[self.higher_is_better] + self.name
+
+    @property
+    def goes_by(self) -> str:
+        return {None: "", True: "the highest ", False: "the lowest "}[self.higher_is_better] + score_label(self.name)
+
+    @property
+    def words(self) -> str:
+        way = "highest" if self.sign > 0 else "lowest"
+        return f"the one with the {way} {score_label(self.name)}, a score that needs no labels"
 
     @property
     def sign(self) -> int:
@@ -103,6 +118,14 @@ class AverageChooser:
     def label(self) -> str:
         return "+".join(self.names)
 
+    @property
+    def goes_by(self) -> str:
+        return f"the mean rank by {', '.join(map(score_label, self.names))}"
+
+    @property
+    def words(self) -> str:
+        return f"the one with the best {self.goes_by.removeprefix('the ')}, which need no labels"
+
     def fit(self, proxies: pd.DataFrame) -> RunScores:
         columns = [CRITERION + name for name in self.names]
 
@@ -133,6 +156,15 @@ class FewLabelsChooser:
     @property
     def label(self) -> str:
         return f"labels:{self.name}"
+
+    @property
+    def goes_by(self) -> str:
+        return score_label(self.name)
+
+    @property
+    def words(self) -> str:
+        name = score_label(self.name.partition(".few")[0])
+        return f"the one with the best {name} on {labels_taken(self.name):,} labelled images of the target"
 
     @property
     def target_columns(self) -> tuple[str, ...]:

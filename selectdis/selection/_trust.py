@@ -10,25 +10,16 @@ import numpy as np
 import pandas as pd
 
 from selectdis.errors import SelectdisError
-from selectdis.records import DATASET, score_label
+from selectdis.records import DATASET
 from selectdis.selection._backtest import BacktestResult, Picker, backtest, bracket
 from selectdis.selection._configurations import ConfigurationScore
 from selectdis.selection._intervals import probability_interval
 from selectdis.selection._rules import Rule
-from selectdis.selection._run_choosers import (
-    AverageChooser,
-    CriterionChooser,
-    FewLabelsChooser,
-    RandomChooser,
-    labels_taken,
-)
+from selectdis.selection._run_choosers import RunChooser
 from selectdis.selection._scores import WIN_RATE
 from selectdis.selection.archive._by_proxies import Evidence, published_evidence
 from selectdis.selection.archive._table import evidence
 from selectdis.selection.few_labels._worth import label_worth, worth_sentence
-from selectdis.selection.learned._auto import Auto, listed_rules
-from selectdis.selection.learned._calibrated import Calibrated
-from selectdis.selection.learned._hierarchical import Hierarchical
 
 __all__ = [
     *("BETTER", "DO_NOT", "MORE", "UNKNOWN", "USE", "Trust", "by_what", "decide", "never_backtested"),
@@ -354,45 +345,9 @@ def in_words(rule: Picker) -> str:
         return f"whatever {rule.label!r} says"
     best = "the settings that scored best" if rule.top == 1 else f"the {rule.top} settings that scored best"
     first = "of all runs" if rule.configuration is None else f"train {best} on labelled images; of their runs"
-    return f"{first} take {_choice(rule.run)}"
+    return f"{first} take {getattr(rule.run, 'words', None) or f'the one that {rule.run.label!r} puts first'}"
 
 
-def by_what(part: Any) -> str:
+def by_what(part: ConfigurationScore | RunChooser) -> str:
     """Return what a half of a rule, its configuration or its run, goes by: ``win rate``, ``UDR (lasso)``."""
-    if isinstance(part, ConfigurationScore):
-        score = part.score
-        told = score_label(score) if isinstance(score, str) else f"win rate over {', '.join(map(score_label, score))}"
-        return {"mean": "", "median": "the median of ", "lcb": "the lower bound of "}[part.statistic] + told
-    if isinstance(part, CriterionChooser):
-        way = {None: "", True: "the highest ", False: "the lowest "}[part.higher_is_better]
-        return way + score_label(part.name)
-    if isinstance(part, FewLabelsChooser):
-        return score_label(part.name)
-    if isinstance(part, RandomChooser):
-        return "chance"
-    if isinstance(part, AverageChooser):
-        return f"the mean rank by {', '.join(map(score_label, part.names))}"
-    return str(part.label)
-
-
-def _choice(run: Any) -> str:
-    if isinstance(run, RandomChooser):
-        return "any"
-    if isinstance(run, CriterionChooser):
-        way = "highest" if run.sign > 0 else "lowest"
-        return f"the one with the {way} {score_label(run.name)}, a score that needs no labels"
-    if isinstance(run, FewLabelsChooser):
-        name = score_label(run.name.partition(".few")[0])
-        return f"the one with the best {name} on {labels_taken(run.name):,} labelled images of the target"
-    if isinstance(run, AverageChooser):
-        return f"the one with the best mean rank by {', '.join(map(score_label, run.names))}, which need no labels"
-    if isinstance(run, Auto):
-        return (
-            f"the one that the best of {len(run.rules or listed_rules())} rules picks, the simplest of those that did "
-            "best when each labelled data set was the target in turn"
-        )
-    if isinstance(run, Hierarchical):
-        return "the one with the best score as its settings elsewhere and its agreement with the other runs promise it"
-    if isinstance(run, Calibrated):
-        return "the one with the best score as it is predicted from all that needs no labels"
-    return f"the one that {run.label!r} puts first"
+    return getattr(part, "goes_by", None) or part.label

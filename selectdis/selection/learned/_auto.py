@@ -80,6 +80,13 @@ class Auto:
 
     label = "auto"
 
+    @property
+    def words(self) -> str:
+        return (
+            f"the one that the best of {len(self.rules or listed_rules())} rules picks, the simplest of those that did "
+            "best when each labelled data set was the target in turn"
+        )
+
     def __repr__(self) -> str:
         given = [f"{list(self.rules)}"] if self.rules else []
         return f"auto({', '.join(given + ([] if self.score == WIN_RATE else [f'score={self.score!r}']))})"

@@ -34,6 +34,8 @@ class Calibrated:
     min_runs: int = 20
     target_columns: tuple[str, ...] = ()
 
+    words = "the one with the best score as it is predicted from all that needs no labels"
+
     def __post_init__(self) -> None:
         if self.model not in _MODELS:
             raise SelectdisError(f"calibrated knows the models {', '.join(_MODELS)}, got {self.model!r}")

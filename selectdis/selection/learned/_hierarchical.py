@@ -26,6 +26,8 @@ class Hierarchical:
     score: str = WIN_RATE
     target_columns: tuple[str, ...] = ()
 
+    words = "the one with the best score as its settings elsewhere and its agreement with the other runs promise it"
+
     def __repr__(self) -> str:
         given = [] if self.criteria == AGREEMENT else [f"criteria={list(self.criteria)}"]
         given += [] if self.score == WIN_RATE else [f"score={self.score!r}"]
