@@ -54,6 +54,8 @@ HOW = {
 # Three candidates for a better score were written down before any was tried. One of them takes the score's place if on
 # the looked-at data sets its mean over 5, 10, 20 and 50 labels is above the score's by more than one standard error of
 # the difference (over families); only such a one is tried on the judging sets, once.
+FEW = (5, 10, 20, 50)
+ALL_LABELS = 1_000  # those of a probe
 SCORE = "`latent_share` on both, what `label` goes by"
 CANDIDATES = {
     "prior": "a latent's share counts as much as it knows of the image, 1 - exp(-2 KL)",
@@ -210,10 +212,11 @@ def mistakes(sets: list[ProbeCodes], draws: int) -> None:
 
 def compared(sets: list[ProbeCodes], kls: list[np.ndarray], draws: int, *, candidates: bool | str = False) -> str:
     """Return a table: for each score the mean over families (lowest data set), and how far it is from the first."""
-    rows = []
+    rows, counts = [], (*FEW, 100, ALL_LABELS)
+    tries = [(number, k) for number in counts for k in range(draws if number < ALL_LABELS else 1)]
     for probe, kl in zip(sets, kls, strict=True):
         truth = run_scores(probe.records)
-        for number, k in itertools.product((5, 10, 20, 50), range(draws)):
+        for number, k in tries:
             drawn = LabelDraw().draw(probe, number, np.random.default_rng([0, number, k]))
             about = {"dataset": probe.dataset, "family": probe.family, "labels": number}
             for name, given in scores_of(probe, drawn, kl, candidates=candidates).items():
@@ -224,17 +227,19 @@ def compared(sets: list[ProbeCodes], kls: list[np.ndarray], draws: int, *, candi
     lowest = found.groupby(["score", "labels"]).min()
     families = found.groupby(["score", "labels", "family"], sort=False).mean()
     means = families.groupby(["score", "labels"]).mean()
-    by_family = families.groupby(["score", "family"]).mean().unstack()
+    of_few = families[families.index.get_level_values("labels").isin(FEW)]
+    by_family = of_few.groupby(["score", "family"]).mean().unstack()
     lines = []
     for name in dict.fromkeys(row["score"] for row in rows):
-        cells = [f"{means[name, n]:.2f} ({lowest[name, n]:.2f})" for n in (5, 10, 20, 50)]
+        cells = [f"{means[name, n]:.2f} ({lowest[name, n]:.2f})" for n in counts]
         apart = (by_family.loc[name] - by_family.loc[SCORE]).to_numpy()
         low, high = moderated_interval(apart, bounds=(-1, 1))
         error = apart.std(ddof=1) / len(apart) ** 0.5
         lines.append(
             [name, *cells, "" if name == SCORE else f"{apart.mean():+.3f} [{low:+.2f}, {high:+.2f}] ({error:.3f})"]
         )
-    return markdown(["score from the same labels", "5", "10", "20", "50", "less the first (its error)"], lines)
+    head = ["score from the same labels", *(f"{n:,}" for n in counts), "less the first by 5 to 50 (its error)"]
+    return markdown(head, lines)
 
 
 # Among which runs labels choose ---------------------------------------------------------------------------------------

@@ -15,11 +15,12 @@ import re
 import sys
 import warnings
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -38,11 +39,12 @@ from selectdis.selection import (
     parse_rule,
     published_evidence,
     rank_stability,
+    run_scores,
     variance_explained,
 )
 from selectdis.selection._backtest import BacktestResult, bracket
 from selectdis.selection._correlations import correlation_text
-from selectdis.selection._folds import judged_runs, worth_of_pick
+from selectdis.selection._folds import Picker, judged_runs, worth_of_pick
 from selectdis.selection._scores import DISENTANGLEMENT
 from selectdis.selection._trust import BETTER, DO_NOT, USE, decide
 from selectdis.selection.archive._arena import HALVES, most_families
@@ -78,6 +80,8 @@ GOALS = {
     "any > labels:latent_share.few10": "judging >= 0.93",
     "any > labels:latent_share.few20": "judging >= 0.97",
 }
+GOALS_BY_PROXIES = ["win_rate > udr_lasso @ 3", "any > auto @ 3", "win_rate > udr_lasso", "any > hierarchical"]
+FROZEN_LABELS = (5, 10, 20)
 BASELINES = ["oracle", "average configuration", "random run"]
 DRAWS = 8  # of labelled images, for the portfolios
 SETS = 40  # of proxies drawn of each size, for the decisions
@@ -301,6 +305,75 @@ def contents() -> str:
     return f"{markdown(head, rows)}\n\nRecords `{fingerprint()}`."
 
 
+def moved() -> str:
+    """What rules would be worth on the same data sets, had any one family not been among their proxies."""
+    judged, scores, _ = judged_runs(records(), "win_rate")
+    kinds, rows = families(judged), []
+    for text in GOALS_BY_PROXIES:
+        means: dict[str, dict[str, float]] = {}
+        for missing in ("", *np.unique(kinds)):
+            worth = _worths_without(parse_rule(text), judged, kinds, scores, missing)
+            own = worth.loc[worth.index.isin(judged.loc[judged["judging"].astype(bool), "dataset"])]
+            means[str(missing)] = {"all": worth.mean(), "judging": own.mean()}
+        table = pd.DataFrame(means).T
+        whole, others = table.loc[""], table.drop(index="")
+        cells = []
+        for half in ("judging", "all"):
+            low, high = (f"{others[half].agg(end):.2f}" for end in ("min", "max"))
+            names = others[half].idxmin(), others[half].idxmax()
+            changed = f"{low} ({names[0]}) to {high} ({names[1]})" if low != high else f"{low} whichever"
+            cells += [f"{whole[half]:.2f}", changed]
+        rows.append([f"`{text}`", *cells])
+    return markdown(["rule", "judging", "without any one family", "all", "without any one family"], rows)
+
+
+def _worths_without(
+    rule: Picker, judged: pd.DataFrame, kinds: np.ndarray, scores: np.ndarray, missing: str
+) -> pd.Series:
+    """Data set -> P(the pick beats another run), with the families but its own and `missing` as its proxies."""
+    found = {}
+    for name in judged["dataset"].unique():
+        here = (judged["dataset"] == name).to_numpy()
+        proxies = judged[(kinds != kinds[here][0]) & (kinds != missing)]
+        found[name] = worth_of_pick(rule, partial(rule.fit, proxies), judged[here], beats(scores[here]))
+    return pd.Series(found)
+
+
+def frozen_labels() -> str:
+    """Picks by few labels as the protocol of docs/evidence.md settled them before `latent_share` was what it is now."""
+    table = records()
+    folder = ROOT / "evidence" / table["part"].iloc[0]
+    found: dict[str, list[list[float]]] = {"judging": [], "looked at": []}
+    for name, own in table.groupby("dataset"):
+        with np.load(folder / f"{name}.npz") as file:
+            codes, factors = file["mean"].astype(float), file["factors"]
+            shares = pd.Series(beats(run_scores(own)), index=own["candidate"])[file["candidates"]].to_numpy()
+        half = found["judging" if own["judging"].iloc[0] else "looked at"]
+        half.append([_frozen_pick(codes, factors, shares, count) for count in FROZEN_LABELS])
+    rows = [[half, *(f"{value:.2f}" for value in np.mean(values, axis=0))] for half, values in found.items()]
+    return markdown(["half", *(f"{count} labels" for count in FROZEN_LABELS)], rows)
+
+
+def _frozen_pick(codes: np.ndarray, factors: np.ndarray, shares: np.ndarray, count: int, draws: int = 100) -> float:
+    """Mean over draws of the images of what the run with the largest score by labels beats."""
+    worth = []
+    for draw in range(draws):
+        rows = np.random.default_rng([draw, count]).choice(len(factors), count, replace=False)
+        latents = _standard_ranks(codes[:, rows].transpose(1, 0, 2).reshape(count, -1))
+        squared = (_standard_ranks(factors[rows]).T @ latents / count) ** 2
+        best = squared.reshape(-1, len(codes), codes.shape[2]).max(axis=2)
+        best[np.ptp(factors[rows], axis=0) == 0] = np.nan
+        scores = np.nanmean(best - (1 - best) / (count - 2), axis=0)
+        worth.append(shares[scores == scores.max()].mean())
+    return float(np.mean(worth))
+
+
+def _standard_ranks(values: np.ndarray) -> np.ndarray:
+    ranks = rankdata(values, axis=0)
+    spread = ranks.std(axis=0)
+    return (ranks - ranks.mean(axis=0)) / np.where(spread > 0, spread, np.inf)
+
+
 def collapsed() -> str:
     """Where runs kept one active latent or none."""
     told = []
@@ -408,6 +481,8 @@ MAKE: dict[str, Callable[[], str]] = {
     "contents": contents,
     "collapsed": collapsed,
     "settled": settled,
+    "moved": moved,
+    "frozen_labels": frozen_labels,
     "goals": goals,
     "readme": readme,
     "rules": rules,

@@ -22,7 +22,7 @@ IMAGE_SIZES = {"dense16": 16, "conv32": 32}
 FAMILIES = {"color_dsprites": "sprites", "noisy_dsprites": "sprites"}
 JUDGING = ("arms", "clocks", "solids", "strokes", "photos")
 LEFT_OUT = ("stage", "trial", "failed_step", "earlier", "error", "adam_", "discriminator_learning_rate")
-LEFT_OUT += ("discriminator_beta",)
+LEFT_OUT += ("discriminator_beta", "likelihood")  # all are Bernoulli
 
 
 def merged(folder: Path = ROOT / "evidence") -> pd.DataFrame:

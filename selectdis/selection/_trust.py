@@ -17,7 +17,7 @@ from selectdis.selection._intervals import probability_interval
 from selectdis.selection._rules import Rule
 from selectdis.selection._run_choosers import RunChooser
 from selectdis.selection._scores import WIN_RATE
-from selectdis.selection.archive._by_proxies import Evidence, published_evidence
+from selectdis.selection.archive._by_proxies import Evidence, published_evidence, without_one_family
 from selectdis.selection.archive._table import evidence
 from selectdis.selection.few_labels._worth import label_worth, worth_sentence
 
@@ -120,8 +120,16 @@ class Trust:
             f"hidden from it, with {learned} to learn from, its pick beat a random run with probability "
             f"{bracket(found.p, found.low, found.high)} (in brackets: the 95% interval of the average): of 100 trained "
             f"runs it was better than {100 * found.p:.0f} on average, where a blind draw is better than 50; on one "
-            f"more data set, than {100 * found.next_low:.0f} to {100 * found.next_high:.0f}."
+            f"more data set, than {100 * found.next_low:.0f} to {100 * found.next_high:.0f}.{self._moved(found)}"
         )
+
+    @staticmethod
+    def _moved(found: Evidence) -> str:
+        if found.without_one is None:
+            return ""
+        low, high = (f"{100 * end:.0f}" for end in found.without_one)
+        better = low if low == high else f"{low} to {high}"
+        return f" Had any one kind of data sets been missing from what it learned from, than {better} on average."
 
     def _nothing(self) -> str:
         if self.published is None:
@@ -179,7 +187,8 @@ class Trust:
         numbers = {name: None if pd.isna(value := getattr(self, name)) else value for name in names}
         texts = ("rule", "known", "n_datasets", "n_runs", "score", "level", "why", "decision", "words", "note")
         published = self.published and {
-            name: getattr(self.published, name) for name in ("n_proxies", "p", "low", "high", "next_low", "next_high")
+            name: getattr(self.published, name)
+            for name in ("n_proxies", "p", "low", "high", "next_low", "next_high", "without_one")
         }
         rest = {name: getattr(self, name) for name in texts}
         return {**rest, **numbers, "published": published, "text": str(self)}
@@ -252,6 +261,9 @@ def trust_of_evidence(
     if found is None:
         why = f"the part {part} of the evidence has fewer than two families of data sets"
         return Trust(rule.label, "nothing", why=why, words=in_words(rule))
+    if isinstance(rule, Rule) and rule.configuration is not None:  # otherwise a model is learned, or nothing is
+        moved = without_one_family(rule, part, score=score, without=without, without_objectives=without_objectives)
+        found = replace(found, without_one=moved)
     words, decision = in_words(rule), decide({}, found)
     return Trust(rule.label, "evidence", score=str(score), decision=decision, published=found, words=words)
 

@@ -11,6 +11,7 @@ from selectdis.selection import (
     Evidence,
     Rule,
     backtest,
+    beats,
     by_criterion,
     parse_rule,
     published_evidence,
@@ -18,7 +19,7 @@ from selectdis.selection import (
     trust,
 )
 from selectdis.selection import evidence as evidence_table
-from selectdis.selection._trust import BETTER, DO_NOT, USE, decide
+from selectdis.selection._trust import BETTER, DO_NOT, USE, decide, trust_of_evidence
 from selectdis.selection.archive import _by_proxies
 
 from .records import make_records
@@ -124,6 +125,34 @@ def test_proxies_are_of_other_families_and_at_most_ten_choices_of_them(monkeypat
     assert {len(chosen) for chosen in choices.values()} == {10}  # of 20 choices of 3 of 6, and of 56 of 8
     assert not frozenset.union(*choices["data0"]) & {"data0", "data1", "data2"}
     assert frozenset.union(*choices["data3"]) == {f"data{k}" for k in (0, 1, 2, 4, 5, 6, 7, 8)}
+
+
+def test_what_hangs_on_one_family_of_the_proxies_is_said():
+    rule = parse_rule("win_rate > udr_lasso @ 3")
+    table = evidence_table("dense16")
+    table = table[table["objective"] != "ada_gvae"].dropna(axis="columns", how="all")
+    means = []
+    for missing in table["family"].unique():
+        worth = []
+        for _, own in table.groupby("dataset"):
+            others = table[~table["family"].isin([missing, own["family"].iloc[0]])]
+            worth.append(rule.weights(others, own) @ beats(run_scores(own)))
+        means.append(np.mean(worth))
+    told = trust_of_evidence(rule, "dense16", without_objectives=["ada_gvae"])
+    assert told.published.without_one == pytest.approx((min(means), max(means)))
+    assert min(means) < told.published.p - 0.1
+    low, high = (f"{100 * end:.0f}" for end in (min(means), max(means)))
+    assert f"missing from what it learned from, than {low} to {high} on average." in str(told)
+
+
+def test_one_family_is_not_left_out_where_no_configuration_is_chosen_or_none_would_be_left(monkeypatch):
+    assert trust_of_evidence(parse_rule("any > hierarchical"), "dense16").published.without_one is None
+    table = evidence_table("dense16")
+    two = table[table["family"].isin(["faces", "cells"])]
+    monkeypatch.setattr(_by_proxies, "evidence", lambda part=None: two)
+    told = trust_of_evidence(parse_rule("win_rate > udr_lasso"), "dense16")
+    assert told.published.without_one is None
+    assert "missing from what it learned" not in str(told)
 
 
 def test_a_data_set_without_what_the_rule_reads_is_no_evidence():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -18,7 +18,7 @@ from selectdis.selection._rules import Weights
 from selectdis.selection._scores import WIN_RATE, beats
 from selectdis.selection.archive._table import evidence
 
-__all__ = ["Evidence", "published_evidence", "worths_by_proxies"]
+__all__ = ["Evidence", "published_evidence", "without_one_family", "worths_by_proxies"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,9 @@ class Evidence:
         Mean over data sets, and its interval.
     next_low, next_high
         Between which the pick on one more data set is expected, whichever its proxies are.
+    without_one
+        Between which `p` would lie, had any one family not been among the proxies, where `without_one_family` was
+        asked.
     """
 
     n_proxies: int
@@ -44,6 +47,7 @@ class Evidence:
     high: float
     next_low: float
     next_high: float
+    without_one: tuple[float, float] | None = None
 
     @classmethod
     def of(cls, n_proxies: int, worths: Mapping[str, np.ndarray]) -> Evidence | None:
@@ -101,19 +105,59 @@ def published_evidence(
     SelectdisError
         The published records lack a column that the rule or the score reads.
     """
-    table = evidence(part)
-    table = table[~table[OBJECTIVE].isin(list(without_objectives))]
-    left_out = table.loc[table[DATASET].isin(list(without)), FAMILY]
     worths: dict[str, list[np.ndarray]] = {}
     known = 0
-    for _, runs in table[~table[FAMILY].isin(left_out)].groupby(PART, sort=False):
-        if runs[FAMILY].nunique() < 2:
-            continue
-        judged, scores, _ = judged_runs(runs.dropna(axis="columns", how="all"), score)
+    for judged, scores in _parts(part, score, without, without_objectives):
         known = max(known, min(n_proxies, judged[DATASET].nunique() - 1))
         for name, found in worths_by_proxies(rule, judged, scores, n_proxies).items():
             worths.setdefault(name, []).append(found)
     return Evidence.of(known, {name: np.concatenate(found) for name, found in worths.items()})
+
+
+def _parts(
+    part: str | None, score: str | Sequence[str], without: Collection[str], without_objectives: Collection[str]
+) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
+    """Yield the runs that are judged of each part of the records that has two families or more, and their scores."""
+    table = evidence(part)
+    table = table[~table[OBJECTIVE].isin(list(without_objectives))]
+    left_out = table.loc[table[DATASET].isin(list(without)), FAMILY]
+    for _, runs in table[~table[FAMILY].isin(left_out)].groupby(PART, sort=False):
+        if runs[FAMILY].nunique() > 1:
+            yield judged_runs(runs.dropna(axis="columns", how="all"), score)[:2]
+
+
+def without_one_family(
+    rule: Picker,
+    part: str,
+    *,
+    score: str | Sequence[str] = WIN_RATE,
+    without: Collection[str] = (),
+    without_objectives: Collection[str] = (),
+) -> tuple[float, float] | None:
+    """Return the least and the largest mean P(the pick beats a random run), had one family not been among the proxies.
+
+    The data sets that play the target stay the same. The interval of `published_evidence` is one over data sets, with
+    the proxies as they are: a rule that hangs on one of them shows here alone. None with fewer than three families.
+    Options are those of `published_evidence`. It fits the rule once for each two families.
+    """
+    judged, scores = next(_parts(part, score, without, without_objectives), (pd.DataFrame(), np.empty(0)))
+    kinds = families(judged) if len(judged) else np.empty(0, dtype=object)
+    if len(set(kinds)) < 3:
+        return None
+
+    @cache
+    def fitted(*left_out: str) -> Weights:
+        return rule.fit(judged[~np.isin(kinds, left_out)])
+
+    worths: dict[str, list[float]] = {missing: [] for missing in sorted(set(kinds))}
+    for name, family in dict(zip(judged[DATASET], kinds, strict=True)).items():
+        here = (judged[DATASET] == name).to_numpy()
+        target, shares = judged[here], beats(scores[here])
+        for missing, found in worths.items():
+            pair = sorted({family, missing})
+            found.append(worth_of_pick(rule, partial(fitted, *pair), target, shares))
+    means = [float(np.nanmean(found)) for found in worths.values()]
+    return min(means), max(means)
 
 
 def worths_by_proxies(rule: Picker, judged: pd.DataFrame, scores: np.ndarray, n_proxies: int) -> dict[str, np.ndarray]:

@@ -31,16 +31,16 @@ WORTH = (
     LabelWorth(1, 30, 0.76, 0.49, 0.93, 0.10),
     LabelWorth(1, 50, 0.82, 0.56, 0.97, 0.17),
     LabelWorth(1, 100, 0.83, 0.56, 0.97, 0.17),
-    LabelWorth(3, 5, 0.57, 0.29, 0.81, 0.13),
-    LabelWorth(3, 10, 0.65, 0.37, 0.87, 0.28),
-    LabelWorth(3, 20, 0.72, 0.43, 0.92, 0.37),
-    LabelWorth(3, 30, 0.76, 0.48, 0.94, 0.41),
-    LabelWorth(3, 50, 0.79, 0.52, 0.95, 0.44),
-    LabelWorth(3, 100, 0.80, 0.53, 0.96, 0.46),
+    LabelWorth(3, 5, 0.58, 0.31, 0.82, 0.12),
+    LabelWorth(3, 10, 0.65, 0.38, 0.87, 0.26),
+    LabelWorth(3, 20, 0.72, 0.42, 0.92, 0.37),
+    LabelWorth(3, 30, 0.74, 0.46, 0.92, 0.38),
+    LabelWorth(3, 50, 0.76, 0.49, 0.93, 0.39),
+    LabelWorth(3, 100, 0.76, 0.48, 0.93, 0.38),
     LabelWorth(6, 5, 0.61, 0.34, 0.84, 0.17),
     LabelWorth(6, 10, 0.68, 0.38, 0.90, 0.30),
     LabelWorth(6, 20, 0.79, 0.50, 0.96, 0.45),
-    LabelWorth(6, 30, 0.82, 0.51, 0.97, 0.50),
+    LabelWorth(6, 30, 0.82, 0.54, 0.97, 0.50),
     LabelWorth(6, 50, 0.85, 0.59, 0.98, 0.57),
     LabelWorth(6, 100, 0.84, 0.57, 0.97, 0.54),
     LabelWorth(12, 5, 0.63, 0.35, 0.85, 0.22),
@@ -52,8 +52,8 @@ WORTH = (
 )
 
 
-# From what share of resamples on; picks by 5 to 50 labels on the 12 sets of dense16; of them in the best tenth.
-RESAMPLES = ((0.4, 25, 20), (0.2, 27, 14), (0.1, 22, 8), (0.0, 22, 6))
+# From what share of resamples on; picks by 5 to 50 labels on the 13 sets of dense16; of them in the best tenth.
+RESAMPLES = ((0.4, 27, 22), (0.2, 30, 16), (0.1, 25, 8), (0.0, 22, 6))
 
 
 def in_resamples(p_best: float) -> str:
