@@ -45,6 +45,7 @@ from selectdis.selection import (
 from selectdis.selection._backtest import BacktestResult, bracket
 from selectdis.selection._correlations import correlation_text
 from selectdis.selection._folds import Picker, judged_runs, worth_of_pick
+from selectdis.selection._intervals import probability_interval
 from selectdis.selection._scores import DISENTANGLEMENT
 from selectdis.selection._trust import BETTER, DO_NOT, USE, decide
 from selectdis.selection.archive._arena import HALVES, most_families
@@ -152,12 +153,16 @@ def counted() -> str:
 
 def readme() -> str:
     result = backtest(records(), [parse_rule(rule) for rule in README.values()])
+    judging = records().loc[records()["judging"].astype(bool), "dataset"].unique()
     rows = []
     for words, rule in README.items():
         row = result.row(rule)
-        rows.append([f"{words} (`{rule}`)", interval(row), spread(row["next_low"], row["next_high"])])
-    head = ["rule", "probability, 95% interval of the mean", "one more data set"]
-    table = markdown(head, [*rows, ["a random run", "0.50", ""]])
+        own = result.by_dataset[(result.by_dataset["rule"] == row["rule"]) & result.by_dataset["dataset"].isin(judging)]
+        alone = bracket(own["p"].mean(), *probability_interval(own["p"].to_numpy()))
+        rows.append([f"{words} (`{rule}`)", interval(row), alone, spread(row["next_low"], row["next_high"])])
+    head = ["rule", "probability, 95% interval of the mean"]
+    head += [f"on the {len(judging)} that nobody looked at", "one more data set"]
+    table = markdown(head, [*rows, ["a random run", "0.50", "0.50", ""]])
     return f"The published records, part `{records()['part'].iloc[0]}`: {counted()}.\n\n{table}"
 
 
