@@ -39,7 +39,8 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "selectdis needs Python 3.11 or newer, found %s: make PYTHON=python3.11" % sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
 
-INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# Of 17,000 modules a few thousand are ever imported: these are compiled then.
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
 # The test tools are large; a first look at selectdis does without them.
 $(STAMP): pyproject.toml constraints.txt | $(BIN)/python
