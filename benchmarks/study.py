@@ -96,7 +96,9 @@ class Clock:
             print(
                 f"  trains {self.seconds('train') / max(last - first, 1e-9):.0%} of first step to last record, ", end=""
             )
-            print(f"{self.seconds('train') / self.now:.0%} of all; {rate:,.0f} steps/s of a candidate")
+            print(
+                f"{self.seconds('train') / self.now:.0%} of all; {rate:,.{0 if rate >= 10 else 2}f} steps/s of a candidate"
+            )
         print(f"  {self.records} of {candidates} records\n", flush=True)
 
 

@@ -6,8 +6,11 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+import selectdis.study._batch as batch_module
 from selectdis.execution._recording import describe
+from selectdis.execution._study_jobs import run_jobs
 from selectdis.scoring._files import model_path
 from selectdis.scoring._probe import write_codes
 from selectdis.scoring._version import SCORES_VERSION
@@ -72,6 +75,20 @@ def fake_work(job, stop=None):
     if pause := float(os.environ.get("FAKE_SECONDS", "0")):
         time.sleep(pause)
     return records
+
+
+def stop_after_first_run(call):
+    """Call what trains, and have it stopped when its first run is done."""
+
+    def first_only(jobs, more, **options):
+        for one in run_jobs(jobs, more, n_jobs=1, work=fake_work):
+            yield one
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch_module, "run_jobs", first_only)
+        with pytest.raises(KeyboardInterrupt):
+            call()
 
 
 def trained(folder):

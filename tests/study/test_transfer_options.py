@@ -6,14 +6,12 @@ import html
 import pytest
 
 import selectdis as sd
-import selectdis.study._batch as batch_module
 from selectdis import selection
 from selectdis.errors import SelectdisError
-from selectdis.execution._study_jobs import run_jobs
 from selectdis.report import write_report
 from selectdis.study._listener import Listeners
 from selectdis.study._transfer import OPTIONS
-from tests.study.fakes import fake_work, spec, trained
+from tests.study.fakes import spec, stop_after_first_run, trained
 
 pytestmark = pytest.mark.usefixtures("no_training")
 RULE = {"run": "+reconstruction", "top": 1, "seeds": 2}
@@ -151,18 +149,9 @@ def test_configurations_outside_of_todays_search_are_carried(tmp_path, sampler, 
     assert len(trained(tmp_path / "study")) <= count + 4
 
 
-def test_a_transfer_that_was_stopped_goes_on_after_its_objective_left_the_search(tmp_path, monkeypatch):
+def test_a_transfer_that_was_stopped_goes_on_after_its_objective_left_the_search(tmp_path):
     study = make(tmp_path).run()
-
-    def first_only(jobs, more, **options):
-        for one in run_jobs(jobs, more, n_jobs=1, work=fake_work):
-            yield one
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(batch_module, "run_jobs", first_only)
-        with pytest.raises(KeyboardInterrupt):
-            study.transfer(top=5, seeds=1)
+    stop_after_first_run(lambda: study.transfer(top=5, seeds=1))
     assert len(make(tmp_path, search=narrowed()).transfer(top=5, seeds=1).records) == 5
 
 

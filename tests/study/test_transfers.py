@@ -7,14 +7,12 @@ import pytest
 from PIL import Image
 
 import selectdis as sd
-import selectdis.study._batch as batch_module
 from selectdis.data._reference import _load
 from selectdis.errors import SelectdisError
-from selectdis.execution._study_jobs import run_jobs
 from selectdis.records import without_labels
 from selectdis.report import write_report
 from selectdis.study._replay import stage_views
-from tests.study.fakes import fake_work, spec, trained
+from tests.study.fakes import spec, stop_after_first_run, trained
 
 pytestmark = pytest.mark.usefixtures("no_training")
 RULE = {"run": "udr_lasso", "top": 2, "seeds": 2}
@@ -79,24 +77,9 @@ def test_images_that_are_gone_cost_their_pictures_alone(tmp_path):
     assert len(make(tmp_path).transfers()) == 2
 
 
-def interrupted(tmp_path, monkeypatch):
-    """A study whose transfer was stopped after its first run."""
-    study = make(tmp_path).run()
-
-    def first_only(jobs, more, **options):
-        for one in run_jobs(jobs, more, n_jobs=1, work=fake_work):
-            yield one
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(batch_module, "run_jobs", first_only)
-        with pytest.raises(KeyboardInterrupt):
-            study.transfer()
-    return make(tmp_path)
-
-
-def test_before_its_end_a_transfer_shows_its_runs_and_says_what_is_missing(tmp_path, monkeypatch):
-    study = interrupted(tmp_path, monkeypatch)
+def test_before_its_end_a_transfer_shows_its_runs_and_says_what_is_missing(tmp_path):
+    stop_after_first_run(make(tmp_path).run().transfer)
+    study = make(tmp_path)
     (transfer,) = study.transfers()
     assert transfer.pick is None
     assert "UDR (lasso)" in transfer.why
