@@ -96,9 +96,8 @@ class Clock:
             print(
                 f"  trains {self.seconds('train') / max(last - first, 1e-9):.0%} of first step to last record, ", end=""
             )
-            print(
-                f"{self.seconds('train') / self.now:.0%} of all; {rate:,.{0 if rate >= 10 else 2}f} steps/s of a candidate"
-            )
+            digits = 0 if rate >= 10 else 2
+            print(f"{self.seconds('train') / self.now:.0%} of all; {rate:,.{digits}f} steps/s of a candidate")
         print(f"  {self.records} of {candidates} records\n", flush=True)
 
 
