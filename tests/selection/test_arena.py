@@ -183,7 +183,7 @@ def constant(run):
 
 
 def test_what_the_others_cannot_tell_is_no_zero(made):
-    """Of a criterion that has no value on one data set nothing is known of what it adds; nor with one other data set."""
+    """Of a criterion without a value on one data set nothing is known of what it adds; nor with one other data set."""
 
     def seldom(pool):
         return np.full(len(pool), np.nan) if next(calls) in (0, 4) else [oracle(run) for run in pool]
