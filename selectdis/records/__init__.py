@@ -26,7 +26,7 @@ from selectdis.records._columns import (
     strength_columns,
     without_labels,
 )  # fmt: skip
-from selectdis.records._directions import direction
+from selectdis.records._directions import direction, has_direction
 from selectdis.records._labels import (
     configuration_labels,
     number,
@@ -60,9 +60,8 @@ __all__ = [
     "CANDIDATE", "CONFIGURATION", "CRITERION", "DATASET", "EARLIER", "FAMILY", "JUDGING", "METRIC", "OBJECTIVE", "PART",
     "SAMPLED", "SCORES_VERSION", "SEED", "STATUS", "STRENGTH", "Record", "active_latents", "as_frame", "check_records",
     "checked_pool", "checked_record", "configuration_labels", "copied_datasets", "criterion_names", "direction",
-    "each_run_once", "families", "frame_of_one_version", "is_candidate_id", "is_finished", "is_score", "is_settled",
-    "json_ready",
-    "labelled", "labelled_datasets", "metric_names", "need", "number", "objective_label", "of_one_version", "pickable",
-    "read_records", "run_label", "score_columns", "score_label", "score_name", "scores_version", "strength_columns",
-    "strength_label", "with_settings", "without_labels",
+    "each_run_once", "families", "frame_of_one_version", "has_direction", "is_candidate_id", "is_finished", "is_score",
+    "is_settled", "json_ready", "labelled", "labelled_datasets", "metric_names", "need", "number", "objective_label",
+    "of_one_version", "pickable", "read_records", "run_label", "score_columns", "score_label", "score_name",
+    "scores_version", "strength_columns", "strength_label", "with_settings", "without_labels",
 ]  # fmt: skip

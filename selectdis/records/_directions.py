@@ -7,7 +7,7 @@ from selectdis.criteria import CRITERIA, TO_TRY, Criterion
 from selectdis.errors import SelectdisError
 from selectdis.metrics import METRICS, Metric
 
-__all__ = ["direction"]
+__all__ = ["direction", "has_direction"]
 
 
 def direction(name: str) -> int:
@@ -28,7 +28,19 @@ def direction(name: str) -> int:
     for known in (name, *("_".join(parts[:k]) for k in range(len(parts), 0, -1))):
         if (better := _higher_is_better(known)) is not None:
             return 1 if better else -1
-    raise SelectdisError(f"nothing says whether a high {name!r} is good: give higher_is_better=True or False")
+    raise SelectdisError(
+        f"nothing says whether a high {name!r} is good: for a criterion write '+{name}' or '-{name}' in the rule "
+        "(in Python: higher_is_better=); a metric of your own says it as a plug-in (selectdis.metrics.Metric)"
+    )
+
+
+def has_direction(name: str) -> bool:
+    """Return whether something says which way of a score is better."""
+    try:
+        direction(name)
+    except SelectdisError:
+        return False
+    return True
 
 
 def _higher_is_better(name: str) -> bool | None:

@@ -15,6 +15,7 @@ from selectdis.records import (
     OBJECTIVE,
     SAMPLED,
     criterion_names,
+    has_direction,
     labelled,
     metric_names,
     need,
@@ -175,8 +176,9 @@ def annealing_effect(records: pd.DataFrame, *, annealed: str = "annealed_vae") -
     Returns
     -------
     DataFrame
-        ``dataset``, ``score`` (win rate and each metric), ``against`` (an objective), ``p_beats`` in [0, 1] (ties one
-        half; 0.5: no difference; Mann-Whitney U / (n m)), ``runs`` and ``opponents``. Empty without annealed runs.
+        ``dataset``, ``score`` (win rate, and each metric that says which way is better), ``against`` (an objective),
+        ``p_beats`` in [0, 1] (ties one half; 0.5: no difference; Mann-Whitney U / (n m)), ``runs`` and
+        ``opponents``. Empty without annealed runs.
     """
     need(records, OBJECTIVE)
     known = labelled(records)
@@ -185,7 +187,7 @@ def annealing_effect(records: pd.DataFrame, *, annealed: str = "annealed_vae") -
         kinds = [kind for kind in part[OBJECTIVE].unique() if kind != annealed]
         if len(kinds) == len(part[OBJECTIVE].unique()):
             continue
-        for score in (WIN_RATE, *metric_names(part)):
+        for score in (WIN_RATE, *filter(has_direction, metric_names(part))):
             values = run_scores(part, score)
             mine = values[(part[OBJECTIVE] == annealed).to_numpy()]
             for kind in kinds:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from selectdis.records import CONFIGURATION, DATASET, OBJECTIVE, labelled, metric_names, need, strength_columns
+from selectdis.records import CONFIGURATION, DATASET, METRIC, OBJECTIVE, labelled, metric_names, need, strength_columns
 from selectdis.selection._intervals import group_resamples
 from selectdis.selection._scores import WIN_RATE, current_score_name, run_scores
 
@@ -51,7 +51,8 @@ def variance_explained(
     for name, part in known.groupby(DATASET, sort=False, observed=True):
         there = metric_names(part)
         wanted = [WIN_RATE, *there] if scores is None else [s for s in scores if s == WIN_RATE or s in there]
-        values = np.stack([run_scores(part, score) for score in wanted], axis=1)
+        raw = {score: part[METRIC + score].to_numpy(dtype=float) for score in wanted if score != WIN_RATE}
+        values = np.stack([raw[score] if score in raw else run_scores(part, score) for score in wanted], axis=1)
         for complete in _same_rows(values):  # scores known for the same runs go together: few passes, not one each
             keep = np.isfinite(values[:, complete[0]])
             if keep.sum() > 1:

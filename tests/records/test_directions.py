@@ -27,7 +27,7 @@ def test_a_variant_has_the_direction_of_what_it_varies(name, expected):
 
 
 def test_an_unknown_score_has_none():
-    with pytest.raises(SelectdisError, match="higher_is_better=True or False"):
+    with pytest.raises(SelectdisError, match=r"write '\+mystery' or '-mystery'"):
         direction("mystery")
 
 

@@ -87,6 +87,19 @@ def test_a_constant_or_missing_score_is_no_crash():
     assert shares(found, "mig", "data1").empty
 
 
+def test_a_metric_that_does_not_say_which_way_is_better_costs_its_duels_alone():
+    records = make_records(3, 4, 3, rng=np.random.default_rng(0)).assign(objective="annealed_vae")
+    records.loc[records["configuration"].isin(records["configuration"].unique()[:2]), "objective"] = "beta_vae"
+    records["metric.own"] = -records["metric.mig"]
+    shares = variance_explained(records, ["own", "mig"], n_bootstrap=5).set_index(["dataset", "source", "score"])
+    shares = shares["share"].unstack()
+    assert shares["own"].to_numpy() == pytest.approx(shares["mig"].to_numpy())
+    duels = annealing_effect(records)
+    assert "own" not in set(duels["score"])
+    assert {"win_rate", "mig"} <= set(duels["score"])
+    assert {table.name for table in analysis(records)} >= {"variance", "metrics", "annealing"}
+
+
 def test_correlations_of_metrics_and_criteria():
     records = make_records(3, 12, 6, metric_noise=0.0, rng=np.random.default_rng(0))
     records["criterion.upside_down"] = -records["criterion.perfect"]
