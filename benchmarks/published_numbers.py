@@ -359,7 +359,7 @@ def frozen_labels() -> str:
     return markdown(["half", *(f"{count} labels" for count in FROZEN_LABELS)], rows)
 
 
-def _frozen_pick(codes: np.ndarray, factors: np.ndarray, shares: np.ndarray, count: int, draws: int = 100) -> float:
+def _frozen_pick(codes: np.ndarray, factors: np.ndarray, shares: np.ndarray, count: int, draws: int = 1_000) -> float:
     """Mean over draws of the images of what the run with the largest score by labels beats."""
     worth = []
     for draw in range(draws):

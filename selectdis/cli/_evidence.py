@@ -1,4 +1,4 @@
-"""`selectdis evidence`: what published records there are, and adding a study of one's own."""
+"""`selectdis evidence`: what published records there are, and adding a study of one's own, or removing it."""
 
 from __future__ import annotations
 
@@ -63,6 +63,14 @@ def add(
     for stage in stages if codes else ():
         path = own_folder() / name / file_name(stage.info.data.name)
         print(f"codes of {write_trained_arrays(stage, path)} runs in {path}")
+
+
+@evidence_app.command()
+def remove(part: Annotated[str, typer.Argument(help="Its name, as `selectdis evidence` lists it.")]) -> None:
+    """Take a part that you added out again, with its codes; the study stays."""
+    from selectdis import selection
+
+    print(f"{selection.remove_evidence(part)} runs of part {part!r} are no longer evidence")
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:

@@ -17,7 +17,9 @@ from selectdis.records._columns import (
     CONFIGURATION,
     CRITERION,
     DATASET,
+    FAMILY,
     METRIC,
+    PART,
     SEED,
     STATUS,
     is_score,
@@ -30,6 +32,7 @@ from selectdis.records._status import pickable
 __all__ = ["check_records", "copied_datasets", "each_run_once", "labelled", "labelled_datasets", "read_records"]
 
 _NO_IDENTITY = ("stage", "trial", STATUS, "seconds", "failed_step", "error")
+_NAMES = (DATASET, FAMILY, PART)  # a data set that is called 2024 is no number
 _READERS = "a .csv, .csv.gz or .parquet file"
 
 
@@ -182,7 +185,7 @@ def _read(path: Path) -> pd.DataFrame:
         if path.name.endswith(".parquet"):
             return check_records(pd.read_parquet(path), str(path))
         if path.name.endswith((".csv", ".csv.gz")):
-            return check_records(pd.read_csv(path), str(path))
+            return check_records(pd.read_csv(path, dtype=dict.fromkeys(_NAMES, str)), str(path))
     except SelectdisError:
         raise
     except (ValueError, OSError, EOFError, zlib.error) as error:  # the last two: a .gz that is cut short or damaged

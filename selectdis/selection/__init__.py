@@ -28,7 +28,7 @@ from selectdis.selection._trust import Trust, trust
 from selectdis.selection._variance import variance_explained
 from selectdis.selection.archive._arena import ArenaResult, arena, everything_known, most_families
 from selectdis.selection.archive._by_proxies import Evidence, published_evidence
-from selectdis.selection.archive._own import add_evidence, contents
+from selectdis.selection.archive._own import add_evidence, contents, remove_evidence
 from selectdis.selection.archive._table import evidence
 from selectdis.selection.learned._auto import Auto, Choice, auto
 from selectdis.selection.learned._calibrated import Calibrated, calibrated
@@ -95,6 +95,7 @@ __all__ = [
     "rank_correlations",
     "rank_stability",
     "read_records",
+    "remove_evidence",
     "run_scores",
     "score_metrics",
     "transfer_table",

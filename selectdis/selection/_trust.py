@@ -114,10 +114,14 @@ class Trust:
         if self.published is None:
             return ""
         found = self.published
-        learned = "one data set" if found.n_proxies == 1 else f"{found.n_proxies} data sets"
+        least = "" if found.fewest in (None, found.n_proxies) else f"{found.fewest} to "
+        learned = "one data set" if found.n_proxies == 1 else f"{least}{found.n_proxies} data sets"
+        sets = f"{len(found.values)} published data sets"
+        if found.added:
+            sets = f"{len(found.values)} data sets (the published ones, and {found.added} with runs that you added)"
         return (
-            f"The rule '{self.rule}' means: {self.words}. On {len(found.values)} published data sets whose labels were "
-            f"hidden from it, with {learned} to learn from, its pick beat a random run with probability "
+            f"The rule '{self.rule}' means: {self.words}. On {sets} whose labels were hidden "
+            f"from it, with {learned} to learn from, its pick beat a random run with probability "
             f"{bracket(found.p, found.low, found.high)} (in brackets: the 95% interval of the average): of 100 trained "
             f"runs it was better than {100 * found.p:.0f} on average, where a blind draw is better than 50; on one "
             f"more data set, than {100 * found.next_low:.0f} to {100 * found.next_high:.0f}.{self._moved(found)}"

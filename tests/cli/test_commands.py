@@ -184,7 +184,7 @@ def test_a_study_becomes_evidence_that_a_function_is_tried_on(there, monkeypatch
     Path("mine.py").write_text("def nats(run):\n    assert run.mean.shape == (100, 3)\n    return run.kl.sum()\n")
     said = there("arena", "mine.py", "any > udr_lasso", "--part", "own", "--bootstrap", 2, "--out", "arena.csv")
     assert said.code == 0, said.err
-    assert "published runs of own" in said.out
+    assert "runs of the part own" in said.out
     table = pd.read_csv("arena.csv")
     assert set(table["what"]) == {"nats", "any > udr_lasso"}
     assert table["p"].between(0, 1).all()
@@ -192,3 +192,7 @@ def test_a_study_becomes_evidence_that_a_function_is_tried_on(there, monkeypatch
     assert "there is no criterion 'nothing'" in there("arena", "nothing", "--part", "own").refusal
     assert "none.py is no file" in there("arena", "none.py", "--part", "own").refusal
     assert "part must be one of" in there("arena", "udr_lasso", "--part", "mine").refusal
+    assert "no part of your own is called 'mine' (there are: own)" in there("evidence", "remove", "mine").refusal
+    assert "6 runs of part 'own' are no longer evidence" in there("evidence", "remove", "own").out
+    assert "none of your own" in there("evidence").out
+    assert list(Path("data").rglob("*.npz")) == []

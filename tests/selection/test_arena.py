@@ -1,6 +1,8 @@
 """The arena on runs with a planted truth: noise comes out at chance, an oracle at the top."""
 
 import gzip
+import itertools
+import sys
 
 import numpy as np
 import pandas as pd
@@ -9,7 +11,7 @@ import pytest
 import selectdis as sd
 from selectdis.criteria import udr
 from selectdis.errors import SelectdisError
-from selectdis.selection import Rule, add_evidence, arena, backtest, parse_rule, run_scores
+from selectdis.selection import Rule, add_evidence, arena, backtest, parse_rule, remove_evidence, run_scores
 from selectdis.selection.archive import _table
 from selectdis.selection.archive._nested import nested
 
@@ -153,13 +155,50 @@ def test_built_in_names_functions_and_files_agree(made, tmp_path):
         ("udr_laso", "there is no criterion 'udr_laso'; did you mean 'udr_lasso'?"),
         (lambda codes: 1.0, "a function of one argument called `run` or `pool` is"),
         (lambda run: 1 / 0, "failed .ZeroDivisionError"),
-        (lambda run: [1, 2], "must give one number for each of 24 runs"),
-        (lambda pool: "text", "must give one number for each of 24 runs"),
+        (lambda run: sys.exit(0), "failed .SystemExit: 0"),
+        (lambda run: [1, 2], "must give one number for each of 24 runs, found list, in all of shape .24, 2."),
+        (lambda run: [1] * run.active.sum(), "must give one number for each of 24 runs, found list"),
+        (lambda run: "text", "must give one number for each of 24 runs, found str"),
+        (lambda pool: "text", "must give one number for each of 24 runs, found str"),
+        (lambda pool: np.zeros(3), "must give one number for each of 24 runs, found ndarray, in all of shape .3,."),
+        (lambda run: None, "is judged on no data set; on data0: no run that it could pick there has a value"),
+        (lambda run: np.nan, "is judged on no data set"),
     ],
 )
 def test_mistakes_are_one_sentence(made, what, problem):
     with pytest.raises(SelectdisError, match=problem):
         arena(what, evidence=made[0])
+
+
+def test_a_criterion_that_tells_nothing_is_at_chance_and_said_to(made):
+    result = arena([constant, oracle], evidence=made[0], n_bootstrap=2)
+    assert row(result, "constant")["p"] == 0.5
+    names = ", ".join(sorted(made[1]["dataset"].unique()))
+    assert f"'constant' tells no run from another on {names}: its pick there is any run" in result.notes
+    assert not any("'oracle'" in note for note in result.notes)
+
+
+def constant(run):
+    return 3.0
+
+
+def test_what_the_others_cannot_tell_is_no_zero(made):
+    """Of a criterion without a value on one data set nothing is known of what it adds; nor with one other data set."""
+
+    def seldom(pool):
+        return np.full(len(pool), np.nan) if next(calls) in (0, 4) else [oracle(run) for run in pool]
+
+    calls = itertools.count()
+    result = arena([seldom, oracle], evidence=made[0], n_bootstrap=2)
+    assert row(result, "seldom")["p"] > 0.9
+    assert np.isnan(row(result, "seldom")[["adds", "taken"]].astype(float)).all()
+    assert result.shown.set_index("criterion or rule").loc["seldom", "adds to the best rule"].eq("-").all()
+    assert any(note.startswith("what 'seldom' adds is known on 0 of 8 data sets") for note in result.notes)
+    assert row(result, "oracle")["taken"] == 1
+    assert not any("'oracle'" in note for note in result.notes)
+    two = made[1][made[1]["dataset"].isin(["data0", "data2"])]
+    few = nested([parse_rule("win_rate > udr_lasso"), parse_rule("any > +perfect")], two, run_scores(two))
+    assert few.joined(few.rules[:1], few.rules[1:])["adds"].isna().all()
 
 
 def test_without_the_files_it_says_where_they_are(made, tmp_path):
@@ -194,3 +233,27 @@ def test_records_of_ones_own_count_everywhere(made, tmp_path):
         add_evidence(own, "own", families={"nobody": "x"})
     with gzip.open(tmp_path / "evidence.csv.gz", "rt") as file:
         assert file.readline().startswith("dataset,")
+
+
+def test_a_part_is_a_name_and_goes_again(made, tmp_path):
+    """Also one that reads like a number."""
+    own = make_records(3, 6, 4, rng=np.random.default_rng(7)).drop(columns="criterion.perfect")
+    own["dataset"] = own["dataset"].replace({"data0": "1", "data1": "2", "data2": "3"})
+    for part in ("2024", "2024", "other"):
+        add_evidence(own, part)
+    assert len(sd.evidence("2024")) == 72
+    assert set(sd.evidence("2024")["dataset"]) == {"1", "2", "3"}
+    codes = tmp_path / "evidence/2024/1.npz"
+    codes.parent.mkdir(parents=True)
+    codes.touch()
+    assert remove_evidence("2024") == 72
+    assert not codes.exists()
+    assert set(sd.evidence()["part"]) == {"made", "other"}
+    remove_evidence("other")
+    assert not (tmp_path / "evidence.csv.gz").exists()
+    for part in ("made", "other"):
+        with pytest.raises(SelectdisError, match=f"no part of your own is called '{part}' .there are: none."):
+            remove_evidence(part)
+    for part in ("../out", "a/b", "", ".x"):
+        with pytest.raises(SelectdisError, match="a part is called by letters, digits"):
+            add_evidence(own, part)

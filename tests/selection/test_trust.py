@@ -10,6 +10,7 @@ from selectdis.errors import SelectdisError
 from selectdis.selection import (
     Evidence,
     Rule,
+    add_evidence,
     backtest,
     beats,
     by_criterion,
@@ -82,6 +83,22 @@ def test_the_published_records_speak_where_ones_own_cannot_tell():
     alone = trust(rule, None)
     assert (alone.known, alone.decision) == ("nothing", told.decision)
     assert "Your own runs add nothing to that: no labelled data set was given" in str(alone)
+
+
+def test_it_says_how_many_data_sets_were_learned_from_and_whose_they_are(monkeypatch, tmp_path):
+    """Three variants of dSprites are never each other's proxies; a small part of one's own has few."""
+    monkeypatch.setenv("SELECTDIS_DATA", str(tmp_path))
+    rule = parse_rule("win_rate > udr_lasso @ 2")
+    published = trust_of_evidence(rule, "dense16")
+    assert f"On {len(published.published.values)} published data sets whose labels were hidden" in str(published)
+    assert ", with 10 to 12 data sets to learn from" in str(published)
+    mine = make_records(2, 6, 4, rng=np.random.default_rng(7)).replace({"dataset": {"data0": "mine", "data1": "cells"}})
+    add_evidence(mine, "own")
+    found = published_evidence(rule, 12)
+    assert (found.fewest, found.n_proxies, found.added) == (1, 12, 2)
+    told = str(trust(rule, backtest(make_records(12, 4, 2, rng=np.random.default_rng(0)), [rule], n_bootstrap=2)))
+    assert "On 14 data sets (the published ones, and 2 with runs that you added) whose labels were hidden" in told
+    assert ", with 1 to 12 data sets to learn from" in told
 
 
 def test_the_family_of_the_target_is_no_evidence_for_it():

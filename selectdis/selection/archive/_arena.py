@@ -93,7 +93,7 @@ class ArenaResult:
             f"{'family' if row['families'] == 1 else 'families'}"
             for half, row in rows.iterrows()
         )
-        return f"published runs of {self.part} ({sizes}), judged by {self.score}, {self.level:.0%} intervals"
+        return f"runs of the part {self.part} ({sizes}), judged by {self.score}, {self.level:.0%} intervals"
 
     @property
     def shown(self) -> pd.DataFrame:
@@ -240,6 +240,10 @@ def _judge(
         rules = {TRIED + entry.name: entry.rule for entry in entries}
         measured, nowhere = measure(rules, folds, lambda done: show("judging", done, len(facts)))
     measured = measured[measured["rule"] != ORACLE]
+    if measured.empty:
+        one = nowhere.iloc[0]
+        name = one["rule"].removeprefix(TRIED)
+        raise SelectdisError(f"{name!r} is judged on no data set; on {one['dataset']}: {one['why']}")
     everything = nested([*listed_rules(), *(rule for entry in entries for rule in entry.joining)], judged, scores)
     added = {entry.name: _added(entry, everything) for entry in entries}
     rows = []
@@ -253,8 +257,19 @@ def _judge(
     notes = [f"left out: {name} ({why})" for name, why in left_out.items()]
     for rule, where, why in nowhere.to_numpy():
         notes.append(f"{rule.removeprefix(TRIED)!r} is not judged on {where} ({why})")
+    for rule, blind in measured[measured["tied"] == measured["runs"]].groupby("rule", sort=False):
+        notes.append(
+            f"{str(rule).removeprefix(TRIED)!r} tells no run from another on {', '.join(blind['dataset'])}: its pick "
+            "there is any run"
+        )
+    for name, table in added.items():
+        if len(table) and (known := int(table["adds"].notna().sum())) < len(facts):
+            notes.append(
+                f"what {name!r} adds is known on {known} of {len(facts)} data sets: for the others fewer than two are "
+                "left to choose by, or it has no value on one of them"
+            )
     if not facts[JUDGING].astype(bool).any():
-        notes.append("no data set that judges is among these runs yet: all were looked at while rules were built")
+        notes.append("no data set that judges is among these runs: none was kept from view until rules were settled")
     table = pd.DataFrame(rows)
     order = table["half"].map(HALVES.index)
     return ArenaResult(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
 import numpy as np
@@ -16,7 +16,7 @@ from selectdis.selection._folds import Picker, judged_runs, worth_of_pick
 from selectdis.selection._intervals import prediction_range, probability_interval
 from selectdis.selection._rules import Weights
 from selectdis.selection._scores import WIN_RATE, beats
-from selectdis.selection.archive._table import evidence
+from selectdis.selection.archive._table import evidence, is_added
 
 __all__ = ["Evidence", "published_evidence", "without_one_family", "worths_by_proxies"]
 
@@ -28,7 +28,7 @@ class Evidence:
     Attributes
     ----------
     n_proxies
-        How many labelled data sets the rule had to learn from.
+        How many labelled data sets the rule had to learn from, at most.
     values
         Data set -> P(the pick beats a random run), the mean over the choices of its proxies.
     p, low, high
@@ -38,6 +38,10 @@ class Evidence:
     without_one
         Between which `p` would lie, had any one family not been among the proxies, where `without_one_family` was
         asked.
+    fewest
+        How many it had at least: fewer, where the target has relatives or its part has few data sets.
+    added
+        On how many of the data sets runs of one's own count, which ``selectdis evidence add`` put there.
     """
 
     n_proxies: int
@@ -48,6 +52,8 @@ class Evidence:
     next_low: float
     next_high: float
     without_one: tuple[float, float] | None = None
+    fewest: int | None = None
+    added: int = 0
 
     @classmethod
     def of(cls, n_proxies: int, worths: Mapping[str, np.ndarray]) -> Evidence | None:
@@ -106,12 +112,15 @@ def published_evidence(
         The published records lack a column that the rule or the score reads.
     """
     worths: dict[str, list[np.ndarray]] = {}
-    known = 0
+    had, added = set(), set()
     for judged, scores in _parts(part, score, without, without_objectives):
-        known = max(known, min(n_proxies, judged[DATASET].nunique() - 1))
+        kinds = judged.groupby(families(judged))[DATASET].nunique()
+        had |= {min(n_proxies, int(kinds.sum() - own)) for own in kinds}
+        added |= set(judged[DATASET]) if is_added(str(judged[PART].iloc[0])) else set()
         for name, found in worths_by_proxies(rule, judged, scores, n_proxies).items():
             worths.setdefault(name, []).append(found)
-    return Evidence.of(known, {name: np.concatenate(found) for name, found in worths.items()})
+    told = Evidence.of(max(had, default=0), {name: np.concatenate(found) for name, found in worths.items()})
+    return told and replace(told, fewest=min(had), added=len(added & set(told.values)))
 
 
 def _parts(

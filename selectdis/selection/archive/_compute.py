@@ -86,7 +86,7 @@ def _of_pool(name: str, what: Function | Criterion, pool: TrainedPool) -> np.nda
         return _of_ours(name, what, pool)
     try:
         raw = what(pool) if takes(what) == "pool" else [what(run) for run in pool]
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SelectdisError(f"the criterion {name!r} failed ({type(error).__name__}: {error})") from error
     try:
         values = np.asarray(raw, dtype=float)
@@ -94,10 +94,19 @@ def _of_pool(name: str, what: Function | Criterion, pool: TrainedPool) -> np.nda
         values = np.empty(0)
     if values.shape != (len(pool),):
         raise SelectdisError(
-            f"the criterion {name!r} must give one number for each of {len(pool)} runs, found {np.shape(raw)!s}; "
-            "NaN where it has none"
+            f"the criterion {name!r} must give one number for each of {len(pool)} runs, found {_found(raw)}; NaN where "
+            "it has none (a function that is no criterion has a name that begins with an underscore)"
         )
     return values
+
+
+def _found(raw: Any) -> str:
+    """Say what a function gave in place of numbers."""
+    kinds = sorted({type(value).__name__ for value in raw}) if isinstance(raw, list) else [type(raw).__name__]
+    try:
+        return f"{' and '.join(kinds)}, in all of shape {np.shape(raw)}"
+    except ValueError:
+        return f"{' and '.join(kinds)} of several sizes"
 
 
 def _of_ours(name: str, criterion: Criterion, pool: TrainedPool) -> np.ndarray:

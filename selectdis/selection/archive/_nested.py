@@ -45,18 +45,20 @@ class Nested:
         DataFrame
             ``without``: the rule of `rules` that the other data sets choose; ``chosen``: the best of `joining` where it
             is more than one standard error better than that on the others, and otherwise the same; ``adds``: how much
-            P grows by it on the data set itself; ``taken``: whether it did join.
+            P grows by it on the data set itself, NaN where the others cannot tell: they are fewer than two, or none of
+            `joining` has something to go by on all of them; ``taken``: whether it did join.
         """
         rows = {}
         for name, values in self.inner.items():
             values = values.dropna(axis="columns", how="all")
             without = choose(rules, values.loc[[rule.label for rule in rules]]).rule.label
             best = values.loc[[rule.label for rule in joining]].dropna().mean(axis=1)
-            chosen = without
-            if len(best) and values.shape[1] > 1:
-                first = str(best.idxmax())
-                won = values.loc[first].to_numpy(float) - values.loc[without].to_numpy(float)
-                chosen = first if won.mean() > standard_error(won) else without
+            if not len(best) or values.shape[1] < 2:
+                rows[name] = {"without": without, "chosen": without, "adds": np.nan, "taken": False}
+                continue
+            first = str(best.idxmax())
+            won = values.loc[first].to_numpy(float) - values.loc[without].to_numpy(float)
+            chosen = first if won.mean() > standard_error(won) else without
             adds = float(self.outer[name][chosen]) - float(self.outer[name][without])
             rows[name] = {"without": without, "chosen": chosen, "adds": adds, "taken": chosen != without}
         return pd.DataFrame.from_dict(rows, orient="index")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Mapping
 
 import pandas as pd
@@ -10,9 +11,10 @@ import pandas as pd
 from selectdis._files import atomic_write
 from selectdis.errors import SelectdisError
 from selectdis.records import CANDIDATE, DATASET, FAMILY, JUDGING, PART, labelled, read_records
+from selectdis.selection.archive._codes import file_name, own_folder
 from selectdis.selection.archive._table import evidence, own_table
 
-__all__ = ["add_evidence", "contents"]
+__all__ = ["add_evidence", "contents", "remove_evidence"]
 
 
 def add_evidence(
@@ -47,6 +49,8 @@ def add_evidence(
     SelectdisError
         If no run has labels, `part` is a published one, a family is told of no data set here, or the disk refuses.
     """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", part):  # as studies are; a folder is called so
+        raise SelectdisError(f"a part is called by letters, digits, '_', '-' and '.', not {part!r}")
     rows = labelled(records)
     if rows.empty:
         raise SelectdisError("none of these runs has labels: evidence is made of labelled data sets")
@@ -67,6 +71,30 @@ def add_evidence(
     table = pd.concat([own[~again], rows], ignore_index=True).dropna(axis="columns", how="all")
     _write(table)
     return rows
+
+
+def remove_evidence(part: str) -> int:
+    """Take a part of one's own out of the table again, and its codes; return how many runs that were.
+
+    Raises
+    ------
+    SelectdisError
+        If no part of one's own is called so, or the disk refuses.
+    """
+    own = read_records(own_table()) if own_table().is_file() else pd.DataFrame({PART: []})
+    if not (here := own[PART] == part).any():
+        there = ", ".join(own[PART].unique()) or "none"
+        raise SelectdisError(f"no part of your own is called {part!r} (there are: {there}); published ones stay")
+    try:
+        if here.all():
+            own_table().unlink()
+        else:
+            _write(own[~here])
+        for name in own.loc[here, DATASET].unique():
+            (own_folder() / part / file_name(name)).unlink(missing_ok=True)
+    except OSError as error:
+        raise SelectdisError(f"cannot take {part!r} out of {own_table()} ({error})") from None
+    return int(here.sum())
 
 
 def _write(table: pd.DataFrame) -> None:

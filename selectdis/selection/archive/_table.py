@@ -12,7 +12,7 @@ from selectdis.data.reading._cache import data_folder
 from selectdis.errors import check_choice
 from selectdis.records import PART, read_records
 
-__all__ = ["evidence", "own_table"]
+__all__ = ["evidence", "is_added", "own_table"]
 
 
 def evidence(part: str | None = None) -> pd.DataFrame:
@@ -46,6 +46,11 @@ def evidence(part: str | None = None) -> pd.DataFrame:
 def own_table() -> Path:
     """Return where records of one's own are kept, which need not exist yet: ``$SELECTDIS_DATA/evidence.csv.gz``."""
     return data_folder() / "evidence.csv.gz"
+
+
+def is_added(part: str) -> bool:
+    """Whether a part of the records is one's own."""
+    return part not in set(_published()[PART])
 
 
 @lru_cache(maxsize=1)
