@@ -33,6 +33,7 @@ docs: $(DOCS)
 notebooks: $(STAMP)
 	$(INSTALL) -e ".[notebooks]"
 	cd examples && PATH="$(CURDIR)/$(BIN):$$PATH" jupyter execute --inplace findings.ipynb own_folder.ipynb
+	sed -i.bak 's|$(CURDIR)/||g' examples/*.ipynb && rm examples/*.ipynb.bak
 	rm -rf examples/my_pictures examples/runs examples/codes.csv examples/latents.html
 
 $(BIN)/python:

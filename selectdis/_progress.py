@@ -94,7 +94,7 @@ def _bar(unit: str) -> Iterator[Update]:
 
 def _line(unit: str) -> Update:
     """Return what shows one line of text below a notebook's cell."""
-    from IPython.display import display  # type: ignore[import-not-found]
+    from IPython.display import display
 
     shown, at = display({"text/plain": ""}, raw=True, display_id=True), -math.inf
 
