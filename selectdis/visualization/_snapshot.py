@@ -234,7 +234,11 @@ def verdict(trust: Trust) -> str:
     odds = []
     if trust.published is not None:
         found = trust.published
-        odds.append(_times(found.p, found.low, found.high, f"{len(found.values)} published data sets"))
+        told = _times(found.p, found.low, found.high, f"{len(found.values)} published data sets")
+        if found.without_one is not None:
+            low, high = (f"{100 * end:.0f}" for end in found.without_one)
+            told += f", {low if low == high else f'{low} to {high}'} without any one kind of them to learn from"
+        odds.append(told)
     if trust.known == "other data sets":
         odds.append(_times(trust.p, trust.low, trust.high, f"{trust.n_datasets} data sets of your own"))
     if trust.known == "same data set":

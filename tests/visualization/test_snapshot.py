@@ -6,7 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from selectdis.visualization import best_runs, stage_scores
+from selectdis.selection import Evidence
+from selectdis.selection._trust import BETTER, Trust
+from selectdis.visualization import best_runs, stage_scores, verdict
 from tests.visualization.made_up import SPEC, Study, make_records, make_snapshot, target_records
 
 SMALL = {"objectives": ("beta_vae",), "strengths": 2, "seeds": 2}
@@ -69,3 +71,17 @@ def test_a_snapshot_holds_no_password(proxies):
 def test_figures_are_drawn_when_they_are_asked_for():
     code = "import sys, selectdis.visualization; print('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("without_one", "said"),
+    [
+        (None, "(95% interval 40 to 90)."),
+        ((0.5, 0.7), "(95% interval 40 to 90), 50 to 70 without any one kind of them to learn from."),
+        ((0.7, 0.7), "(95% interval 40 to 90), 70 without any one kind of them to learn from."),
+    ],
+)
+def test_a_verdict_says_what_hangs_on_one_kind_of_data_sets(without_one, said):
+    found = Evidence(2, {"a": 0.6, "b": 0.8}, 0.7, 0.4, 0.9, 0.2, 1.0, without_one)
+    told = verdict(Trust("a rule", "evidence", decision=BETTER, published=found))
+    assert told.endswith(f"such picks beat a random run in 70 of 100 cases on 2 published data sets {said}")
