@@ -16,6 +16,9 @@ from selectdis.selection.archive._table import evidence, own_table
 
 __all__ = ["add_evidence", "contents", "remove_evidence"]
 
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"  # as studies are called; a folder is too
+_EMPTY = {"NA", "NULL", "NaN", "None", "nan", "null"}  # what a CSV table takes for an empty cell
+
 
 def add_evidence(
     records: pd.DataFrame,
@@ -47,9 +50,10 @@ def add_evidence(
     Raises
     ------
     SelectdisError
-        If no run has labels, `part` is a published one, a family is told of no data set here, or the disk refuses.
+        If no run has labels, `part` is a published one or no name, a family is told of no data set here, or the disk
+        refuses.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", part):  # as studies are; a folder is called so
+    if not (isinstance(part, str) and re.fullmatch(_NAME, part)):
         raise SelectdisError(f"a part is called by letters, digits, '_', '-' and '.', not {part!r}")
     rows = labelled(records)
     if rows.empty:
@@ -61,6 +65,8 @@ def add_evidence(
     told = dict(families or {})
     if unknown := sorted(set(told) - set(rows[DATASET])):
         raise SelectdisError(f"there is no labelled data set {unknown[0]!r}: {', '.join(rows[DATASET].unique())} are")
+    if lost := sorted(_EMPTY & {part, *rows[DATASET], *told.values()}):
+        raise SelectdisError(f"{lost[0]!r} would be read as an empty cell of the table: give it another name")
     rows = rows.copy()
     rows[PART], rows[JUDGING] = part, False
     rows[FAMILY] = rows[DATASET].map(lambda name: told.get(name, name))
