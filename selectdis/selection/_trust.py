@@ -119,6 +119,8 @@ class Trust:
         sets = f"{len(found.values)} published data sets"
         if found.added:
             sets = f"{len(found.values)} data sets (the published ones, and {found.added} with runs that you added)"
+        if found.added == len(found.values):
+            sets = f"{found.added} data sets (all with runs that you added)"
         return (
             f"The rule '{self.rule}' means: {self.words}. On {sets} whose labels were hidden "
             f"from it, with {learned} to learn from, its pick beat a random run with probability "
@@ -192,7 +194,7 @@ class Trust:
         texts = ("rule", "known", "n_datasets", "n_runs", "score", "level", "why", "decision", "words", "note")
         published = self.published and {
             name: getattr(self.published, name)
-            for name in ("n_proxies", "p", "low", "high", "next_low", "next_high", "without_one")
+            for name in ("fewest", "n_proxies", "added", "p", "low", "high", "next_low", "next_high", "without_one")
         }
         rest = {name: getattr(self, name) for name in texts}
         return {**rest, **numbers, "published": published, "text": str(self)}
