@@ -135,7 +135,10 @@ class Trust:
             return ""
         low, high = (f"{100 * end:.0f}" for end in found.without_one)
         better = low if low == high else f"{low} to {high}"
-        return f" Had any one kind of data sets been missing from what it learned from, than {better} on average."
+        return (
+            " Had any one kind of data sets been missing from what it learned from, it would have been better than "
+            f"{better} on average."
+        )
 
     def _nothing(self) -> str:
         if self.published is None:

@@ -190,7 +190,7 @@ def test_what_hangs_on_one_family_of_the_proxies_is_said():
     assert told.published.without_one == pytest.approx((min(means), max(means)))
     assert min(means) < told.published.p - 0.1
     low, high = (f"{100 * end:.0f}" for end in (min(means), max(means)))
-    assert f"missing from what it learned from, than {low} to {high} on average." in str(told)
+    assert f"from what it learned from, it would have been better than {low} to {high} on average." in str(told)
 
 
 def test_one_family_is_not_left_out_where_no_configuration_is_chosen_or_none_would_be_left(monkeypatch):
