@@ -29,7 +29,7 @@ def add_evidence(
 ) -> pd.DataFrame:
     """Add the labelled runs of `records` to the table of one's own, which `evidence` reads beside the published one.
 
-    What is there of the same part and data sets is replaced.
+    What is there of the same part and data sets is replaced; its codes, which are those of the earlier runs, go.
 
     Parameters
     ----------
@@ -75,6 +75,10 @@ def add_evidence(
         rows[column] = sizes.map(lambda pair, k=k: pair[k], na_action="ignore")
     again = (own[PART] == part) & own[DATASET].isin(rows[DATASET])
     table = pd.concat([own[~again], rows], ignore_index=True).dropna(axis="columns", how="all")
+    try:
+        _remove_codes(part, rows)
+    except OSError as error:
+        raise SelectdisError(f"cannot take the earlier codes of {part!r} out of {own_folder()} ({error})") from None
     _write(table)
     return rows
 
@@ -96,11 +100,15 @@ def remove_evidence(part: str) -> int:
             own_table().unlink()
         else:
             _write(own[~here])
-        for name in own.loc[here, DATASET].unique():
-            (own_folder() / part / file_name(name)).unlink(missing_ok=True)
+        _remove_codes(part, own[here])
     except OSError as error:
         raise SelectdisError(f"cannot take {part!r} out of {own_table()} ({error})") from None
     return int(here.sum())
+
+
+def _remove_codes(part: str, runs: pd.DataFrame) -> None:
+    for name in runs[DATASET].unique():
+        (own_folder() / part / file_name(str(name))).unlink(missing_ok=True)
 
 
 def _write(table: pd.DataFrame) -> None:
