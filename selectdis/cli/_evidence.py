@@ -14,7 +14,7 @@ from selectdis.errors import SelectdisError
 
 __all__ = ["evidence_app"]
 
-evidence_app = typer.Typer(name="evidence", help="Published records: list them, add a study of your own.")
+evidence_app = typer.Typer(name="evidence", help="Published records: list them, add a study of your own, or remove it.")
 
 
 @evidence_app.callback(invoke_without_command=True)

@@ -119,6 +119,8 @@ class Trust:
         sets = f"{len(found.values)} published data sets"
         if found.added:
             sets = f"{len(found.values)} data sets (the published ones, and {found.added} with runs that you added)"
+        if found.added == len(found.values):
+            sets = f"{found.added} data sets (all with runs that you added)"
         return (
             f"The rule '{self.rule}' means: {self.words}. On {sets} whose labels were hidden "
             f"from it, with {learned} to learn from, its pick beat a random run with probability "
@@ -133,7 +135,10 @@ class Trust:
             return ""
         low, high = (f"{100 * end:.0f}" for end in found.without_one)
         better = low if low == high else f"{low} to {high}"
-        return f" Had any one kind of data sets been missing from what it learned from, than {better} on average."
+        return (
+            " Had any one kind of data sets been missing from what it learned from, it would have been better than "
+            f"{better} on average."
+        )
 
     def _nothing(self) -> str:
         if self.published is None:
@@ -192,7 +197,7 @@ class Trust:
         texts = ("rule", "known", "n_datasets", "n_runs", "score", "level", "why", "decision", "words", "note")
         published = self.published and {
             name: getattr(self.published, name)
-            for name in ("n_proxies", "p", "low", "high", "next_low", "next_high", "without_one")
+            for name in ("fewest", "n_proxies", "added", "p", "low", "high", "next_low", "next_high", "without_one")
         }
         rest = {name: getattr(self, name) for name in texts}
         return {**rest, **numbers, "published": published, "text": str(self)}

@@ -170,6 +170,11 @@ def test_mistakes_are_one_sentence(made, what, problem):
         arena(what, evidence=made[0])
 
 
+def test_nothing_to_try_is_said(made):
+    with pytest.raises(SelectdisError, match="there is nothing to try"):
+        arena([], evidence=made[0])
+
+
 def test_a_criterion_that_tells_nothing_is_at_chance_and_said_to(made):
     result = arena([constant, oracle], evidence=made[0], n_bootstrap=2)
     assert row(result, "constant")["p"] == 0.5
@@ -246,6 +251,9 @@ def test_a_part_is_a_name_and_goes_again(made, tmp_path):
     codes = tmp_path / "evidence/2024/1.npz"
     codes.parent.mkdir(parents=True)
     codes.touch()
+    add_evidence(own, "2024")  # of other runs, perhaps: the codes of the earlier ones are none of theirs
+    assert not codes.exists()
+    codes.touch()
     assert remove_evidence("2024") == 72
     assert not codes.exists()
     assert set(sd.evidence()["part"]) == {"made", "other"}
@@ -254,6 +262,9 @@ def test_a_part_is_a_name_and_goes_again(made, tmp_path):
     for part in ("made", "other"):
         with pytest.raises(SelectdisError, match=f"no part of your own is called '{part}' .there are: none."):
             remove_evidence(part)
-    for part in ("../out", "a/b", "", ".x"):
+    for part in ("../out", "a/b", "", ".x", 2024):
         with pytest.raises(SelectdisError, match="a part is called by letters, digits"):
             add_evidence(own, part)
+    for part, told in (("NA", {}), ("own", {"1": "null"})):  # which a table would give back as empty cells
+        with pytest.raises(SelectdisError, match="would be read as an empty cell of the table"):
+            add_evidence(own, part, families=told)

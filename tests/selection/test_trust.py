@@ -101,6 +101,37 @@ def test_it_says_how_many_data_sets_were_learned_from_and_whose_they_are(monkeyp
     assert ", with 1 to 12 data sets to learn from" in told
 
 
+def test_runs_of_ones_own_without_what_the_rule_reads_take_nothing_from_the_published_ones(monkeypatch, tmp_path):
+    monkeypatch.setenv("SELECTDIS_DATA", str(tmp_path))
+    rule = parse_rule("any > udr_lasso")
+    published = published_evidence(rule, 12)
+    mine = make_records(2, 6, 4, rng=np.random.default_rng(7)).replace({"dataset": {"data1": "cells"}})
+    add_evidence(mine.drop(columns="criterion.udr_lasso"), "own")
+    assert published_evidence(rule, 12) == published
+    with pytest.raises(SelectdisError, match=r"no column 'criterion\.nobody'"):
+        published_evidence(parse_rule("any > +nobody"), 12)
+    mine.loc[mine["dataset"] == "cells", "criterion.udr_lasso"] = np.nan
+    add_evidence(mine, "own")
+    found = published_evidence(rule, 12)
+    assert (found.added, found.values["cells"]) == (1, published.values["cells"])
+
+
+def test_runs_of_ones_own_alone_are_not_called_published(monkeypatch, tmp_path):
+    monkeypatch.setenv("SELECTDIS_DATA", str(tmp_path))
+    mine = make_records(4, 6, 4, rng=np.random.default_rng(7))
+    add_evidence(mine, "own")
+    rule = parse_rule("win_rate > udr_lasso")
+    told = trust_of_evidence(rule, "own")
+    assert "On 4 data sets (all with runs that you added) whose labels were hidden from it" in str(told)
+    told = json.loads(json.dumps(told.to_dict(), allow_nan=False))["published"]
+    assert (told["fewest"], told["n_proxies"], told["added"], len(told["without_one"])) == (3, 3, 4, 2)
+    other = mine["dataset"].isin(["data1", "data2"])
+    mine.loc[other, "configuration"] = "other-" + mine["configuration"]  # each data set has one that it can learn from
+    add_evidence(mine, "own")
+    told = trust_of_evidence(rule, "own")
+    assert (len(told.published.values), told.published.without_one) == (4, None)
+
+
 def test_the_family_of_the_target_is_no_evidence_for_it():
     rule, table = parse_rule("win_rate > udr_lasso"), evidence_table()
     everything = set(published_evidence(rule, 1).values)
@@ -159,7 +190,7 @@ def test_what_hangs_on_one_family_of_the_proxies_is_said():
     assert told.published.without_one == pytest.approx((min(means), max(means)))
     assert min(means) < told.published.p - 0.1
     low, high = (f"{100 * end:.0f}" for end in (min(means), max(means)))
-    assert f"missing from what it learned from, than {low} to {high} on average." in str(told)
+    assert f"from what it learned from, it would have been better than {low} to {high} on average." in str(told)
 
 
 def test_one_family_is_not_left_out_where_no_configuration_is_chosen_or_none_would_be_left(monkeypatch):

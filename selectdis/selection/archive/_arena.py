@@ -152,6 +152,8 @@ def arena(
         There is no such criterion, rule or part, a function fails, or the files that it needs are not there.
     """
     given: list[Any] = list(what) if isinstance(what, Iterable) and not isinstance(what, str) else [what]
+    if not given:
+        raise SelectdisError("there is nothing to try: give a function, the name of a criterion, or a rule")
     records = evidence_table(part or most_families(evidence_table()))
     entries = []
     for one in given:

@@ -11,6 +11,7 @@ from functools import cache, partial
 import numpy as np
 import pandas as pd
 
+from selectdis.errors import SelectdisError
 from selectdis.records import DATASET, FAMILY, OBJECTIVE, PART, families
 from selectdis.selection._folds import Picker, judged_runs, worth_of_pick
 from selectdis.selection._intervals import prediction_range, probability_interval
@@ -109,30 +110,39 @@ def published_evidence(
     Raises
     ------
     SelectdisError
-        The published records lack a column that the rule or the score reads.
+        No part of the records has the columns that the rule and the score read; one that lacks them is no evidence.
     """
     worths: dict[str, list[np.ndarray]] = {}
-    had, added = set(), set()
-    for judged, scores in _parts(part, score, without, without_objectives):
-        kinds = judged.groupby(families(judged))[DATASET].nunique()
-        had |= {min(n_proxies, int(kinds.sum() - own)) for own in kinds}
-        added |= set(judged[DATASET]) if is_added(str(judged[PART].iloc[0])) else set()
-        for name, found in worths_by_proxies(rule, judged, scores, n_proxies).items():
-            worths.setdefault(name, []).append(found)
+    had: set[int] = set()
+    added: set[str] = set()
+    problems = []
+    for runs in _parts(part, without, without_objectives):
+        try:
+            judged, scores, _ = judged_runs(runs, score)
+            by_name = worths_by_proxies(rule, judged, scores, n_proxies)
+        except SelectdisError as error:  # one's own may lack a column: the published ones still count
+            problems.append(error)
+            continue
+        kinds = dict(zip(judged[DATASET], families(judged), strict=True))
+        known = [name for name, found in by_name.items() if not np.isnan(found).all()]
+        had.update(min(n_proxies, sum(kind != kinds[name] for kind in kinds.values())) for name in known)
+        added.update(known if is_added(str(judged[PART].iloc[0])) else ())
+        for name in known:
+            worths.setdefault(name, []).append(by_name[name])
+    if problems and not worths:
+        raise problems[0]
     told = Evidence.of(max(had, default=0), {name: np.concatenate(found) for name, found in worths.items()})
-    return told and replace(told, fewest=min(had), added=len(added & set(told.values)))
+    return told and replace(told, fewest=min(had), added=len(added))
 
 
-def _parts(
-    part: str | None, score: str | Sequence[str], without: Collection[str], without_objectives: Collection[str]
-) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
-    """Yield the runs that are judged of each part of the records that has two families or more, and their scores."""
+def _parts(part: str | None, without: Collection[str], without_objectives: Collection[str]) -> Iterator[pd.DataFrame]:
+    """Yield the runs of each part of the records that has two families or more."""
     table = evidence(part)
     table = table[~table[OBJECTIVE].isin(list(without_objectives))]
     left_out = table.loc[table[DATASET].isin(list(without)), FAMILY]
     for _, runs in table[~table[FAMILY].isin(left_out)].groupby(PART, sort=False):
         if runs[FAMILY].nunique() > 1:
-            yield judged_runs(runs.dropna(axis="columns", how="all"), score)[:2]
+            yield runs.dropna(axis="columns", how="all")
 
 
 def without_one_family(
@@ -146,11 +156,15 @@ def without_one_family(
     """Return the least and the largest mean P(the pick beats a random run), had one family not been among the proxies.
 
     The data sets that play the target stay the same. The interval of `published_evidence` is one over data sets, with
-    the proxies as they are: a rule that hangs on one of them shows here alone. None with fewer than three families.
+    the proxies as they are: a rule that hangs on one of them shows here alone. None with fewer than three families, or
+    fewer than two data sets on which the rule has something to go by whichever is missing.
     Options are those of `published_evidence`. It fits the rule once for each two families.
     """
-    judged, scores = next(_parts(part, score, without, without_objectives), (pd.DataFrame(), np.empty(0)))
-    kinds = families(judged) if len(judged) else np.empty(0, dtype=object)
+    runs = next(_parts(part, without, without_objectives), None)
+    if runs is None:
+        return None
+    judged, scores, _ = judged_runs(runs, score)
+    kinds = families(judged)
     if len(set(kinds)) < 3:
         return None
 
@@ -158,15 +172,17 @@ def without_one_family(
     def fitted(*left_out: str) -> Weights:
         return rule.fit(judged[~np.isin(kinds, left_out)])
 
-    worths: dict[str, list[float]] = {missing: [] for missing in sorted(set(kinds))}
+    worths = []  # (data sets, families that are missing)
     for name, family in dict(zip(judged[DATASET], kinds, strict=True)).items():
         here = (judged[DATASET] == name).to_numpy()
         target, shares = judged[here], beats(scores[here])
-        for missing, found in worths.items():
-            pair = sorted({family, missing})
-            found.append(worth_of_pick(rule, partial(fitted, *pair), target, shares))
-    means = [float(np.nanmean(found)) for found in worths.values()]
-    return min(means), max(means)
+        pairs = (sorted({family, missing}) for missing in sorted(set(kinds)))
+        worths.append([worth_of_pick(rule, partial(fitted, *pair), target, shares) for pair in pairs])
+    known = [row for row in worths if not np.isnan(row).any()]
+    if len(known) < 2:
+        return None
+    means = np.mean(known, axis=0)
+    return float(means.min()), float(means.max())
 
 
 def worths_by_proxies(rule: Picker, judged: pd.DataFrame, scores: np.ndarray, n_proxies: int) -> dict[str, np.ndarray]:

@@ -16,6 +16,9 @@ from selectdis.selection.archive._table import evidence, own_table
 
 __all__ = ["add_evidence", "contents", "remove_evidence"]
 
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"  # as studies are called; a folder is too
+_EMPTY = {"NA", "NULL", "NaN", "None", "nan", "null"}  # what a CSV table takes for an empty cell
+
 
 def add_evidence(
     records: pd.DataFrame,
@@ -26,7 +29,7 @@ def add_evidence(
 ) -> pd.DataFrame:
     """Add the labelled runs of `records` to the table of one's own, which `evidence` reads beside the published one.
 
-    What is there of the same part and data sets is replaced.
+    What is there of the same part and data sets is replaced; its codes, which are those of the earlier runs, go.
 
     Parameters
     ----------
@@ -47,9 +50,10 @@ def add_evidence(
     Raises
     ------
     SelectdisError
-        If no run has labels, `part` is a published one, a family is told of no data set here, or the disk refuses.
+        If no run has labels, `part` is a published one or no name, a family is told of no data set here, or the disk
+        refuses.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", part):  # as studies are; a folder is called so
+    if not (isinstance(part, str) and re.fullmatch(_NAME, part)):
         raise SelectdisError(f"a part is called by letters, digits, '_', '-' and '.', not {part!r}")
     rows = labelled(records)
     if rows.empty:
@@ -61,6 +65,8 @@ def add_evidence(
     told = dict(families or {})
     if unknown := sorted(set(told) - set(rows[DATASET])):
         raise SelectdisError(f"there is no labelled data set {unknown[0]!r}: {', '.join(rows[DATASET].unique())} are")
+    if lost := sorted(_EMPTY & {part, *rows[DATASET], *told.values()}):
+        raise SelectdisError(f"{lost[0]!r} would be read as an empty cell of the table: give it another name")
     rows = rows.copy()
     rows[PART], rows[JUDGING] = part, False
     rows[FAMILY] = rows[DATASET].map(lambda name: told.get(name, name))
@@ -69,6 +75,10 @@ def add_evidence(
         rows[column] = sizes.map(lambda pair, k=k: pair[k], na_action="ignore")
     again = (own[PART] == part) & own[DATASET].isin(rows[DATASET])
     table = pd.concat([own[~again], rows], ignore_index=True).dropna(axis="columns", how="all")
+    try:
+        _remove_codes(part, rows)
+    except OSError as error:
+        raise SelectdisError(f"cannot take the earlier codes of {part!r} out of {own_folder()} ({error})") from None
     _write(table)
     return rows
 
@@ -90,11 +100,15 @@ def remove_evidence(part: str) -> int:
             own_table().unlink()
         else:
             _write(own[~here])
-        for name in own.loc[here, DATASET].unique():
-            (own_folder() / part / file_name(name)).unlink(missing_ok=True)
+        _remove_codes(part, own[here])
     except OSError as error:
         raise SelectdisError(f"cannot take {part!r} out of {own_table()} ({error})") from None
     return int(here.sum())
+
+
+def _remove_codes(part: str, runs: pd.DataFrame) -> None:
+    for name in runs[DATASET].unique():
+        (own_folder() / part / file_name(str(name))).unlink(missing_ok=True)
 
 
 def _write(table: pd.DataFrame) -> None:
