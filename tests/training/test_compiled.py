@@ -76,7 +76,7 @@ def test_dense_layers_by_onednn(data, backend, precision):
 @pytest.mark.slow
 @pytest.mark.skipif(not any(map(shutil.which, ("g++", "c++", "clang++"))), reason="no C++ compiler")
 def test_the_default_backend_on_cpu(data):
-    assert_exact([small("beta_vae", 3)], data)
+    assert_exact([small("factor_vae", 3)], data)
 
 
 def test_programs_of_one_structure_are_compiled_once(data, backend):
