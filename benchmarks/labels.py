@@ -51,11 +51,12 @@ HOW = {
 
 # Scores from the same labels ------------------------------------------------------------------------------------------
 
+FEW = (5, 10, 20, 50)
+ALL_LABELS = 1_000  # those of a probe
+
 # Three candidates for a better score were written down before any was tried. One of them takes the score's place if on
 # the looked-at data sets its mean over 5, 10, 20 and 50 labels is above the score's by more than one standard error of
 # the difference (over families); only such a one is tried on the judging sets, once.
-FEW = (5, 10, 20, 50)
-ALL_LABELS = 1_000  # those of a probe
 SCORE = "`latent_share` on both, what `label` goes by"
 CANDIDATES = {
     "prior": "a latent's share counts as much as it knows of the image, 1 - exp(-2 KL)",

@@ -15,7 +15,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from scipy.stats import rankdata
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.portfolio import plans
+from selectdis.metrics._latent_share import _standard
 from selectdis.objectives import takes_pairs
 from selectdis.records import families
 from selectdis.selection import (
@@ -44,12 +45,12 @@ from selectdis.selection import (
 )
 from selectdis.selection._backtest import BacktestResult, bracket
 from selectdis.selection._correlations import correlation_text
-from selectdis.selection._folds import Picker, judged_runs, worth_of_pick
+from selectdis.selection._folds import judged_runs, worth_of_pick
 from selectdis.selection._intervals import probability_interval
 from selectdis.selection._scores import DISENTANGLEMENT
 from selectdis.selection._trust import BETTER, DO_NOT, USE, decide
 from selectdis.selection.archive._arena import HALVES, most_families
-from selectdis.selection.archive._by_proxies import Evidence
+from selectdis.selection.archive._by_proxies import Evidence, worths_without_families
 from selectdis.selection.archive._codes import has_codes
 from selectdis.selection.archive._compute import can_compute, computed, criterion_of
 from selectdis.selection.archive._distance import distance_to, published_statistics
@@ -130,6 +131,17 @@ def fingerprint() -> str:
     return hashlib.sha256(TABLE.read_bytes()).hexdigest()[:12]
 
 
+def judging() -> list[str]:
+    """The data sets of `records` that nobody looked at."""
+    table = records()
+    return list(table.loc[table["judging"].astype(bool), "dataset"].unique())
+
+
+def with_few_latents(table: pd.DataFrame) -> pd.Series:
+    """Whether each run has collapsed: it has one active latent or none."""
+    return table["criterion.active_units"] <= 1
+
+
 def markdown(head: list[str], rows: list[list[str]]) -> str:
     lines = [f"| {' | '.join(cells)} |" for cells in [head, *rows]]
     return "\n".join([lines[0], f"|{'---|' * len(head)}", *lines[1:]])
@@ -153,15 +165,14 @@ def counted() -> str:
 
 def readme() -> str:
     result = backtest(records(), [parse_rule(rule) for rule in README.values()])
-    judging = records().loc[records()["judging"].astype(bool), "dataset"].unique()
-    rows = []
+    unseen, rows = judging(), []
     for words, rule in README.items():
         row = result.row(rule)
-        own = result.by_dataset[(result.by_dataset["rule"] == row["rule"]) & result.by_dataset["dataset"].isin(judging)]
+        own = result.by_dataset[(result.by_dataset["rule"] == row["rule"]) & result.by_dataset["dataset"].isin(unseen)]
         alone = bracket(own["p"].mean(), *probability_interval(own["p"].to_numpy()))
         rows.append([f"{words} (`{rule}`)", interval(row), alone, spread(row["next_low"], row["next_high"])])
     head = ["rule", "probability, 95% interval of the mean"]
-    head += [f"on the {len(judging)} that nobody looked at", "one more data set"]
+    head += [f"on the {len(unseen)} that nobody looked at", "one more data set"]
     table = markdown(head, [*rows, ["a random run", "0.50", "0.50", ""]])
     return f"The published records, part `{records()['part'].iloc[0]}`: {counted()}.\n\n{table}"
 
@@ -303,7 +314,7 @@ def contents() -> str:
     ):
         sets = ", ".join(own["dataset"].unique())
         hours = own["seconds"].sum() / 60
-        diverged, few = (own["status"] == "diverged").sum(), (own["criterion.active_units"] <= 1).sum()
+        diverged, few = (own["status"] == "diverged").sum(), with_few_latents(own).sum()
         told = [f"{hours:.0f}", f"{diverged}", f"{few} ({few / len(own):.0%})"]
         rows.append([f"`{part}`", str(half), sets, f"{len(own):,}", *told])
     head = ["part", "half", "data sets", "runs", "minutes of training", "diverged", "at most one active latent"]
@@ -313,35 +324,18 @@ def contents() -> str:
 def moved() -> str:
     """What rules would be worth on the same data sets, had any one family not been among their proxies."""
     judged, scores, _ = judged_runs(records(), "win_rate")
-    kinds, rows = families(judged), []
+    kinds, rows = dict(zip(judged["dataset"], families(judged), strict=True)), []
     for text in GOALS_BY_PROXIES:
-        means: dict[str, dict[str, float]] = {}
-        for missing in ("", *np.unique(kinds)):
-            worth = _worths_without(parse_rule(text), judged, kinds, scores, missing)
-            own = worth.loc[worth.index.isin(judged.loc[judged["judging"].astype(bool), "dataset"])]
-            means[str(missing)] = {"all": worth.mean(), "judging": own.mean()}
-        table = pd.DataFrame(means).T
-        whole, others = table.loc[""], table.drop(index="")
+        everything = worths_without_families(parse_rule(text), judged, scores)
         cells = []
-        for half in ("judging", "all"):
-            low, high = (f"{others[half].agg(end):.2f}" for end in ("min", "max"))
-            names = others[half].idxmin(), others[half].idxmax()
-            changed = f"{low} ({names[0]}) to {high} ({names[1]})" if low != high else f"{low} whichever"
-            cells += [f"{whole[half]:.2f}", changed]
+        for names in (judging(), list(kinds)):
+            table = everything.loc[names]
+            others, whole = table.mean(), np.mean([table.loc[name, kinds[name]] for name in names])
+            low, high = (f"{others.agg(end):.2f}" for end in ("min", "max"))
+            changed = f"{low} ({others.idxmin()}) to {high} ({others.idxmax()})"
+            cells += [f"{whole:.2f}", changed if low != high else f"{low} whichever"]
         rows.append([f"`{text}`", *cells])
     return markdown(["rule", "judging", "without any one family", "all", "without any one family"], rows)
-
-
-def _worths_without(
-    rule: Picker, judged: pd.DataFrame, kinds: np.ndarray, scores: np.ndarray, missing: str
-) -> pd.Series:
-    """Data set -> P(the pick beats another run), with the families but its own and `missing` as its proxies."""
-    found = {}
-    for name in judged["dataset"].unique():
-        here = (judged["dataset"] == name).to_numpy()
-        proxies = judged[(kinds != kinds[here][0]) & (kinds != missing)]
-        found[name] = worth_of_pick(rule, partial(rule.fit, proxies), judged[here], beats(scores[here]))
-    return pd.Series(found)
 
 
 def frozen_labels() -> str:
@@ -349,11 +343,12 @@ def frozen_labels() -> str:
     table = records()
     folder = ROOT / "evidence" / table["part"].iloc[0]
     found: dict[str, list[list[float]]] = {"judging": [], "looked at": []}
+    unseen = judging()
     for name, own in table.groupby("dataset"):
         with np.load(folder / f"{name}.npz") as file:
             codes, factors = file["mean"].astype(float), file["factors"]
             shares = pd.Series(beats(run_scores(own)), index=own["candidate"])[file["candidates"]].to_numpy()
-        half = found["judging" if own["judging"].iloc[0] else "looked at"]
+        half = found["judging" if name in unseen else "looked at"]
         half.append([_frozen_pick(codes, factors, shares, count) for count in FROZEN_LABELS])
     rows = [[half, *(f"{value:.2f}" for value in np.mean(values, axis=0))] for half, values in found.items()]
     return markdown(["half", *(f"{count} labels" for count in FROZEN_LABELS)], rows)
@@ -364,8 +359,8 @@ def _frozen_pick(codes: np.ndarray, factors: np.ndarray, shares: np.ndarray, cou
     worth = []
     for draw in range(draws):
         rows = np.random.default_rng([draw, count]).choice(len(factors), count, replace=False)
-        latents = _standard_ranks(codes[:, rows].transpose(1, 0, 2).reshape(count, -1))
-        squared = (_standard_ranks(factors[rows]).T @ latents / count) ** 2
+        latents = _standard(rankdata(codes[:, rows].transpose(1, 0, 2).reshape(count, -1), axis=0))
+        squared = (_standard(rankdata(factors[rows], axis=0)).T @ latents / count) ** 2
         best = squared.reshape(-1, len(codes), codes.shape[2]).max(axis=2)
         best[np.ptp(factors[rows], axis=0) == 0] = np.nan
         scores = np.nanmean(best - (1 - best) / (count - 2), axis=0)
@@ -373,17 +368,11 @@ def _frozen_pick(codes: np.ndarray, factors: np.ndarray, shares: np.ndarray, cou
     return float(np.mean(worth))
 
 
-def _standard_ranks(values: np.ndarray) -> np.ndarray:
-    ranks = rankdata(values, axis=0)
-    spread = ranks.std(axis=0)
-    return (ranks - ranks.mean(axis=0)) / np.where(spread > 0, spread, np.inf)
-
-
 def collapsed() -> str:
     """Where runs kept one active latent or none."""
     told = []
     for part, own in evidence().groupby("part", sort=False):
-        few = own["criterion.active_units"] <= 1
+        few = with_few_latents(own)
         names = pd.Series({f"{name} {share:.0%}": share for name, share in few.groupby(own["dataset"]).mean().items()})
         worst = ", ".join(names[names > 0].sort_values(ascending=False).index) or "none on any data set"
         told.append(f"- `{part}`: {few.sum()} of {len(own):,} runs, {few.mean():.1%}: {worst}.")
@@ -393,8 +382,7 @@ def collapsed() -> str:
 def settled() -> str:
     """How the ranks of runs after a quarter and after half of their steps agree with those at the end."""
     table = rank_stability(pd.read_csv(STEPS))
-    judging = evidence().groupby("dataset")["judging"].first()
-    halves = table["dataset"].map(judging).map({True: "judging", False: "looked at"})
+    halves = table["dataset"].isin(judging()).map({True: "judging", False: "looked at"})
     names = [name for name in table if name in DISENTANGLEMENT]
     rows, lasts = [], []
     for (half, dataset), own in table.groupby([halves, "dataset"], sort=False):

@@ -121,23 +121,16 @@ class Trust:
             sets = f"{len(found.values)} data sets (the published ones, and {found.added} with runs that you added)"
         if found.added == len(found.values):
             sets = f"{found.added} data sets (all with runs that you added)"
+        moved = found.moved and (
+            " Had any one kind of data sets been missing from what it learned from, it would have been better than "
+            f"{found.moved} on average."
+        )
         return (
             f"The rule '{self.rule}' means: {self.words}. On {sets} whose labels were hidden "
             f"from it, with {learned} to learn from, its pick beat a random run with probability "
             f"{bracket(found.p, found.low, found.high)} (in brackets: the 95% interval of the average): of 100 trained "
             f"runs it was better than {100 * found.p:.0f} on average, where a blind draw is better than 50; on one "
-            f"more data set, than {100 * found.next_low:.0f} to {100 * found.next_high:.0f}.{self._moved(found)}"
-        )
-
-    @staticmethod
-    def _moved(found: Evidence) -> str:
-        if found.without_one is None:
-            return ""
-        low, high = (f"{100 * end:.0f}" for end in found.without_one)
-        better = low if low == high else f"{low} to {high}"
-        return (
-            " Had any one kind of data sets been missing from what it learned from, it would have been better than "
-            f"{better} on average."
+            f"more data set, than {100 * found.next_low:.0f} to {100 * found.next_high:.0f}.{moved}"
         )
 
     def _nothing(self) -> str:

@@ -235,9 +235,8 @@ def verdict(trust: Trust) -> str:
     if trust.published is not None:
         found = trust.published
         told = _times(found.p, found.low, found.high, f"{len(found.values)} published data sets")
-        if found.without_one is not None:
-            low, high = (f"{100 * end:.0f}" for end in found.without_one)
-            told += f", {low if low == high else f'{low} to {high}'} without any one kind of them to learn from"
+        if found.moved:
+            told += f", {found.moved} without any one kind of them to learn from"
         odds.append(told)
     if trust.known == "other data sets":
         odds.append(_times(trust.p, trust.low, trust.high, f"{trust.n_datasets} data sets of your own"))

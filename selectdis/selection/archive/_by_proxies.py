@@ -19,7 +19,7 @@ from selectdis.selection._rules import Weights
 from selectdis.selection._scores import WIN_RATE, beats
 from selectdis.selection.archive._table import evidence, is_added
 
-__all__ = ["Evidence", "published_evidence", "without_one_family", "worths_by_proxies"]
+__all__ = ["Evidence", "published_evidence", "without_one_family", "worths_by_proxies", "worths_without_families"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,12 @@ class Evidence:
     without_one: tuple[float, float] | None = None
     fewest: int | None = None
     added: int = 0
+
+    @property
+    def moved(self) -> str:
+        """`without_one` of 100 runs, in words: ``59 to 80``; nothing where it was not asked."""
+        ends = [f"{100 * end:.0f}" for end in self.without_one or ()]
+        return " to ".join(dict.fromkeys(ends))
 
     @classmethod
     def of(cls, n_proxies: int, worths: Mapping[str, np.ndarray]) -> Evidence | None:
@@ -164,25 +170,36 @@ def without_one_family(
     if runs is None:
         return None
     judged, scores, _ = judged_runs(runs, score)
-    kinds = families(judged)
-    if len(set(kinds)) < 3:
+    if len(set(families(judged))) < 3:
         return None
+    known = worths_without_families(rule, judged, scores).dropna()
+    if len(known) < 2:
+        return None
+    means = known.mean()
+    return float(means.min()), float(means.max())
+
+
+def worths_without_families(rule: Picker, judged: pd.DataFrame, scores: np.ndarray) -> pd.DataFrame:
+    """Return P(the pick beats a random run), data sets by the family that is missing among their proxies.
+
+    A data set's own family is never among them: its column has what the rule did with all proxies. Three families or
+    more; `judged` and `scores` are as from `judged_runs`.
+    """
+    kinds = families(judged)
 
     @cache
     def fitted(*left_out: str) -> Weights:
         return rule.fit(judged[~np.isin(kinds, left_out)])
 
-    worths = []  # (data sets, families that are missing)
+    rows = {}
     for name, family in dict(zip(judged[DATASET], kinds, strict=True)).items():
         here = (judged[DATASET] == name).to_numpy()
         target, shares = judged[here], beats(scores[here])
-        pairs = (sorted({family, missing}) for missing in sorted(set(kinds)))
-        worths.append([worth_of_pick(rule, partial(fitted, *pair), target, shares) for pair in pairs])
-    known = [row for row in worths if not np.isnan(row).any()]
-    if len(known) < 2:
-        return None
-    means = np.mean(known, axis=0)
-    return float(means.min()), float(means.max())
+        pairs = {missing: sorted({family, missing}) for missing in sorted(set(kinds))}
+        rows[name] = {
+            missing: worth_of_pick(rule, partial(fitted, *pair), target, shares) for missing, pair in pairs.items()
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def worths_by_proxies(rule: Picker, judged: pd.DataFrame, scores: np.ndarray, n_proxies: int) -> dict[str, np.ndarray]:
